@@ -1,0 +1,91 @@
+/** Mixer layout SDK (mixer-layout.js). The schema of state and events: docs/conference-state.md. */
+
+export interface Audio { readonly muted: boolean; }
+
+/** `available`: pictures have come; `width` and `height` (pixels) are true from then on. */
+export interface Video {
+  readonly muted: boolean;
+  readonly width: number;
+  readonly height: number;
+  readonly available: boolean;
+}
+
+export interface Stream {
+  readonly id: string;
+  readonly type: 'Camera' | 'ScreenShare';
+  readonly audio: Audio | null;
+  readonly video: Video | null;
+}
+
+export interface Participant {
+  readonly id: string;
+  readonly externalId: string;
+  readonly name: string;
+  readonly avatarUrl: string;
+  /** A `mixer` is never drawn, a `listener` only if it sends something. */
+  readonly type: 'user' | 'listener' | 'mixer' | 'robot';
+  readonly status: 'connecting' | 'connected' | 'left';
+  readonly speaking: boolean;
+  readonly streams: readonly Stream[];
+}
+
+export interface ConferenceState {
+  readonly conference: { readonly id: string; readonly alias: string };
+  /** In the order of joining. */
+  readonly participants: readonly Participant[];
+  readonly recording: { readonly active: boolean; readonly startedAt: number | null };
+}
+
+/** An event of docs/conference-state.md, such as `stream.added`. */
+export interface ConferenceEvent { readonly type: string; readonly data: Readonly<Record<string, unknown>>; }
+
+/** Size of the page in CSS pixels = pixels of the video, frame rate, and the layout URL's query. */
+export interface Parameters {
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  readonly layoutType: 'record';
+  readonly language?: string;
+  readonly [name: string]: unknown;
+}
+
+/** `reset`: the state was set anew as a whole (once at the start), `events` is empty then. */
+export type ChangeEvent = CustomEvent<{ readonly events: readonly ConferenceEvent[]; readonly reset: boolean }>;
+
+export interface MixerLayout extends EventTarget {
+  readonly parameters: Parameters;
+  /** Deep-frozen; parts that did not change stay the same object from change to change. */
+  readonly state: ConferenceState;
+  /** For `video.srcObject`; the same object for a stream as long as the stream is in the state. */
+  mediaStream(streamId: string): MediaStream;
+  /** The first look is painted: call it once, after the first 'change' or when fonts have loaded. */
+  ready(): void;
+  /** The page cannot go on; the mixer takes its default layout instead. */
+  fail(reason: unknown): void;
+  /** The page has nothing more to show: asks the mixer to end this mix. */
+  finish(): void;
+  addEventListener(type: 'change', listener: (event: ChangeEvent) => void, options?: AddEventListenerOptions | boolean): void;
+  /** The other side, for whoever shows the page. Pages leave it alone. */
+  readonly host: MixerLayoutHost;
+}
+
+export interface MixerLayoutHost {
+  /** Set by the host before any script of the page runs. */
+  createMediaStream: ((streamId: string) => MediaStream) | null;
+  /** Sets the state, and the parameters if given. Copies what it gets. */
+  reset(state: ConferenceState | null, parameters?: Parameters): void;
+  /** Reduces the events in order, then tells the page once. An event that throws is reported and left out. */
+  apply(events: readonly ConferenceEvent[]): void;
+  /** Called once; at once if the page was quicker. */
+  onready: (() => void) | null;
+  onfail: ((reason: string) => void) | null;
+  onfinish: (() => void) | null;
+  /** Whether `window.mixerLayout` was read since the host set this to false. */
+  touched: boolean;
+  /** The reducer: the state after an event, pure. */
+  reduce(state: ConferenceState, event: ConferenceEvent): ConferenceState;
+}
+
+declare global {
+  interface Window { readonly mixerLayout: MixerLayout; }
+}
