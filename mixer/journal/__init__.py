@@ -1,0 +1,33 @@
+"""The journal: encoded media and events of a conference, append-only, on one clock."""
+
+from .model import (
+    NO_LEVEL,
+    Alignment,
+    Event,
+    Frame,
+    FrameFlag,
+    Gap,
+    Note,
+    Picture,
+    Track,
+)
+from .reader import Journal, media_time_ns
+from .recovery import recover
+from .writer import JournalWriter, write_whole
+
+__all__ = [
+    "NO_LEVEL",
+    "Alignment",
+    "Event",
+    "Frame",
+    "FrameFlag",
+    "Gap",
+    "Journal",
+    "JournalWriter",
+    "Note",
+    "Picture",
+    "Track",
+    "media_time_ns",
+    "recover",
+    "write_whole",
+]

@@ -25,6 +25,9 @@ class FrameFlag(IntFlag):
     BROKEN = 4  # a picture whose reference is missing: never to be shown
 
 
+NO_FLAGS = FrameFlag(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """One RTP stream (one SSRC) as received by one ingest run.
@@ -52,7 +55,7 @@ class Frame:
     rtp: int
     arrival_ns: int  # journal time at which its last packet arrived
     data: bytes
-    flags: FrameFlag = FrameFlag(0)
+    flags: FrameFlag = NO_FLAGS
     level: int = NO_LEVEL  # RFC 6464: 0 (loudest) to 127 (silence), in -dBov
     width: int = 0  # of a key picture, from its own header; else 0
     height: int = 0

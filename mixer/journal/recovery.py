@@ -1,0 +1,33 @@
+"""Brings a journal whose recorder died to an orderly end, so that renders know where it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .model import Note
+from .reader import Journal
+from .writer import JournalWriter
+
+
+def recover(directory: Path) -> bool:
+    """Ends an abandoned journal at its last media; False if it has an end or a living writer.
+
+    Raises what Journal.open and JournalWriter.create raise. Safe to repeat.
+    """
+    journal = Journal.open(directory)
+    if journal.finished or journal.is_live():
+        return False
+    for run in journal.runs:
+        run.sealed = True
+    end_ns = journal.watermark_ns
+    for run in journal.runs:
+        for frame in run.media(0, run.media_length, set(run.tracks)):
+            end_ns = max(end_ns, journal.media_ns(frame.track, frame.rtp) + 1)
+    writers = {run.header["writer"] for run in journal.runs if run.header} or {"ingest"}
+    journal.close()
+    for writer in sorted(writers):
+        with JournalWriter.create(directory, conference=journal.conference, writer=writer) as last:
+            last.note(Note(end_ns, "recovered", {"end_ns": end_ns}))
+            last.watermark(end_ns)
+            last.close(final=True)
+    return True
