@@ -1,0 +1,249 @@
+"""Our own side of a conference in one of our own rooms (mixer/room): join, follow, leave.
+
+Used by ingest and by synthetic publishers. Media goes through the Janus proxy whose address this
+session gives; the Janus client is mixer/conference/janus.py. A session belongs to one task; it has
+no background task of its own: events are read while `events()` is iterated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import ssl
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import httpx2
+import structlog
+
+from mixer.conference.difference import ConferenceEvent, difference
+from mixer.conference.schema import InvalidEvent, check_event, check_state
+from mixer.conference.state import ParticipantType, State, apply, empty
+from mixer.errors import ConferenceRefused, ConferenceUnknown, ConferenceUnreachable, UsageError
+
+log = structlog.get_logger()
+
+REQUEST_TIMEOUT_S = 10.0
+SILENCE_TIMEOUT_S = 15.0  # the server sends a heartbeat every 5 s
+BACKOFF_S = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
+_ROOM_PATH = re.compile(r"(?P<prefix>.*)/rooms/(?P<room>[A-Za-z0-9._-]{1,100})/?")
+
+
+class RoomSession:
+    """One participant of one of our rooms; made by `join`. Leave it: `async with` does.
+
+    The participant keeps its id over reconnections and over restarts of the server, because the
+    server derives the id from the token and takes a known token back (docs/conference-state.md).
+    """
+
+    participant_id: str
+    janus_room: str
+    feed_prefix: str  # this participant's feeds are feed_prefix + ".camera" and the like
+    ice_servers: list[dict[str, Any]]
+    state: State
+
+    def __init__(
+        self,
+        base_url: str,
+        name: str,
+        type: ParticipantType,
+        *,
+        ssl_context: ssl.SSLContext | None,
+        external_id: str | None,
+        avatar_url: str | None,
+    ) -> None:
+        self.base_url = base_url  # http(s)://host:port/rooms/NAME
+        self.ssl_context = ssl_context
+        self.state = empty()
+        self._profile = {
+            "name": name,
+            "type": type,
+            "externalId": external_id,
+            "avatarUrl": avatar_url,
+        }
+        self._token = ""
+        self._left = False
+        self._client = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(REQUEST_TIMEOUT_S), verify=ssl_context or True, trust_env=False
+        )
+
+    @property
+    def janus_url(self) -> str:
+        """ws(s) address of the Janus proxy with this participant's token. Not for logs."""
+        return f"ws{self.base_url.removeprefix('http')}/janus?token={quote(self._token)}"
+
+    @property
+    def token(self) -> str:
+        """What proves to the server that a request comes from this participant. Not for logs."""
+        return self._token
+
+    async def renew(self) -> None:
+        """Registers again under the same id, e.g. after a restart of the server.
+
+        `events()` does this by itself. Raises the same errors as `join`.
+        """
+        body = self._profile | ({"token": self._token} if self._token else {})
+        answer = await self._request("POST", "/participants", body)
+        try:
+            self.participant_id = str(answer["participantId"])
+            self._token = str(answer["token"])
+            self.janus_room = str(answer["janus"]["room"])
+            self.feed_prefix = str(answer["janus"]["feedPrefix"])
+            self.ice_servers = list(answer["iceServers"])
+            state = check_state(answer["state"])
+        except (KeyError, TypeError, InvalidEvent) as error:
+            raise ConferenceUnknown(
+                f"{self.base_url} does not answer like a mixer room ({error}): check the address"
+            ) from error
+        if not self.state["conference"]["id"]:
+            self.state = state  # later differences come through events()
+
+    async def events(self) -> AsyncIterator[ConferenceEvent]:
+        """(type, data) of docs/conference-state.md, in order; `state` is already the state after.
+
+        `join` leaves the whole state in `state`: these are the changes since then.
+
+        What happened while the connection was lost comes as the events that make the difference.
+        Ends after "conference.ended" and after `leave()`; reconnects for ever meanwhile.
+        """
+        failures = 0
+        while not self._left:
+            try:
+                async for type, data in self._connection():
+                    failures = 0
+                    yield type, data
+                    if type == "conference.ended":
+                        return
+            except (httpx2.HTTPError, ConferenceUnreachable, InvalidEvent) as error:
+                log.info("session.events_lost", error=error.__class__.__name__)
+            if self._left:
+                return
+            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+            failures += 1
+
+    async def update(self, **changes: Any) -> None:
+        """Changes this participant: name, avatarUrl, streams={"camera": {"audio": {…}}}."""
+        await self._request("PATCH", f"/participants/{self.participant_id}", changes)
+
+    async def end(self, reason: str = "ended") -> None:
+        """Ends the conference for everybody (only a participant of type user may)."""
+        await self._request("DELETE", "", None)
+
+    async def leave(self) -> None:
+        """Leaves at once and closes everything. Never raises for a server that is gone."""
+        if not self._left:
+            self._left = True
+            with contextlib.suppress(ConferenceUnreachable, ConferenceRefused, ConferenceUnknown):
+                await self._request("DELETE", f"/participants/{self.participant_id}", None)
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.shield(self.leave())
+
+    async def _connection(self) -> AsyncIterator[ConferenceEvent]:
+        """The events of one connection, the first of them the difference to what is known."""
+        timeout = httpx2.Timeout(REQUEST_TIMEOUT_S, read=SILENCE_TIMEOUT_S)
+        url = f"{self.base_url}/events"
+        headers = {"authorization": f"Bearer {self._token}"}
+        async with self._client.stream("GET", url, headers=headers, timeout=timeout) as response:
+            if response.status_code in (401, 403, 404, 410):
+                await self.renew()
+                return
+            response.raise_for_status()
+            async for message in httpx2.EventSource(response):
+                for type, data in self._reduce(json.loads(message.data)):
+                    self.state = apply(self.state, type, data)
+                    yield type, data
+
+    def _reduce(self, message: Any) -> list[ConferenceEvent]:
+        if not isinstance(message, dict):
+            raise InvalidEvent("message: not an object")
+        type, data = str(message.get("type")), message.get("data")
+        if type == "heartbeat":
+            return []
+        if type == "state":
+            return difference(self.state, check_state(data))
+        return [(type, dict(check_event(type, data)))]
+
+    async def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        try:
+            response = await self._client.request(
+                method, self.base_url + path, json=body, headers=headers
+            )
+        except (httpx2.HTTPError, OSError) as error:
+            raise ConferenceUnreachable(
+                f"{self.base_url} does not answer ({error.__class__.__name__}): "
+                "is the room server running, and is the address right?"
+            ) from error
+        return _answer(self.base_url, response)
+
+
+def _answer(url: str, response: httpx2.Response) -> dict[str, Any]:
+    """The answer's JSON object, or the error that its status stands for."""
+    try:
+        body = response.json() if response.content else {}
+    except ValueError:
+        body = {}
+    reason = str(body.get("error", "")) if isinstance(body, dict) else ""
+    if response.status_code in (401, 403, 409, 429):
+        raise ConferenceRefused(f"{url} refuses: {reason or response.status_code}")
+    if response.status_code >= 500:
+        raise ConferenceUnreachable(f"{url} is not ready: {reason or response.status_code}")
+    if response.status_code >= 400 or not isinstance(body, dict):
+        raise ConferenceUnknown(f"{url} is no room here: {reason or response.status_code}")
+    return body
+
+
+def room_base_url(url: str) -> str:
+    """http(s)://host:port/rooms/NAME of a join page's address. Raises UsageError."""
+    parts = urlsplit(url)
+    match = _ROOM_PATH.fullmatch(parts.path)
+    if parts.scheme not in ("http", "https") or not parts.hostname or match is None:
+        raise UsageError(f"{url!r} is not a room: give http(s)://HOST:PORT/rooms/NAME")
+    return f"{parts.scheme}://{parts.netloc}{match['prefix']}/rooms/{match['room']}"
+
+
+async def join(
+    url: str,
+    name: str,
+    type: ParticipantType = "user",
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+    external_id: str | None = None,
+    avatar_url: str | None = None,
+) -> RoomSession:
+    """Joins the room of a join page's address `url` (http(s)://host:port/rooms/NAME).
+
+    The participant stays for as long as its events are followed or its Janus proxy is connected
+    (and 5 s longer). `ssl_context` is for servers whose certificate is self-signed.
+
+    Raises UsageError (no such address), ConferenceUnreachable (nothing answers),
+    ConferenceUnknown (it is not one of our rooms), ConferenceRefused (full, ended, …).
+    """
+    session = RoomSession(
+        room_base_url(url),
+        name,
+        type,
+        ssl_context=ssl_context,
+        external_id=external_id,
+        avatar_url=avatar_url,
+    )
+    try:
+        await session.renew()
+    except BaseException:
+        await session._client.aclose()
+        raise
+    return session

@@ -1,0 +1,237 @@
+"""The conference's state as plain JSON values, and the pure reducer of its events.
+
+One schema for everybody: room server, own-room session, ingest, journal, page SDK and preview
+(docs/conference-state.md). Events are checked by `mixer.conference.schema`; two states are compared
+by `mixer.conference.difference`. No input or output here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NotRequired, TypedDict, cast
+
+ParticipantType = Literal["user", "listener", "mixer", "robot"]
+ParticipantStatus = Literal["connecting", "connected", "left"]
+StreamType = Literal["Camera", "ScreenShare"]
+
+EventData = Mapping[str, Any]
+
+
+class Audio(TypedDict):
+    muted: bool
+
+
+class Video(TypedDict):
+    """`width` and `height` are of the last picture in pixels, 0 before the first one."""
+
+    muted: bool
+    width: int
+    height: int
+    available: bool  # a picture has been received: there is something to draw
+
+
+class Stream(TypedDict):
+    """What one publisher sends together. `audio` or `video` is None when it is not sent at all."""
+
+    id: str
+    type: StreamType
+    audio: Audio | None
+    video: Video | None
+
+
+class Participant(TypedDict):
+    id: str
+    externalId: str | None
+    name: str
+    avatarUrl: str | None
+    type: ParticipantType
+    status: ParticipantStatus
+    speaking: bool
+    streams: list[Stream]
+    x: NotRequired[Any]  # further fields of newer versions are carried along, see the document
+
+
+class Conference(TypedDict):
+    id: str
+    alias: str
+
+
+class Recording(TypedDict):
+    active: bool
+    startedAt: int | None  # milliseconds since 1970 (UTC)
+
+
+class State(TypedDict):
+    conference: Conference
+    participants: list[Participant]
+    recording: Recording
+
+
+def empty(conference_id: str = "", alias: str = "") -> State:
+    """The state before the first event."""
+    return {
+        "conference": {"id": conference_id, "alias": alias},
+        "participants": [],
+        "recording": {"active": False, "startedAt": None},
+    }
+
+
+def participant(
+    participant_id: str,
+    name: str,
+    type: ParticipantType = "user",
+    *,
+    external_id: str | None = None,
+    avatar_url: str | None = None,
+    status: ParticipantStatus = "connected",
+) -> Participant:
+    """A participant who does not speak and has no streams."""
+    return {
+        "id": participant_id,
+        "externalId": external_id,
+        "name": name,
+        "avatarUrl": avatar_url,
+        "type": type,
+        "status": status,
+        "speaking": False,
+        "streams": [],
+    }
+
+
+def stream(stream_id: str, type: StreamType, *, audio: bool, video: bool) -> Stream:
+    """A stream that is not muted and of which no picture has been seen."""
+    return {
+        "id": stream_id,
+        "type": type,
+        "audio": {"muted": False} if audio else None,
+        "video": {"muted": False, "width": 0, "height": 0, "available": False} if video else None,
+    }
+
+
+def find(state: State, participant_id: str) -> Participant | None:
+    """The participant of that id, or None."""
+    return next((p for p in state["participants"] if p["id"] == participant_id), None)
+
+
+def find_stream(state: State, stream_id: str) -> tuple[Participant, Stream] | None:
+    """The stream of that id and whose it is, or None."""
+    for someone in state["participants"]:
+        for one in someone["streams"]:
+            if one["id"] == stream_id:
+                return someone, one
+    return None
+
+
+def apply(state: State, type: str, data: EventData) -> State:
+    """The state after the event. `state` is not touched; unchanged parts are shared with it.
+
+    Total: an unknown type, or an event about somebody who is not there, changes nothing, so that
+    a reader of today survives a writer of tomorrow. Adding what is there replaces it.
+    """
+    reduce = _REDUCERS.get(type)
+    return state if reduce is None else reduce(state, data)
+
+
+def _conference_updated(state: State, data: EventData) -> State:
+    return {**state, "conference": cast(Conference, {**state["conference"], **data["conference"]})}
+
+
+def _participant_added(state: State, data: EventData) -> State:
+    new = cast(Participant, data["participant"])
+    if find(state, new["id"]) is not None:
+        return _with_participant(state, new["id"], lambda _old: new)
+    return {**state, "participants": [*state["participants"], new]}
+
+
+def _participant_updated(state: State, data: EventData) -> State:
+    return _with_participant(state, data["id"], lambda p: cast(Participant, {**p, **data}))
+
+
+def _participant_removed(state: State, data: EventData) -> State:
+    kept = [p for p in state["participants"] if p["id"] != data["id"]]
+    return state if len(kept) == len(state["participants"]) else {**state, "participants": kept}
+
+
+def _participant_speaking(state: State, data: EventData) -> State:
+    speaking = bool(data["speaking"])
+    return _with_participant(state, data["id"], lambda p: {**p, "speaking": speaking})
+
+
+def _stream_added(state: State, data: EventData) -> State:
+    new = cast(Stream, data["stream"])
+
+    def add(p: Participant) -> Participant:
+        ids = [s["id"] for s in p["streams"]]
+        if new["id"] not in ids:
+            return {**p, "streams": [*p["streams"], new]}
+        return {**p, "streams": [new if s["id"] == new["id"] else s for s in p["streams"]]}
+
+    return _with_participant(state, data["participantId"], add)
+
+
+def _stream_updated(state: State, data: EventData) -> State:
+    changes = {k: v for k, v in data.items() if k not in ("participantId", "streamId")}
+
+    def update(s: Stream) -> Stream:
+        merged = dict(s)
+        for key, value in changes.items():
+            old = merged.get(key)
+            both = isinstance(old, Mapping) and isinstance(value, Mapping)
+            merged[key] = {**old, **value} if both else value  # type: ignore[dict-item]
+        return cast(Stream, merged)
+
+    def replace(p: Participant) -> Participant:
+        if all(s["id"] != data["streamId"] for s in p["streams"]):
+            return p
+        new = [update(s) if s["id"] == data["streamId"] else s for s in p["streams"]]
+        return {**p, "streams": new}
+
+    return _with_participant(state, data["participantId"], replace)
+
+
+def _stream_removed(state: State, data: EventData) -> State:
+    def remove(p: Participant) -> Participant:
+        kept = [s for s in p["streams"] if s["id"] != data["streamId"]]
+        return p if len(kept) == len(p["streams"]) else {**p, "streams": kept}
+
+    return _with_participant(state, data["participantId"], remove)
+
+
+def _recording_updated(state: State, data: EventData) -> State:
+    new: Recording = {"active": bool(data["active"]), "startedAt": data.get("startedAt")}
+    return {**state, "recording": new}
+
+
+def _conference_ended(state: State, data: EventData) -> State:
+    return {
+        **state,
+        "participants": [],
+        "recording": {"active": False, "startedAt": None},
+    }
+
+
+def _with_participant(
+    state: State, participant_id: str, change: Callable[[Participant], Participant]
+) -> State:
+    """The state with one participant changed; the same object when nothing changes."""
+    old = find(state, participant_id)
+    if old is None:
+        return state
+    new = change(old)
+    if new is old:
+        return state
+    return {**state, "participants": [new if p is old else p for p in state["participants"]]}
+
+
+_REDUCERS: dict[str, Callable[[State, EventData], State]] = {
+    "conference.updated": _conference_updated,
+    "conference.ended": _conference_ended,
+    "participant.added": _participant_added,
+    "participant.updated": _participant_updated,
+    "participant.removed": _participant_removed,
+    "participant.speaking": _participant_speaking,
+    "stream.added": _stream_added,
+    "stream.updated": _stream_updated,
+    "stream.removed": _stream_removed,
+    "recording.updated": _recording_updated,
+}
