@@ -137,33 +137,32 @@ class Run:
             fresh = os.pread(self._media_fd, min(CHUNK, end - at), at) if at < end else b""
             at += len(fresh)
             buffer = memoryview(pending + fresh)
-            used = yield from self._frames_in(buffer, at - len(buffer), tracks)
+            base = at - len(buffer)
+            used = yield from self._frames_in(buffer, base, end - base, tracks)
             pending = bytes(buffer[used:])
             if not fresh:
                 break
 
     def _frames_in(
-        self, buffer: memoryview, base: int, tracks: set[int]
+        self, buffer: memoryview, base: int, limit: int, tracks: set[int]
     ) -> Generator[Frame, None, int]:
-        """Yields the frames that are whole in `buffer`; returns how many bytes were used."""
+        """Yields the frames that are whole in `buffer`; returns how many bytes were used.
+
+        No record reaches beyond `limit`: a length that says so is damage.
+        """
         position = 0
-        while position < len(buffer):
+        while len(buffer) - position >= records.HEADER_SIZE:
+            length = records.plausible_length(buffer, position)
+            if length is not None and len(buffer) < position + length <= limit:
+                break  # the rest is in the next chunk
             record = records.parse(buffer, position)
-            if record is None:
-                if records.plausible_length(buffer, position) is not None:
-                    return position
-                if len(buffer) - position < records.HEADER_SIZE:
-                    return position
+            if record is None or not records.intact(buffer, position, record[0], record[1]):
                 position = self._skip_damage(buffer, position, base)
                 continue
-            type_, payload, length = record
-            wanted = type_ == Type.FRAME and records.frame_track(payload) in tracks
-            if wanted and not records.intact(buffer, position, type_, payload):
-                position = self._skip_damage(buffer, position, base)
-                continue
-            if wanted:
+            type_, payload, _ = record
+            if type_ == Type.FRAME and records.frame_track(payload) in tracks:
                 yield records.unpack_frame(payload)
-            position += length
+            position += record[2]
         return position
 
     def _skip_damage(self, buffer: memoryview, position: int, base: int) -> int:

@@ -239,8 +239,10 @@ class JournalWriter:
         with self._swap:
             media, self._media = self._media, bytearray()
             meta, self._meta = self._meta, bytearray()
-        _write_all(self._media_fd, media)
-        _write_all(self._meta_fd, meta)
+        try:
+            _write_all(self._media_fd, media)
+        finally:  # what is known of the media that did get through is worth keeping
+            _write_all(self._meta_fd, meta)
 
 
 def journal_time_ns(identity: dict[str, Any], monotonic_ns: int) -> int:

@@ -284,7 +284,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.journal.test_journal import *
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
 writer = JournalWriter.create(Path({directory!r}), conference="c")
 track = video_track(writer)
 try:
