@@ -1,0 +1,150 @@
+"""The parent's end: starts a child, reads its JSON lines, stops it, kills it if it must."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from .child import die_with_parent, spawnable
+
+log = structlog.get_logger()
+
+LINE_LIMIT = 1 << 20
+STOP_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChildExit:
+    """How a child ended: its exit status, negative for a signal."""
+
+    status: int
+
+    @property
+    def clean(self) -> bool:
+        return self.status == 0
+
+    def __str__(self) -> str:
+        if self.status < 0:
+            return f"killed by {signal.Signals(-self.status).name}"
+        return f"exit status {self.status}"
+
+
+class Child:
+    """One running child process.
+
+    async with Child("ingest", ["mixer.ingest", …]) as child:
+        async for event in child.events: …
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: list[str],
+        *,
+        nice: int = 0,
+        log_path: Path | None = None,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
+    ) -> None:
+        self.name = name
+        self._argv = argv
+        self._nice = nice
+        self._log_path = log_path
+        self._stop_timeout_s = stop_timeout_s
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process
+
+    async def __aenter__(self) -> Self:
+        stderr = self._log_path.open("ab") if self._log_path else None
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *spawnable(self._argv),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                limit=LINE_LIMIT,
+                preexec_fn=_preparation(self._nice),
+                start_new_session=True,  # Ctrl-C is the parent's to handle
+            )
+        finally:
+            if stderr:
+                stderr.close()
+        log.info("child.started", child=self.name, pid=self.pid)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.shield(asyncio.ensure_future(self._end()))
+
+    @property
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """What the child tells, until it ends."""
+        stdout = self._running.stdout
+        assert stdout is not None
+        while line := await stdout.readline():
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
+
+    async def send(self, command: str, **fields: Any) -> None:
+        """Gives the child a command; one that has gone is no error."""
+        stdin = self._running.stdin
+        assert stdin is not None
+        with contextlib.suppress(OSError, RuntimeError):
+            stdin.write(json.dumps({"command": command, **fields}).encode() + b"\n")
+            await stdin.drain()
+
+    async def stop(self) -> None:
+        await self.send("stop")
+
+    async def wait(self) -> ChildExit:
+        """Waits for the end; read `events` to their end first."""
+        return ChildExit(await self._running.wait())
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    async def _end(self) -> None:
+        if self._running.returncode is None:
+            await self.stop()
+            try:
+                async with asyncio.timeout(self._stop_timeout_s):
+                    async for _ in self.events:
+                        pass
+                    await self.wait()
+            except TimeoutError:
+                log.warning("child.killed", child=self.name, pid=self.pid)
+        self.kill()  # also what the child may have left behind
+        ended = await self.wait()
+        log.info("child.ended", child=self.name, pid=self.pid, how=str(ended))
+
+
+def _preparation(nice: int) -> Callable[[], None]:
+    def prepare() -> None:
+        die_with_parent()
+        if nice:
+            os.nice(nice)
+
+    return prepare

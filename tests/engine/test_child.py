@@ -1,0 +1,87 @@
+"""A parent and its children understand each other, and neither survives the other wrongly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mixer.engine import Child
+
+ECHO = """
+import asyncio
+from mixer.engine import Port
+async def main():
+    async with Port() as port:
+        print("noise on stdout")
+        port.emit("ready")
+        async for command in port.commands:
+            port.emit("heard", what=command)
+        port.emit("ended", reason="asked")
+asyncio.run(main())
+"""
+
+DEAF = """
+import signal, time, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('{"event": "ready"}', flush=True)
+while True: time.sleep(1)
+"""
+
+
+def program(directory: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> list[str]:
+    (directory / "program_of_test.py").write_text(textwrap.dedent(source))
+    monkeypatch.setenv("PYTHONPATH", f"{directory}:{Path(__file__).parents[2]}")
+    return ["program_of_test"]
+
+
+async def test_commands_and_events_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands arrive in order, stray prints do not disturb, stop ends the child cleanly."""
+    async with Child("echo", program(tmp_path, monkeypatch, ECHO)) as child:
+        events = child.events
+        assert (await anext(events))["event"] == "ready"
+        await child.send("one", x=1)
+        assert await anext(events) == {"event": "heard", "what": {"command": "one", "x": 1}}
+        await child.stop()
+        assert (await anext(events))["event"] == "ended"
+        assert [event async for event in events] == []
+        assert (await child.wait()).clean
+
+
+async def test_a_deaf_child_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that ignores stop and SIGTERM is gone after the timeout."""
+    child = Child("deaf", program(tmp_path, monkeypatch, DEAF), stop_timeout_s=0.2)
+    async with child:
+        await anext(child.events)
+    assert (await child.wait()).status == -signal.SIGKILL
+
+
+PARENT = """
+import asyncio
+from mixer.engine import Child
+async def main():
+    async with Child("echo", ["program_of_test"]) as child:
+        async for event in child.events:
+            print(child.pid, flush=True)
+asyncio.run(main())
+"""
+
+
+def test_children_end_when_their_parent_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kill -9 of the parent ends the child: no orphan goes on recording."""
+    program(tmp_path, monkeypatch, ECHO)
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    line = next(line for line in parent.stdout if line.strip().isdigit())
+    child = psutil.Process(int(line))
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    child.wait(10)
