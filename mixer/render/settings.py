@@ -1,0 +1,121 @@
+"""What one render makes, as a value: everything that the output depends on besides the journal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from ..clock import SECOND
+from ..errors import UsageError
+
+MIN_SIZE, MAX_SIZE = 64, 4096
+MIN_FPS, MAX_FPS = 1, 60
+SEGMENT_S = 4
+PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """A mix: what is shown, from when, how large, how it is encoded. Times in journal time."""
+
+    start_ns: int
+    layout: str = "default"
+    width: int = 1920
+    height: int = 1080
+    fps: int = 30
+    preset: str = "veryfast"
+    crf: int = 23
+    threads: int = 2
+    language: str = "en"
+    encoder: str = "libx264"  # "null" swaps the encoder out, to measure all the rest
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        for name, value in (("width", self.width), ("height", self.height)):
+            if not MIN_SIZE <= value <= MAX_SIZE:
+                raise UsageError(f"{name} {value} is not between {MIN_SIZE} and {MAX_SIZE}")
+            if value % 2:
+                raise UsageError(
+                    f"{name} {value} is odd; H.264 in 4:2:0 takes even sizes, such as {value + 1}"
+                )
+        if not MIN_FPS <= self.fps <= MAX_FPS:
+            raise UsageError(f"fps {self.fps} is not between {MIN_FPS} and {MAX_FPS}")
+        if self.preset not in PRESETS:
+            raise UsageError(f"preset {self.preset} is none of {', '.join(PRESETS)}")
+        if not 0 <= self.crf <= 51:
+            raise UsageError(f"crf {self.crf} is not between 0 and 51")
+
+    @property
+    def segment_frames(self) -> int:
+        """Output frames a segment: 4 s."""
+        return SEGMENT_S * self.fps
+
+    def frames_until(self, stop_ns: int) -> int:
+        """Output frames from the start to `stop_ns`, to the nearest one; at least one."""
+        duration_ns = max(0, stop_ns - self.start_ns)
+        return max(1, (duration_ns * self.fps + SECOND // 2) // SECOND)
+
+    def sample(self, frame: int) -> int:
+        """Number of the first 48 kHz sample that belongs to an output frame."""
+        return frame * 48_000 // self.fps
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        return cls(**value)
+
+    def digest(self) -> str:
+        """Names the work folder: the same settings find their unfinished work again."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def starting(self, start_ns: int) -> RenderSettings:
+        return replace(self, start_ns=start_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a render keeps its unfinished work. All of it may be deleted at any time."""
+
+    directory: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.directory / "settings.json"
+
+    @property
+    def matte(self) -> Path:
+        return self.directory / "matte"
+
+    @property
+    def segments(self) -> Path:
+        return self.directory / "segments"
+
+    @property
+    def sound(self) -> Path:
+        return self.directory / "sound"
+
+    def segment(self, seq: int) -> Path:
+        return self.segments / f"{seq:06d}.mp4"
+
+    def log(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
+
+    def make(self) -> None:
+        for directory in (self.directory, self.segments, self.sound):
+            directory.mkdir(parents=True, exist_ok=True)
