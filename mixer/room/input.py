@@ -1,0 +1,130 @@
+"""What HTTP requests may contain, checked: bodies of joining and of changes. Pure but for reading.
+
+Errors are HTTPException with a status and one line for the caller.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from mixer.conference.state import ParticipantType
+from mixer.room.identity import is_token
+
+MAX_BODY_BYTES = 16_384
+MAX_NAME_CHARS = 100
+MAX_EXTERNAL_ID_CHARS = 200
+MAX_URL_CHARS = 2000
+TYPES: tuple[ParticipantType, ...] = ("user", "listener", "mixer")
+MUTABLE = {"camera": ("audio", "video"), "screen": ("audio", "video")}
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. The content type is required: forms of other sites lack it."""
+    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+        raise HTTPException(415, "send content-type application/json")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "the body is not JSON") from error
+    if not isinstance(value, dict):
+        raise HTTPException(400, "the body is not a JSON object")
+    return value
+
+
+def profile_to_join(body: Mapping[str, Any]) -> dict[str, Any]:
+    """name, externalId and avatarUrl of a participant who joins; a name is required."""
+    if "name" not in body:
+        raise HTTPException(400, "name is missing")
+    return {"externalId": None, "avatarUrl": None, **changed_profile(body)}
+
+
+def changed_profile(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the fields name, externalId and avatarUrl that are there, checked."""
+    changed: dict[str, Any] = {}
+    for field, check in _PROFILE.items():
+        if field in body:
+            changed[field] = check(body[field])
+    return changed
+
+
+def participant_type(body: Mapping[str, Any]) -> ParticipantType:
+    value = body.get("type", "user")
+    if value not in TYPES:
+        raise HTTPException(400, f"type is one of {', '.join(TYPES)}")
+    return cast(ParticipantType, value)
+
+
+def known_token(body: Mapping[str, Any]) -> str | None:
+    """The token of somebody who was here before, if one is shown."""
+    token = body.get("token")
+    if token is not None and not is_token(token):
+        raise HTTPException(400, "token is not of the form this server gives")
+    return token
+
+
+def changed_mutes(body: Mapping[str, Any]) -> dict[str, dict[str, dict[str, bool]]]:
+    """`streams` of a change: {"camera": {"audio": {"muted": true}, "video": {…}}, "screen": …}."""
+    streams = body.get("streams", {})
+    if not isinstance(streams, Mapping):
+        raise HTTPException(400, "streams is not an object")
+    changed: dict[str, dict[str, dict[str, bool]]] = {}
+    for name, kinds in streams.items():
+        if name not in MUTABLE or not isinstance(kinds, Mapping):
+            raise HTTPException(400, "streams has only camera and screen")
+        changed[name] = {kind: _mute(name, kind, change) for kind, change in kinds.items()}
+    return changed
+
+
+def _mute(name: str, kind: str, change: Any) -> dict[str, bool]:
+    if kind not in MUTABLE[name] or not isinstance(change, Mapping):
+        raise HTTPException(400, f"streams.{name} has only audio and video")
+    if set(change) != {"muted"} or not isinstance(change["muted"], bool):
+        raise HTTPException(400, f'streams.{name}.{kind} is {{"muted": true or false}}')
+    return {"muted": change["muted"]}
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise HTTPException(400, "name is not a text")
+    clean = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    if not 0 < len(clean) <= MAX_NAME_CHARS:
+        raise HTTPException(400, f"name has 1 to {MAX_NAME_CHARS} characters")
+    return clean
+
+
+def _external_id(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or len(value) > MAX_EXTERNAL_ID_CHARS):
+        raise HTTPException(400, f"externalId is a text of up to {MAX_EXTERNAL_ID_CHARS}")
+    return value or None
+
+
+def _avatar_url(value: Any) -> str | None:
+    if not value:
+        return None
+    if not isinstance(value, str) or len(value) > MAX_URL_CHARS or not value.isprintable():
+        raise HTTPException(400, f"avatarUrl is an address of up to {MAX_URL_CHARS} characters")
+    try:
+        parts = urlsplit(value)
+    except ValueError as error:
+        raise HTTPException(400, "avatarUrl is no address") from error
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise HTTPException(400, "avatarUrl is no http(s) address")
+    return value
+
+
+_PROFILE: Mapping[str, Callable[[Any], Any]] = {
+    "name": _name,
+    "externalId": _external_id,
+    "avatarUrl": _avatar_url,
+}

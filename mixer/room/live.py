@@ -1,0 +1,334 @@
+"""A conference that is going on: its state, who follows it, who is present.
+
+Everything here happens on the event loop's thread without awaiting, so every change is atomic.
+Changes are made by the HTTP interface (mixer/room/http.py) and by what the Janus proxy observes
+(mixer/room/proxy.py); all of them become events of docs/conference-state.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from mixer.conference.difference import ConferenceEvent
+from mixer.conference.state import (
+    ParticipantType,
+    State,
+    Stream,
+    StreamType,
+    apply,
+    empty,
+    find_stream,
+    participant,
+    stream,
+)
+from mixer.room.gate import Observation, Published, Speaking
+
+log = structlog.get_logger()
+
+QUEUE_EVENTS = 256  # a reader who is further behind than that has to read the state anew
+STREAM_TYPES: Mapping[str, StreamType] = {"camera": "Camera", "screen": "ScreenShare"}
+
+
+class RoomFull(Exception):
+    """There is no place for another participant, or another room."""
+
+
+class Connection(Protocol):
+    """A participant's connection to Janus, as the conference sees it."""
+
+    @property
+    def feeds(self) -> frozenset[str]: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class Follower:
+    """A reader of the events. Bounded: one that does not keep up is dropped."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[ConferenceEvent | None] = asyncio.Queue(QUEUE_EVENTS + 1)
+        self.dropped = False
+
+    def put(self, event: ConferenceEvent) -> bool:
+        """False when the reader is too far behind: it gets nothing more."""
+        if self.dropped:
+            return False
+        if self._queue.qsize() >= QUEUE_EVENTS:
+            self.close()
+            return False
+        self._queue.put_nowait(event)
+        return True
+
+    def close(self) -> None:
+        """Ends the reader after what is queued."""
+        if not self.dropped:
+            self.dropped = True
+            self._queue.put_nowait(None)
+
+    async def get(self, timeout_s: float) -> ConferenceEvent | None:
+        """The next event, None at the end. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            return await self._queue.get()
+
+
+@dataclass(slots=True)
+class Attendance:
+    """What the server knows of a participant beside the state."""
+
+    id: str
+    token: str
+    type: ParticipantType
+    connections: set[Connection] = field(default_factory=set)
+    followers: set[Follower] = field(default_factory=set)
+    muted: dict[str, dict[str, bool]] = field(default_factory=dict)  # feed -> kind -> muted
+    leaving: asyncio.TimerHandle | None = None
+
+    @property
+    def present(self) -> bool:
+        return bool(self.connections or self.followers)
+
+
+class LiveConference:
+    """See the module. `on_left` is told of every participant who has left."""
+
+    def __init__(
+        self, name: str, *, grace_s: float, max_participants: int, wall_ms: Callable[[], int]
+    ) -> None:
+        self.name = name
+        self.pin = secrets.token_urlsafe(16)
+        self.state: State = empty(secrets.token_hex(16), name)
+        self.attendances: dict[str, Attendance] = {}
+        self.ended = False
+        self.idle_since = time.monotonic()
+        self._followers: set[Follower] = set()
+        self._expiring: dict[str, asyncio.TimerHandle] = {}  # feed -> its removal
+        self._grace_s = grace_s
+        self._max_participants = max_participants
+        self._wall_ms = wall_ms
+
+    @property
+    def idle(self) -> bool:
+        return not self.attendances and not self._followers
+
+    # -- participants ----------------------------------------------------------------------------
+
+    def join(self, id: str, token: str, type: ParticipantType, profile: Mapping[str, Any]) -> None:
+        """Adds the participant, or takes them back under the same id. Raises RoomFull."""
+        if id in self.attendances:
+            self._change_participant(id, profile)
+            return
+        if len(self.attendances) >= self._max_participants:
+            raise RoomFull(f"the room has its {self._max_participants} participants")
+        self.attendances[id] = Attendance(id, token, type)
+        someone = participant(
+            id,
+            profile["name"],
+            type,
+            external_id=profile.get("externalId"),
+            avatar_url=profile.get("avatarUrl"),
+            status="connecting",
+        )
+        self._emit("participant.added", {"participant": dict(someone)})
+        self._update_recording()
+        self._expect_return(self.attendances[id], factor=3.0)
+        log.info("participant.joined", conference=self.state["conference"]["id"], type=type)
+
+    def update(self, id: str, profile: Mapping[str, Any], muted: Mapping[str, Any]) -> None:
+        """Changes name, avatar, and mute by stream: {"camera": {"audio": {"muted": True}}}."""
+        self._change_participant(id, profile)
+        attendance = self.attendances[id]
+        for name, kinds in muted.items():
+            feed = f"{id}.{name}"
+            known = attendance.muted.setdefault(feed, {})
+            known.update({kind: change["muted"] for kind, change in kinds.items()})
+            found = find_stream(self.state, feed)
+            if found is not None:
+                self._set_stream(id, self._muted_as_known(found[1], known))
+            if known.get("audio") and name == "camera":
+                self._change_speaking(id, False)
+
+    def leave(self, id: str, reason: str) -> None:
+        """Removes the participant and closes what they have open."""
+        attendance = self.attendances.pop(id, None)
+        if attendance is None:
+            return
+        if attendance.leaving is not None:
+            attendance.leaving.cancel()
+        for feed in [feed for feed in self._expiring if feed.startswith(f"{id}.")]:
+            self._expiring.pop(feed).cancel()
+        self._emit("participant.removed", {"id": id})
+        self._update_recording()
+        for connection in list(attendance.connections):
+            connection.close(4000, reason)
+        for follower in list(attendance.followers):
+            follower.close()
+        self.idle_since = time.monotonic()
+        log.info("participant.left", conference=self.state["conference"]["id"], reason=reason)
+
+    def end(self, reason: str) -> None:
+        """Ends the conference: everybody is told, then disconnected."""
+        self.ended = True
+        self._emit("conference.ended", {"reason": reason})
+        for id in list(self.attendances):
+            attendance = self.attendances.pop(id)
+            if attendance.leaving is not None:
+                attendance.leaving.cancel()
+            for connection in list(attendance.connections):
+                connection.close(4001, "the conference has ended")
+        self.close()
+
+    def close(self) -> None:
+        """Ends all readers and timers, without an event: the server stops."""
+        for timer in self._expiring.values():
+            timer.cancel()
+        self._expiring.clear()
+        for follower in list(self._followers):
+            follower.close()
+
+    # -- presence --------------------------------------------------------------------------------
+
+    def follow(self, id: str | None) -> Follower:
+        """A new reader, whose first event is the state; `id` is who is present by reading."""
+        follower = Follower()
+        attendance = self.attendances.get(id) if id else None
+        if attendance is not None:
+            attendance.followers.add(follower)
+            self._arrived(attendance)
+        follower.put(("state", dict(self.state)))
+        self._followers.add(follower)
+        return follower
+
+    def unfollow(self, follower: Follower, id: str | None) -> None:
+        """The reader is gone."""
+        self._followers.discard(follower)
+        self.idle_since = time.monotonic()
+        attendance = self.attendances.get(id) if id else None
+        if attendance is not None:
+            attendance.followers.discard(follower)
+            self._expect_return(attendance)
+
+    def connected(self, id: str, connection: Connection) -> None:
+        """The participant has a connection to Janus."""
+        attendance = self.attendances[id]
+        attendance.connections.add(connection)
+        self._arrived(attendance)
+
+    def disconnected(self, id: str, connection: Connection, feeds: frozenset[str]) -> None:
+        """The connection is gone; its streams stay for the time of grace, then they go too."""
+        attendance = self.attendances.get(id)
+        if attendance is None:
+            return
+        attendance.connections.discard(connection)
+        self._expect_return(attendance)
+        for feed in feeds:
+            if find_stream(self.state, feed) is not None and feed not in self._expiring:
+                loop = asyncio.get_running_loop()
+                self._expiring[feed] = loop.call_later(self._grace_s, self._expired, id, feed)
+
+    def _arrived(self, attendance: Attendance) -> None:
+        if attendance.leaving is not None:
+            attendance.leaving.cancel()
+            attendance.leaving = None
+        self._change_participant(attendance.id, {"status": "connected"})
+
+    def _expect_return(self, attendance: Attendance, factor: float = 1.0) -> None:
+        if attendance.present or attendance.leaving is not None:
+            return
+        loop = asyncio.get_running_loop()
+        attendance.leaving = loop.call_later(
+            self._grace_s * factor, self.leave, attendance.id, "gone"
+        )
+
+    def _expired(self, id: str, feed: str) -> None:
+        self._expiring.pop(feed, None)
+        self._remove_stream(id, feed)
+
+    # -- streams ---------------------------------------------------------------------------------
+
+    def observe(self, id: str, observation: Observation) -> None:
+        """What a participant's connection to Janus says about what they send."""
+        attendance = self.attendances.get(id)
+        if attendance is None:
+            return
+        if isinstance(observation, Published):
+            self._publish(attendance, observation)
+        elif isinstance(observation, Speaking):
+            self._change_speaking(id, observation.speaking)
+        else:
+            self._remove_stream(id, observation.feed)
+
+    def _publish(self, attendance: Attendance, observation: Published) -> None:
+        feed = observation.feed
+        type = STREAM_TYPES.get(feed.removeprefix(f"{attendance.id}."))
+        if type is None:
+            return
+        timer = self._expiring.pop(feed, None)
+        if timer is not None:
+            timer.cancel()
+        new = stream(feed, type, audio=observation.audio, video=observation.video)
+        new = self._muted_as_known(new, attendance.muted.get(feed, {}))
+        self._set_stream(attendance.id, new)
+
+    def _muted_as_known(self, one: Stream, muted: Mapping[str, bool]) -> Stream:
+        audio, video = one["audio"], one["video"]
+        if audio is not None and "audio" in muted:
+            audio = {**audio, "muted": muted["audio"]}
+        if video is not None and "video" in muted:
+            video = {**video, "muted": muted["video"]}
+        return {**one, "audio": audio, "video": video}
+
+    def _set_stream(self, id: str, new: Stream) -> None:
+        found = find_stream(self.state, new["id"])
+        if found is None:
+            self._emit("stream.added", {"participantId": id, "stream": dict(new)})
+            return
+        old = found[1]
+        changes: dict[str, Any] = {}
+        if old["audio"] != new["audio"]:
+            changes["audio"] = new["audio"]
+        if old["video"] != new["video"]:
+            changes["video"] = new["video"]
+        if changes:
+            self._emit("stream.updated", {"participantId": id, "streamId": new["id"], **changes})
+
+    def _remove_stream(self, id: str, feed: str) -> None:
+        found = find_stream(self.state, feed)
+        if found is None:
+            return
+        if found[0]["speaking"] and found[1]["audio"] is not None:
+            self._change_speaking(id, False)
+        self._emit("stream.removed", {"participantId": id, "streamId": feed})
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def _change_participant(self, id: str, fields: Mapping[str, Any]) -> None:
+        now = next(p for p in self.state["participants"] if p["id"] == id)
+        changed = {k: v for k, v in fields.items() if now.get(k) != v}
+        if changed:
+            self._emit("participant.updated", {"id": id, **changed})
+
+    def _change_speaking(self, id: str, speaking: bool) -> None:
+        now = next((p for p in self.state["participants"] if p["id"] == id), None)
+        if now is not None and now["speaking"] != speaking:
+            self._emit("participant.speaking", {"id": id, "speaking": speaking})
+
+    def _update_recording(self) -> None:
+        """A mixer in the conference means that it is being recorded, for all to see."""
+        active = any(a.type == "mixer" for a in self.attendances.values())
+        if active != self.state["recording"]["active"]:
+            started = self._wall_ms() if active else None
+            self._emit("recording.updated", {"active": active, "startedAt": started})
+
+    def _emit(self, type: str, data: dict[str, Any]) -> None:
+        self.state = apply(self.state, type, data)
+        for follower in list(self._followers):
+            if not follower.put((type, data)):
+                self._followers.discard(follower)
+                log.warning("follower.dropped", conference=self.state["conference"]["id"])

@@ -1,0 +1,85 @@
+"""All conferences of this server by name: opened on demand, forgotten when nobody is in them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from mixer.conference.state import State, empty
+from mixer.room.janus_process import Janus
+from mixer.room.live import LiveConference, RoomFull
+from mixer.room.settings import RoomSettings
+
+log = structlog.get_logger()
+
+FORGET_AFTER_S = 60.0
+SWEEP_S = 10.0
+
+
+class Rooms:
+    """See the module."""
+
+    def __init__(self, settings: RoomSettings, janus: Janus) -> None:
+        self._settings = settings
+        self._janus = janus
+        self._by_name: dict[str, LiveConference] = {}
+
+    def open(self, name: str) -> LiveConference:
+        """The conference of that name, a new one if there is none. Raises RoomFull."""
+        found = self._by_name.get(name)
+        if found is not None:
+            return found
+        if len(self._by_name) >= self._settings.max_rooms:
+            raise RoomFull(f"the server has its {self._settings.max_rooms} rooms")
+        conference = LiveConference(
+            name,
+            grace_s=self._settings.grace_s,
+            max_participants=self._settings.max_participants,
+            wall_ms=lambda: round(time.time() * 1000),
+        )
+        self._by_name[name] = conference
+        log.info("conference.opened", conference=conference.state["conference"]["id"])
+        return conference
+
+    def existing(self, name: str) -> LiveConference:
+        """The conference of that name, or one without anybody that is kept nowhere."""
+        return self._by_name.get(name) or LiveConference(
+            name, grace_s=0, max_participants=0, wall_ms=lambda: 0
+        )
+
+    def state(self, name: str) -> State:
+        """The state of the conference, an empty one if it has not begun."""
+        found = self._by_name.get(name)
+        return found.state if found is not None else empty("", name)
+
+    async def end(self, conference: LiveConference, reason: str) -> None:
+        """Ends the conference for everybody and forgets it."""
+        if self._by_name.get(conference.name) is conference:
+            del self._by_name[conference.name]
+        conference.end(reason)
+        log.info("conference.ended", conference=conference.state["conference"]["id"])
+        await self._janus.forget_room(conference.name)
+
+    async def sweep(self) -> None:
+        """Forgets conferences that nobody has been in for a while; runs until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            oldest = time.monotonic() - FORGET_AFTER_S
+            for conference in list(self._by_name.values()):
+                if conference.idle and conference.idle_since < oldest:
+                    await self.end(conference, "empty")
+
+    def disconnect_all(self) -> None:
+        """Janus is gone: every connection to it ends now and comes back."""
+        for conference in self._by_name.values():
+            for attendance in conference.attendances.values():
+                for connection in list(attendance.connections):
+                    connection.close(1012, "the media server restarts")
+
+    def close(self) -> None:
+        """The server stops: everything that is open ends, without a word to the state."""
+        self.disconnect_all()
+        for conference in self._by_name.values():
+            conference.close()

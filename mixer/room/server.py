@@ -1,0 +1,181 @@
+"""The conference server: its parts put together, started and stopped in order.
+
+`run_room` is the public face; the command line is mixer/cli.py, `python -m mixer.room` serves
+for development.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from mixer.errors import EnvironmentMissing, UsageError
+from mixer.room.http import RoomInterface
+from mixer.room.janus_process import START_TIMEOUT_S, Janus
+from mixer.room.rooms import Rooms
+from mixer.room.settings import RoomSettings
+from mixer.room.tls import write_self_signed
+
+log = structlog.get_logger()
+
+MAX_WEBSOCKET_BYTES = 262_144
+SHUTDOWN_TIMEOUT_S = 3
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: `run_room` has them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def run_room(
+    settings: RoomSettings, *, on_ready: Callable[[str], None] | None = None
+) -> None:
+    """Serves conferences until SIGINT, SIGTERM or cancellation.
+
+    `on_ready` is called once with the address (no path) under which join pages are reached:
+    ADDRESS/rooms/NAME. Raises EnvironmentMissing (no Janus, or it does not start) and UsageError
+    (the port is taken, the certificate cannot be read).
+    """
+    if shutil.which(str(settings.janus)) is None:
+        raise EnvironmentMissing(
+            f"{settings.janus} is not there: install Janus (apt-get install janus) "
+            "or name it with --janus"
+        )
+    listener = _listen(settings)
+    with listener, tempfile.TemporaryDirectory(prefix="mixer-room-") as directory:
+        address = _address(settings, listener)
+        janus = Janus(settings, on_lost=lambda: rooms.disconnect_all())
+        rooms = Rooms(settings, janus)
+        server = _server(settings, RoomInterface(settings, rooms, janus).app(), Path(directory))
+        await _serve(server, listener, janus, rooms, lambda: on_ready and on_ready(address))
+
+
+async def _serve(
+    server: uvicorn.Server,
+    listener: socket.socket,
+    janus: Janus,
+    rooms: Rooms,
+    ready: Callable[[], object],
+) -> None:
+    """Runs Janus, the sweep and the server; the first to end ends all."""
+    supervising = asyncio.create_task(janus.run(), name="janus")
+    sweeping = asyncio.create_task(rooms.sweep(), name="sweep")
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    announcing = asyncio.create_task(_announce(janus, ready), name="announce")
+    watched: set[asyncio.Task[None]] = {supervising, sweeping, serving}
+    try:
+        with _stopped_by_signals(serving, rooms, server):
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        announcing.cancel()
+        rooms.close()
+        server.should_exit = True
+        await asyncio.shield(_finish(serving, [supervising, sweeping]))
+
+
+async def _finish(serving: asyncio.Task[None], others: list[asyncio.Task[None]]) -> None:
+    with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+        async with asyncio.timeout(SHUTDOWN_TIMEOUT_S + 2):
+            await serving
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _announce(janus: Janus, ready: Callable[[], object]) -> None:
+    await janus.ready(4 * START_TIMEOUT_S)
+    ready()
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(
+    serving: asyncio.Task[None], rooms: Rooms, server: uvicorn.Server
+) -> Iterator[None]:
+    """SIGINT and SIGTERM stop the server; only where this thread may have signal handlers."""
+
+    def stop() -> None:
+        rooms.close()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    installed: list[signal.Signals] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+            loop.add_signal_handler(number, stop)
+            installed.append(number)
+    try:
+        yield
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)
+
+
+def _listen(settings: RoomSettings) -> socket.socket:
+    """The listening socket. Raises UsageError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"cannot listen on {settings.host} port {settings.port} ({error.strerror}): "
+            "choose another --port or --host"
+        ) from error
+    return listener
+
+
+def _address(settings: RoomSettings, listener: socket.socket) -> str:
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    scheme = "https" if settings.secure else "http"
+    return f"{scheme}://{host}:{listener.getsockname()[1]}"
+
+
+def _server(settings: RoomSettings, app: ASGIApp, directory: Path) -> uvicorn.Server:
+    """uvicorn, quiet and bounded. Raises UsageError when the certificate cannot be used."""
+    cert, key = settings.tls_cert, settings.tls_key
+    if settings.tls_self_signed:
+        cert, key = write_self_signed(directory, [settings.host])
+    config = uvicorn.Config(
+        app,
+        ssl_certfile=cert,
+        ssl_keyfile=key,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_BYTES,
+        ws_ping_interval=10,
+        ws_ping_timeout=20,
+        ws_per_message_deflate=False,
+        limit_concurrency=4000,
+        h11_max_incomplete_event_size=32_768,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise UsageError(
+            f"the certificate {cert} or its key cannot be used: {error.strerror or error}"
+        ) from error
+    return _Server(config)
