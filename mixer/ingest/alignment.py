@@ -1,0 +1,197 @@
+"""One track's clock: which media time an RTP timestamp stands for, decided from arrivals.
+
+Between a sender's clock and ours lie an offset, a drift, and a delay that is never negative but
+changes from packet to packet. The packets with the least delay tell offset and drift: of each
+second only the earliest packet (least arrival − RTP) counts, and it is believed the more the
+earlier it is (`OffsetFilter`). Media time itself must be smooth, so it does not jump to what the
+filter says but is led there over PULL_S by a slightly different rate (`Aligner`, a PLL): records of
+successive alignments join without a step. Pure; times in nanoseconds, RTP unwrapped.
+
+Drift up to MAX_PPM is followed. A jump of RTP timestamps against arrival (more than JUMP_NS that
+stays for JUMP_PACKETS_NS) makes the caller start a new track: `packet` says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+SECOND = 1_000_000_000
+FIRST_DECISION_NS = 400_000_000
+BUCKET_NS = SECOND
+PULL_S = 15.0  # an error of the mapping is worked off with this time constant
+MAX_PPM = 500.0
+MAX_PULL_PPM = 1500.0
+JUMP_NS = 300_000_000
+JUMP_PACKETS_NS = 250_000_000  # packets that agree about a jump must span this much time
+JUMP_AGREE_NS = 100_000_000
+REPEAT_NS = 10 * SECOND  # an alignment is written at least this often
+
+FIRST_OFFSET_SD_NS = 4e6
+FIRST_SLOPE_SD = 60e-6
+SLOPE_WALK = 0.4e-6  # random walk of the drift, per sqrt(second)
+OFFSET_WALK_NS = 2e4  # random walk of the offset, per sqrt(second)
+LEAST_NOISE_NS = 2.5e5
+
+
+class Verdict(Enum):
+    """What a packet's arrival says of the track's clock."""
+
+    GOOD = "good"
+    SUSPECT = "suspect"  # far off: either late or after a jump; hold its frame back
+    JUMPED = "jumped"  # the RTP clock has jumped: start a new track with what was held back
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """media = media_ns + (rtp − self.rtp) · 1e9 / clock_rate · (1 + ppm/1e6), from `rtp` on."""
+
+    rtp: int
+    media_ns: int
+    ppm: float
+    quality_ns: int
+
+
+class OffsetFilter:
+    """Kalman filter of (offset, drift) over least delays; noise is one-sided.
+
+    A measurement later than predicted is believed less the later it is; an earlier one is
+    believed, because no packet arrives before it was sent.
+    """
+
+    def __init__(self, at_ns: int, offset_ns: float) -> None:
+        self._at_ns = at_ns
+        self.offset_ns = offset_ns
+        self.slope = 0.0
+        self._p00 = FIRST_OFFSET_SD_NS**2
+        self._p01 = 0.0
+        self._p11 = FIRST_SLOPE_SD**2
+        self._spread_ns = LEAST_NOISE_NS  # typical lateness of a second's earliest packet
+
+    def predict(self, at_ns: int) -> float:
+        """The offset at RTP time `at_ns`."""
+        return self.offset_ns + self.slope * (at_ns - self._at_ns)
+
+    @property
+    def deviation_ns(self) -> float:
+        """Estimated standard deviation of the offset."""
+        return math.sqrt(self._p00) + self._spread_ns / 2
+
+    def update(self, at_ns: int, measured_ns: float) -> None:
+        """The least arrival − RTP of the second before `at_ns`."""
+        elapsed = at_ns - self._at_ns
+        if elapsed <= 0:
+            return
+        self._advance(elapsed)
+        late = measured_ns - self.offset_ns
+        self._spread_ns += 0.05 * (min(abs(late), 5e6) - self._spread_ns)
+        noise = max(LEAST_NOISE_NS, self._spread_ns)
+        if late > 0:
+            noise = max(noise, late)
+        elif late < -4 * noise:
+            self._p00 += late**2  # a shorter way, no drift
+        gain = 1.0 / (self._p00 + noise**2)
+        k0, k1 = self._p00 * gain, self._p01 * gain
+        self.offset_ns += k0 * late
+        self.slope = max(-MAX_PPM * 1e-6, min(MAX_PPM * 1e-6, self.slope + k1 * late))
+        p00, p01 = self._p00, self._p01
+        self._p00 -= k0 * p00
+        self._p01 -= k0 * p01
+        self._p11 -= k1 * p01
+
+    def _advance(self, elapsed: int) -> None:
+        seconds = min(elapsed / SECOND, 600.0)
+        self.offset_ns += self.slope * elapsed
+        self._at_ns += elapsed
+        self._p00 += 2 * elapsed * self._p01 + elapsed**2 * self._p11
+        self._p00 += OFFSET_WALK_NS**2 * seconds
+        self._p01 += elapsed * self._p11
+        self._p11 += SLOPE_WALK**2 * seconds
+
+
+class Aligner:
+    """Feed `packet`s; ask `decide` now and then for a new alignment to be written."""
+
+    def __init__(self, clock_rate: int) -> None:
+        self._rate = clock_rate
+        self._filter: OffsetFilter | None = None
+        self._mapping: Mapping | None = None
+        self._first_arrival_ns: int | None = None
+        self._bucket_end_ns = 0
+        self._least: tuple[int, int] | None = None  # (arrival − RTP time, RTP time)
+        self._latest_rtp: int | None = None
+        self._far: list[tuple[int, int]] = []  # suspects: (arrival, arrival − RTP time)
+
+    @property
+    def decided(self) -> bool:
+        return self._mapping is not None
+
+    def media_ns(self, rtp: int) -> int | None:
+        """Media time by the alignment that holds now; None before the first decision."""
+        return None if self._mapping is None else self._media(self._mapping, rtp)
+
+    def packet(self, rtp: int, arrival_ns: int) -> Verdict:
+        """A packet's RTP timestamp and when it arrived; in any order."""
+        sent_ns = rtp * SECOND // self._rate
+        offset = arrival_ns - sent_ns
+        if self._first_arrival_ns is None:
+            self._first_arrival_ns = arrival_ns
+            self._bucket_end_ns = arrival_ns + FIRST_DECISION_NS
+        if self._is_far(sent_ns, offset):
+            return self._judge(arrival_ns, offset)
+        self._far.clear()
+        if self._least is None or offset < self._least[0]:
+            self._least = (offset, sent_ns)
+        if self._latest_rtp is None or rtp > self._latest_rtp:
+            self._latest_rtp = rtp
+        return Verdict.GOOD
+
+    def decide(self, now_ns: int) -> Mapping | None:
+        """The alignment to be written now, if a new one is due."""
+        if self._least is None or now_ns < self._bucket_end_ns or self._latest_rtp is None:
+            return None
+        offset, sent_ns = self._least
+        self._least = None
+        self._bucket_end_ns = now_ns + BUCKET_NS
+        if self._filter is None or self._mapping is None:
+            self._filter = OffsetFilter(sent_ns, float(offset))
+            media_ns = offset + self._latest_rtp * SECOND // self._rate
+            self._mapping = Mapping(self._latest_rtp, media_ns, 0.0, round(FIRST_OFFSET_SD_NS))
+            return self._mapping
+        self._filter.update(sent_ns, float(offset))
+        return self._led(self._filter, self._mapping, self._latest_rtp)
+
+    def _led(self, offsets: OffsetFilter, old: Mapping, rtp: int) -> Mapping | None:
+        """The old mapping's continuation from `rtp` on, towards what the filter says."""
+        if rtp <= old.rtp:
+            return None
+        media_ns = self._media(old, rtp)
+        sent_ns = rtp * SECOND // self._rate
+        error_ns = sent_ns + offsets.predict(sent_ns) - media_ns
+        pull = error_ns / (PULL_S * SECOND) * 1e6
+        ppm = round(offsets.slope * 1e6 + max(-MAX_PULL_PPM, min(MAX_PULL_PPM, pull)), 2)
+        stale = (rtp - old.rtp) * SECOND // self._rate >= REPEAT_NS
+        if abs(ppm - old.ppm) < 1.0 and not stale:
+            return None
+        self._mapping = Mapping(rtp, media_ns, ppm, round(offsets.deviation_ns))
+        return self._mapping
+
+    def _media(self, mapping: Mapping, rtp: int) -> int:
+        ticks = rtp - mapping.rtp
+        skew_ns = round(ticks * 1000 * mapping.ppm / self._rate) if mapping.ppm else 0
+        return mapping.media_ns + ticks * SECOND // self._rate + skew_ns
+
+    def _is_far(self, sent_ns: int, offset: int) -> bool:
+        if self._filter is not None:
+            return abs(offset - self._filter.predict(sent_ns)) > JUMP_NS
+        return self._least is not None and abs(offset - self._least[0]) > JUMP_NS
+
+    def _judge(self, arrival_ns: int, offset: int) -> Verdict:
+        """Late packets catch up, their offsets fall; after a jump offsets agree."""
+        self._far = [far for far in self._far if abs(far[1] - offset) < JUMP_AGREE_NS]
+        self._far.append((arrival_ns, offset))
+        if len(self._far) > 1000:
+            del self._far[1:500]
+        spans = arrival_ns - self._far[0][0] >= JUMP_PACKETS_NS
+        return Verdict.JUMPED if spans and len(self._far) >= 4 else Verdict.SUSPECT
