@@ -15,12 +15,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import clock
 from ..clock import SECOND
 from ..errors import JournalDamaged, JournalMissing, JournalTooNew
 from . import records
 from .model import Alignment, Event, Frame, FrameFlag, Gap, Note, Picture, Track
 from .run import Damage, Run
-from .writer import TRACKS_A_RUN
+from .writer import TRACKS_A_RUN, journal_time_ns
 
 READ_AHEAD_NS = 2 * SECOND  # how much media time `frames` sorts at once
 UNUSABLE = FrameFlag.LATE | FrameFlag.BROKEN
@@ -63,6 +64,10 @@ class Journal:
     def started_wall(self) -> float:
         """Unix time, in seconds, of journal time 0."""
         return float(self._identity["wall"])
+
+    def now_ns(self) -> int:
+        """Journal time now; only for those who steer a recording, never in a render."""
+        return journal_time_ns(self._identity, clock.monotonic_ns())
 
     @property
     def runs(self) -> Sequence[Run]:

@@ -1,0 +1,373 @@
+"""One recording: ingest from joining to leaving, one render for each mix, and the result.
+
+The recorder is the parent of ingest (`mixer.ingest`) and of every render's processes. It decides
+when a mix starts and stops, writes `plan.json` before it acts, and answers `control.sock`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ..clock import SECOND
+from ..engine import Child
+from ..errors import ConferenceUnreachable, MixerError, NothingToRecord, StorageError, UsageError
+from ..journal import Journal, recover
+from ..render.job import Progress, RenderJob, RenderResult, clean, raise_for
+from .control import listening
+from .plan import MixPlan, Plan, RecordFolder, mix_from
+from .result import MixOutcome, write_result
+from .start import first_shown_ns
+
+log = structlog.get_logger()
+
+INGEST_NICE = -5
+INGEST_RESTARTS = 20
+POLL_S = 0.1
+MIN_FREE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSettings:
+    """What `mixer record` was asked for. Durations in seconds; None: no limit."""
+
+    url: str
+    out: Path
+    mixes: tuple[MixPlan, ...] = (MixPlan(),)
+    name: str = "Mixer"
+    duration_s: float | None = None
+    max_duration_s: float | None = None
+    start_timeout_s: float | None = None
+    empty_timeout_s: float | None = None
+    min_free_bytes: int = MIN_FREE_BYTES
+    keep_work: bool = False
+    ingest_arguments: tuple[str, ...] = ()  # secrets travel in the environment, not here
+
+
+@dataclass(slots=True)
+class Status:
+    """What is going on, for the display, `status` and machines."""
+
+    stage: str = "joining"  # joining, recording, finishing, finished
+    joined_ns: int | None = None
+    elapsed_s: float = 0.0
+    reason: str = ""
+    ingest: dict[str, Any] = field(default_factory=dict)
+    mixes: dict[str, Progress] = field(default_factory=dict)
+    free_bytes: int = 0
+    ingest_restarts: int = 0
+
+
+@dataclass(slots=True)
+class _Mix:
+    job: RenderJob
+    task: asyncio.Task[RenderResult]
+
+
+class Recorder:
+    """`await Recorder(settings).run()`; `stop(reason)` from anywhere in the loop ends it."""
+
+    def __init__(
+        self, settings: RecordSettings, on_status: Callable[[Status], None] = lambda status: None
+    ) -> None:
+        self.settings = settings
+        self.status = Status()
+        self.folder = RecordFolder(settings.out)
+        self._plan = Plan(settings.url, mixes=settings.mixes)
+        self._on_status = on_status
+        self._stop = asyncio.Event()
+        self._joined = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._ingest: Child | None = None
+        self._mixes: dict[str, _Mix] = {}
+        self._outcomes: dict[str, MixOutcome] = {}
+        self._error: MixerError | None = None
+        self._journal: Journal | None = None
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Ends the recording: what is under way is finished. Safe to repeat."""
+        if not self._stop.is_set():
+            self.status.reason = self.status.reason or reason
+            self._stop.set()
+
+    async def run(self) -> Status:
+        """Records until something ends it, then finishes the files.
+
+        Raises the error that ended it, if one did, after everything recorded is finished.
+        """
+        self._open_folder()
+        async with listening(self.folder.socket, self._answer):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._run_ingest())
+                group.create_task(self._steer(group))
+            await self._finish()
+        if self._error:
+            raise self._error
+        return self.status
+
+    # --- ingest -------------------------------------------------------------------------------
+
+    async def _run_ingest(self) -> None:
+        """Keeps one ingest process alive until the recording ends."""
+        try:
+            for attempt in range(INGEST_RESTARTS + 1):
+                ended = await self._ingest_session(attempt)
+                if ended:
+                    return
+                self.status.ingest_restarts += 1
+                log.warning("ingest.restart", attempt=attempt)
+                await asyncio.sleep(min(2.0, 0.05 * 2**attempt))
+            self._error = self._error or ConferenceUnreachable("ingest keeps failing; see its log")
+        except MixerError as error:
+            self._error = error
+        finally:
+            self.stop("ingest-ended")
+            with contextlib.suppress(MixerError):
+                await asyncio.to_thread(recover, self.folder.journal)
+            self._ended.set()
+
+    async def _ingest_session(self, attempt: int) -> bool:
+        """One ingest process; True if it ended because the recording did."""
+        argv = ["mixer.ingest", "--url", self.settings.url, "--name", self.settings.name]
+        argv += ["--journal", str(self.folder.journal), *self.settings.ingest_arguments]
+        log_path = self.settings.out / "ingest.log"
+        async with Child("ingest", argv, nice=0, log_path=log_path) as child:
+            self._ingest = child
+            if self._stop.is_set():
+                await child.stop()
+            async for event in child.events:
+                if self._heard_of_ingest(event):
+                    return True
+            self._ingest = None
+            return self._stop.is_set() and (await child.wait()).clean
+
+    def _heard_of_ingest(self, event: dict[str, Any]) -> bool:
+        match event.pop("event"):
+            case "joined":
+                if self.status.joined_ns is None:
+                    self.status.joined_ns = event["t_ns"]
+                self._joined.set()
+            case "status":
+                self.status.ingest = event
+            case "error":
+                raise_for(event)
+            case "ended":
+                self.stop(event.get("reason", "conference-ended"))
+                return True
+            case _:
+                pass
+        return False
+
+    # --- steering -----------------------------------------------------------------------------
+
+    async def _steer(self, group: asyncio.TaskGroup) -> None:
+        """From joining to the stop: starts the mixes, watches time, people and the disk."""
+        joined = asyncio.ensure_future(self._joined.wait())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({joined, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if self._joined.is_set():
+            self.status.stage = "recording"
+            group.create_task(self._start_first_mixes())
+        while not self._stop.is_set():
+            self._look()
+            self._on_status(self.status)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), POLL_S)
+        joined.cancel()
+        stopped.cancel()
+        self.status.stage = "finishing"
+        if self._ingest:
+            await self._ingest.stop()
+        await self._ended.wait()
+
+    def _look(self) -> None:
+        """Ends the recording when a limit is reached."""
+        s, now_ns = self.settings, self._now_ns()
+        self.status.free_bytes = shutil.disk_usage(s.out).free
+        self.status.elapsed_s = (now_ns - (self.status.joined_ns or now_ns)) / SECOND
+        users, seen, alone_s = self._presence()
+        if self.status.free_bytes < s.min_free_bytes:
+            self._error = StorageError(
+                f"the disk of {s.out} is nearly full ({self.status.free_bytes >> 20} MB left); "
+                "the recording was stopped and what was recorded is kept"
+            )
+            self.stop("disk-full")
+        elif s.duration_s is not None and self._mixed_s(now_ns) >= s.duration_s:
+            self.stop("duration")
+        elif s.max_duration_s is not None and self.status.elapsed_s >= s.max_duration_s:
+            self.stop("max-duration")
+        elif s.start_timeout_s is not None and not seen and alone_s >= s.start_timeout_s:
+            self._error = NothingToRecord(f"nobody came within {s.start_timeout_s:g} s")
+            self.stop("start-timeout")
+        elif s.empty_timeout_s is not None and seen and not users and alone_s >= s.empty_timeout_s:
+            self.stop("empty-timeout")
+
+    def _presence(self) -> tuple[int, bool, float]:
+        """(users now, whether there ever was one, seconds since the last one)."""
+        users = int(self.status.ingest.get("users", 0))
+        seen = bool(self.status.ingest.get("users_seen", users > 0))
+        alone_s = float(self.status.ingest.get("alone_s", self.status.elapsed_s))
+        return users, seen, alone_s
+
+    def _mixed_s(self, now_ns: int) -> float:
+        starts = [mix.start_ns for mix in self._plan.mixes if mix.start_ns is not None]
+        return (now_ns - min(starts)) / SECOND if starts else 0.0
+
+    # --- mixes --------------------------------------------------------------------------------
+
+    async def _start_first_mixes(self) -> None:
+        """The first mixes start at the first moment that shows everybody's picture."""
+        assert self.status.joined_ns is not None
+        journal = await self._open_journal()
+        start_ns = await first_shown_ns(journal, self.status.joined_ns, self._ended)
+        for mix in self._plan.mixes:
+            if mix.start_ns is None:
+                self._start_mix(replace(mix, start_ns=start_ns))
+
+    async def _open_journal(self) -> Journal:
+        while self._journal is None:
+            try:
+                self._journal = Journal.open(self.folder.journal)
+            except MixerError:
+                if self._ended.is_set():
+                    raise
+                await asyncio.sleep(POLL_S)
+        self._plan = replace(self._plan, conference=self._journal.conference)
+        return self._journal
+
+    def _start_mix(self, mix: MixPlan) -> None:
+        assert mix.start_ns is not None and self._journal is not None
+        self._plan = self._plan.with_mix(mix)
+        self.folder.save(self._plan)
+        job = RenderJob(
+            self.folder.journal,
+            self.folder.work(mix.id),
+            mix.settings(mix.start_ns, title=self._journal.conference),
+            self.folder.mix_file(mix.id),
+            stop_ns=mix.stop_ns,
+            on_progress=lambda progress: self._on_status(self.status),
+        )
+        self.status.mixes[mix.id] = job.progress
+        self._mixes[mix.id] = _Mix(job, asyncio.create_task(job.run()))
+
+    async def _stop_mix(self, mix_id: str, stop_ns: int) -> None:
+        mix = self._plan.mix(mix_id)
+        if mix.stop_ns is not None or mix.start_ns is None:
+            return
+        stop_ns = max(stop_ns, mix.start_ns)
+        self._plan = self._plan.with_mix(replace(mix, stop_ns=stop_ns))
+        self.folder.save(self._plan)
+        await self._mixes[mix_id].job.stop_at(stop_ns)
+
+    async def _finish(self) -> None:
+        """Everything is journalled: ends the mixes there and waits for their files."""
+        if self._journal is not None:
+            self._journal.refresh()
+            for mix in self._plan.mixes:
+                await self._stop_mix(mix.id, self._journal.watermark_ns)
+            for mix_id, mix in self._mixes.items():
+                await self._finish_mix(mix_id, mix)
+            write_result(self.folder, self._plan, self._journal, self.status, self._outcomes)
+        self.status.stage = "finished"
+        self._on_status(self.status)
+
+    async def _finish_mix(self, mix_id: str, mix: _Mix) -> None:
+        try:
+            result = await mix.task
+        except MixerError as error:
+            log.error("mix.failed", mix=mix_id, error=str(error))
+            self._error = self._error or error
+            self._outcomes[mix_id] = MixOutcome(error=str(error))
+            return
+        self._outcomes[mix_id] = MixOutcome(result=result)
+        self._plan = self._plan.with_mix(replace(self._plan.mix(mix_id), finished=True))
+        self.folder.save(self._plan)
+        if not self.settings.keep_work:
+            await asyncio.to_thread(clean, self.folder.work(mix_id))
+
+    # --- control ------------------------------------------------------------------------------
+
+    async def _answer(self, command: str, fields: dict[str, Any]) -> dict[str, Any]:
+        match command:
+            case "status":
+                return self.report()
+            case "stop":
+                self.stop("stopped")
+                return {}
+            case "start_mix":
+                return self._answer_start(fields)
+            case "stop_mix":
+                mix = self._plan.mix(str(fields.get("id", "default")))
+                await self._stop_mix(mix.id, self._now_ns())
+                return {"id": mix.id}
+        raise UsageError(f"unknown command {command!r}: status, start_mix, stop_mix or stop")
+
+    def _answer_start(self, fields: dict[str, Any]) -> dict[str, Any]:
+        mix = mix_from(fields)
+        if mix.id in self._plan.ids:
+            raise UsageError(f"mix {mix.id!r} was started already; choose another id")
+        if self._journal is None or self._stop.is_set():
+            raise UsageError("the recording is not running (yet); try again when it is")
+        self._start_mix(replace(mix, start_ns=self._now_ns()))
+        return {"id": mix.id}
+
+    def report(self) -> dict[str, Any]:
+        """The status as JSON: what `mixer ctl DIR status --json` and `--json` progress show."""
+        return {
+            "stage": self.status.stage,
+            "elapsed_s": round(self.status.elapsed_s, 3),
+            "reason": self.status.reason,
+            "free_bytes": self.status.free_bytes,
+            "ingest": self.status.ingest,
+            "ingest_restarts": self.status.ingest_restarts,
+            "mixes": {mix_id: self._mix_report(mix_id) for mix_id in self.status.mixes},
+        }
+
+    def _mix_report(self, mix_id: str) -> dict[str, Any]:
+        progress, mix = self.status.mixes[mix_id], self._plan.mix(mix_id)
+        return {
+            "stage": progress.stage,
+            "frames": progress.frames,
+            "total": progress.total,
+            "lag_s": round(self.lag_s(mix_id), 3),
+            "size": f"{mix.width}x{mix.height}",
+            "layout": mix.layout,
+        }
+
+    def lag_s(self, mix_id: str) -> float:
+        """Seconds of media that are recorded but not rendered yet."""
+        mix, progress = self._plan.mix(mix_id), self.status.mixes[mix_id]
+        if mix.start_ns is None:
+            return 0.0
+        end_ns = mix.stop_ns if mix.stop_ns is not None else self._now_ns()
+        return max(0.0, (end_ns - mix.start_ns) / SECOND - progress.frames / mix.fps)
+
+    # --- small things -------------------------------------------------------------------------
+
+    def _now_ns(self) -> int:
+        return self._journal.now_ns() if self._journal else self.status.joined_ns or 0
+
+    def _open_folder(self) -> None:
+        try:
+            self.settings.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make {self.settings.out}: {error.strerror}") from error
+        if self.folder.plan.exists():
+            raise UsageError(
+                f"{self.settings.out} holds a recording already; give another --out, "
+                "or finish that one with: mixer render"
+            )
+        free = shutil.disk_usage(self.settings.out).free
+        if free < self.settings.min_free_bytes:
+            raise StorageError(
+                f"the disk of {self.settings.out} has {free >> 20} MB left, less than the "
+                f"{self.settings.min_free_bytes >> 20} MB that are kept free (--min-free)"
+            )
+        self.folder.save(self._plan)

@@ -1,0 +1,304 @@
+"""One render: journal + settings → file. The same code follows a recording and makes it again.
+
+The job is the parent of a page pass (`mixer.layout`) and of workers (`worker.py`); it knows what is
+final, hands out segments (`schedule.py`), restarts what crashes, and has the file put together.
+Nothing is lost by killing any of them, or the job: a later job of the same settings goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ..clock import SECOND
+from ..engine import Child
+from ..errors import LayoutError, MixerError, RenderError
+from ..journal import write_whole
+from .schedule import Piece, is_complete, next_pieces, pieces
+from .settings import RenderSettings, Workspace
+from .soundtrack import Soundtrack
+
+log = structlog.get_logger()
+
+NICE = 5
+MAX_FAILURES = 6
+BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+SEGMENT_TIMEOUT_S = 900.0
+FINISH_TIMEOUT_S = 1800.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a render is. `total` is None while its end is not known."""
+
+    frames: int = 0
+    final: int = 0
+    total: int | None = None
+    cpu_s: float = 0.0
+    stage: str = "starting"  # starting, rendering, finishing, finished
+    notes: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderResult:
+    """A finished file, and every irregularity on the way to it."""
+
+    out: Path
+    frames: int
+    bytes: int
+    notes: tuple[dict[str, Any], ...]
+
+
+class RenderJob:
+    """Makes one file. `stop_at` may come later, while `run` goes on."""
+
+    def __init__(
+        self,
+        journal: Path,
+        work: Workspace,
+        settings: RenderSettings,
+        out: Path,
+        *,
+        stop_ns: int | None = None,
+        workers: int = 1,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self.settings = settings
+        self.progress = Progress()
+        self._journal = journal
+        self._work = work
+        self._out = out
+        self._stop_ns = stop_ns
+        self._workers = workers
+        self._on_progress = on_progress
+        self._page_pass: Child | None = None
+        self._done: set[int] = set()
+        self._busy: dict[int, int] = {}
+        self._changed = asyncio.Condition()
+        self._result: RenderResult | None = None
+
+    async def run(self) -> RenderResult:
+        """Raises LayoutError or RenderError when it cannot be done, StorageError for the disk."""
+        self._prepare()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._supervise("page-pass", self._follow_page_pass)),
+                    *(
+                        group.create_task(self._supervise(f"worker-{n}", self._work_with(n)))
+                        for n in range(self._workers)
+                    ),
+                ]
+                await self._until(lambda: self._result is not None)
+                for task in tasks:
+                    task.cancel()
+        except* MixerError as errors:
+            raise _first(errors) from errors
+        assert self._result is not None
+        return self._result
+
+    async def stop_at(self, t_ns: int) -> None:
+        """The mix ends at this journal time."""
+        self._stop_ns = t_ns
+        self.progress.total = self.settings.frames_until(t_ns)
+        if self._page_pass:
+            await self._page_pass.send("stop_at", t_ns=t_ns)
+        await self._tell()
+
+    def _prepare(self) -> None:
+        self._work.make()
+        write_whole(self._work.settings, json.dumps(self.settings.to_json(), indent=1).encode())
+        if self._stop_ns is not None:
+            self.progress.total = self.settings.frames_until(self._stop_ns)
+        known = self.progress.total or 10**9
+        for piece in pieces(known, self.settings.segment_frames):
+            if not self._is_made(piece):
+                break
+            self._done.add(piece.seq)
+        self.progress.frames = min(known, len(self._done) * self.settings.segment_frames)
+
+    def _is_made(self, piece: Piece) -> bool:
+        start = self.settings.sample(piece.first)
+        samples = self.settings.sample(piece.first + piece.count) - start
+        return self._work.segment(piece.seq).exists() and Soundtrack.has(
+            self._work.sound, piece.seq, samples
+        )
+
+    async def _supervise(self, name: str, session: Callable[[], Any]) -> None:
+        """Runs a child's sessions until one ends well; restarts crashed ones, with patience."""
+        failures = 0
+        while self._result is None:
+            before = len(self._done), self.progress.final
+            ended_well = await session()
+            if ended_well:
+                return
+            failures = 0 if (len(self._done), self.progress.final) != before else failures + 1
+            if failures >= MAX_FAILURES:
+                raise RenderError(
+                    f"the {name} failed {failures} times in a row; see {self._work.log(name)}"
+                )
+            self._note(f"{name.split('-')[0]}-restart", failures=failures)
+            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+
+    async def _follow_page_pass(self) -> bool:
+        s = self.settings
+        argv = ["mixer.layout", "--journal", str(self._journal), "--matte", str(self._work.matte)]
+        argv += ["--layout", s.layout, "--size", f"{s.width}x{s.height}", "--fps", str(s.fps)]
+        argv += ["--start-ns", str(s.start_ns), "--language", s.language]
+        if self._stop_ns is not None:
+            argv += ["--stop-ns", str(self._stop_ns)]
+        async with Child(
+            "page-pass", argv, nice=NICE, log_path=self._work.log("page-pass")
+        ) as child:
+            self._page_pass = child
+            if self._stop_ns is not None:  # may have come since the arguments were made
+                await child.send("stop_at", t_ns=self._stop_ns)
+            async for event in child.events:
+                await self._heard_of_page(event)
+            self._page_pass = None
+            return (await child.wait()).clean
+
+    async def _heard_of_page(self, event: dict[str, Any]) -> None:
+        match event.pop("event"):
+            case "progress":
+                self.progress.final = max(self.progress.final, event["frames"])
+                await self._tell()
+            case "note":
+                self.progress.notes.append(event)
+            case "error":
+                if event.get("exit_code") == LayoutError.exit_code:
+                    raise LayoutError(event["message"])
+                raise_for(event)
+            case _:
+                pass
+
+    def _work_with(self, number: int) -> Callable[[], Any]:
+        async def session() -> bool:
+            await self._until(lambda: self.progress.final > 0 or self._complete)
+            argv = ["mixer.render.worker", "--journal", str(self._journal)]
+            argv += ["--work", str(self._work.directory)]
+            if number == 0:
+                argv.append("--encodes-sound")
+            name = f"worker-{number}"
+            async with Child(name, argv, nice=NICE, log_path=self._work.log(name)) as child:
+                try:
+                    return await self._feed(number, child)
+                except (StopAsyncIteration, TimeoutError):
+                    child.kill()
+                    return False
+                finally:
+                    self._busy.pop(number, None)
+
+        return session
+
+    async def _feed(self, number: int, child: Child) -> bool:
+        """Gives a worker one segment after the other, and worker 0 the finish."""
+        events = child.events
+        await _reply(events, "ready", 60.0)
+        while True:
+            await self._until(lambda: self._complete or bool(self._next()))
+            found = self._next()
+            if not found:
+                break
+            piece = found[0]
+            self._busy[number] = piece.seq
+            await child.send("segment", seq=piece.seq, first=piece.first, count=piece.count)
+            done = await _reply(events, "segment", SEGMENT_TIMEOUT_S)
+            del self._busy[number]
+            self._done.add(piece.seq)
+            self.progress.cpu_s += done["cpu_s"]
+            self.progress.frames += piece.count
+            self.progress.stage = "rendering"
+            log.info("segment.finished", seq=piece.seq, frames=self.progress.frames)
+            await self._tell()
+        if number == 0:
+            await self._finish(child, events)
+        return True
+
+    async def _finish(self, child: Child, events: Any) -> None:
+        total = self.progress.total
+        assert total is not None
+        self.progress.stage = "finishing"
+        await self._tell()
+        count = sum(1 for _ in pieces(total, self.settings.segment_frames))
+        self._out.parent.mkdir(parents=True, exist_ok=True)
+        await child.send("finish", segments=count, frames=total, out=str(self._out))
+        made = await _reply(events, "finished", FINISH_TIMEOUT_S)
+        self._result = RenderResult(
+            self._out, made["frames"], made["bytes"], tuple(self.progress.notes)
+        )
+        self.progress.stage = "finished"
+        await self._tell()
+
+    @property
+    def _complete(self) -> bool:
+        return is_complete(self.progress.total, self.settings.segment_frames, self._done)
+
+    def _next(self) -> list[Piece]:
+        return next_pieces(
+            total=self.progress.total,
+            final=self.progress.final,
+            segment_frames=self.settings.segment_frames,
+            done=self._done,
+            busy=set(self._busy.values()),
+            free=1,
+        )
+
+    def _note(self, type_: str, **data: Any) -> None:
+        at = self.progress.frames * SECOND // self.settings.fps
+        log.warning("render.irregular", type=type_, **data)
+        self.progress.notes.append({"type": type_, "t_ns": self.settings.start_ns + at, **data})
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async with self._changed:
+            await self._changed.wait_for(condition)
+
+    async def _tell(self) -> None:
+        self._on_progress(self.progress)
+        async with self._changed:
+            self._changed.notify_all()
+
+
+def clean(work: Workspace) -> None:
+    """Removes a render's unfinished work; that it is not there is no error."""
+    shutil.rmtree(work.directory, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        work.directory.parent.rmdir()
+
+
+def raise_for(event: dict[str, Any]) -> None:
+    """Raises the error that a child told of by message and exit code."""
+    code = event.get("exit_code")
+    for kind in _all_errors(MixerError):
+        if kind.exit_code == code:
+            raise kind(event["message"])
+    raise RenderError(event["message"])
+
+
+def _all_errors(kind: type[MixerError]) -> list[type[MixerError]]:
+    return [s for child in kind.__subclasses__() for s in [child, *_all_errors(child)]]
+
+
+async def _reply(events: Any, wanted: str, timeout_s: float) -> dict[str, Any]:
+    """The child's next event of that name. Raises StopAsyncIteration when it died instead."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            event: dict[str, Any] = await anext(events)
+            if event["event"] == wanted:
+                return event
+            if event["event"] == "error":
+                raise_for(event)
+
+
+def _first(errors: BaseExceptionGroup[MixerError]) -> MixerError:
+    for error in errors.exceptions:
+        return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    raise AssertionError("an empty group")
