@@ -1,0 +1,114 @@
+"""What one hears at a stretch of time: all voices together, or some of them alone.
+
+A segment depends on its arguments and the journal only: decoders start afresh PREROLL samples
+before it, and the limiter sees a fixed neighbourhood. Segments can be made in any order and on any
+machine; side by side they are one sound. Neighbours: place.py, voice.py, limiter.py; encode/ turns
+segments into files.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from mixer.journal.model import Alignment, Frame, Gap, Track
+from mixer.sound.limiter import AHEAD, HISTORY, limit
+from mixer.sound.opus import ENCODER_DELAY, MAX_PACKET_SAMPLES, SAMPLE_RATE_HZ, Samples
+from mixer.sound.place import LONGEST_REPAIR, Placement, Run, place
+from mixer.sound.voice import voice
+
+PREROLL = 28_800
+"""Samples (0.6 s) that are decoded before a segment, so that decoders agree where segments meet."""
+
+_LOOK_AHEAD = AHEAD + ENCODER_DELAY + LONGEST_REPAIR + 2 * MAX_PACKET_SAMPLES
+
+LOOK_AHEAD_NS = _LOOK_AHEAD * 1_000_000_000 // SAMPLE_RATE_HZ
+"""A segment is final once the journal is, up to so long (about 0.35 s) after the segment's end."""
+
+
+class SoundSource(Protocol):
+    """What is needed of a journal (mixer.journal.Journal)."""
+
+    @property
+    def tracks(self) -> Mapping[int, Track]: ...
+
+    @property
+    def gaps(self) -> Sequence[Gap]: ...
+
+    @property
+    def alignments(self) -> Mapping[int, Sequence[Alignment]]: ...
+
+    def media_ns(self, track: int, rtp: int) -> int: ...
+
+    def frames(
+        self, tracks: Collection[int], from_ns: int, to_ns: int
+    ) -> Iterable[tuple[int, Frame]]: ...
+
+
+def mix_segment(journal: SoundSource, start_ns: int, samples: int) -> Samples:
+    """All voices and shared sounds together: float32 (samples, 2), 48 kHz, within -1 dBFS.
+
+    Sample k is what was to be heard at start_ns + k / 48000 s. Where nothing exceeds the limiter's
+    ceiling, it is the plain sum. Final once the journal's watermark has reached
+    `needed_ns(start_ns, samples)`.
+    """
+    return track_segment(journal, audio_tracks(journal), start_ns, samples)
+
+
+def track_segment(
+    journal: SoundSource, tracks: Collection[int], start_ns: int, samples: int
+) -> Samples:
+    """These tracks alone, else as `mix_segment`, and aligned with it to the sample."""
+    from_ns = start_ns - PREROLL * 1_000_000_000 // SAMPLE_RATE_HZ
+    packets: dict[int, list[Frame]] = defaultdict(list)
+    for _, frame in journal.frames(tracks, from_ns, needed_ns(start_ns, samples)):
+        packets[frame.track].append(frame)
+    runs = {
+        track: runs
+        for track in sorted(packets)
+        if (runs := _runs(journal, track, packets[track], start_ns))
+    }
+    total = np.zeros((HISTORY + samples + AHEAD, 2), dtype=np.float32)
+    for track, until in _ends(journal, runs).items():
+        total += voice(runs[track], -HISTORY, len(total), until)
+    return limit(total)[HISTORY : HISTORY + samples]
+
+
+def needed_ns(start_ns: int, samples: int) -> int:
+    """The watermark at which a segment is final."""
+    return start_ns + (samples + _LOOK_AHEAD) * 1_000_000_000 // SAMPLE_RATE_HZ
+
+
+def audio_tracks(
+    journal: SoundSource, participant: str | None = None, source: str | None = None
+) -> list[int]:
+    """Tracks with sound; of one participant, or of one source ("Camera", "ScreenShare"), or all."""
+    return [
+        track.id
+        for track in journal.tracks.values()
+        if track.kind == "audio"
+        and participant in (None, track.participant)
+        and source in (None, track.source)
+    ]
+
+
+def _runs(journal: SoundSource, track: int, frames: Sequence[Frame], start_ns: int) -> list[Run]:
+    alignments = journal.alignments.get(track) or [
+        Alignment(track, 0, journal.media_ns(track, 0), 0.0, "arrival", 0)
+    ]
+    gaps = [gap for gap in journal.gaps if gap.track == track]
+    return place(frames, Placement(alignments, start_ns), gaps)
+
+
+def _ends(journal: SoundSource, runs: Mapping[int, Sequence[Run]]) -> dict[int, int | None]:
+    """Where each track is taken over by a newer one of the same stream (after a reconnection)."""
+    ends: dict[int, int | None] = {}
+    newer: dict[str, int] = {}
+    for track in sorted(runs, reverse=True):
+        stream = journal.tracks[track].stream
+        ends[track] = newer.get(stream)
+        newer[stream] = runs[track][0].start
+    return dict(sorted(ends.items()))
