@@ -134,6 +134,11 @@ def parse_mix(text: str) -> MixPlan:
 
     Raises UsageError that names the key that is wrong.
     """
+    return mix_from(mix_fields(text))
+
+
+def mix_fields(text: str) -> dict[str, str]:
+    """The keys and values of `--mix`, not looked at any further."""
     values: dict[str, str] = {}
     head, found, layout = text.partition("layout=")
     if found:
@@ -144,7 +149,7 @@ def parse_mix(text: str) -> MixPlan:
         if not equals or key not in KEYS:
             raise UsageError(f"--mix: {part!r} is not one of {', '.join(KEYS)}=…")
         values[key] = value
-    return mix_from(values)
+    return values
 
 
 def mix_from(values: Mapping[str, Any]) -> MixPlan:

@@ -28,7 +28,6 @@ from .start import first_shown_ns
 
 log = structlog.get_logger()
 
-INGEST_NICE = -5
 INGEST_RESTARTS = 20
 POLL_S = 0.1
 MIN_FREE_BYTES = 256 << 20
@@ -270,8 +269,8 @@ class Recorder:
         """Everything is journalled: ends the mixes there and waits for their files."""
         if self._journal is not None:
             self._journal.refresh()
-            for mix in self._plan.mixes:
-                await self._stop_mix(mix.id, self._journal.watermark_ns)
+            for planned in self._plan.mixes:
+                await self._stop_mix(planned.id, self._journal.watermark_ns)
             for mix_id, mix in self._mixes.items():
                 await self._finish_mix(mix_id, mix)
             write_result(self.folder, self._plan, self._journal, self.status, self._outcomes)
@@ -340,6 +339,9 @@ class Recorder:
             "size": f"{mix.width}x{mix.height}",
             "layout": mix.layout,
         }
+
+    def fps_of(self, mix_id: str) -> int:
+        return self._plan.mix(mix_id).fps
 
     def lag_s(self, mix_id: str) -> float:
         """Seconds of media that are recorded but not rendered yet."""

@@ -37,7 +37,7 @@ def next_pieces(
     when it is known to be the last.
     """
     reach = final if total is None else min(total, final)
-    found = []
+    found: list[Piece] = []
     for piece in pieces(reach, segment_frames):
         if len(found) == free:
             break

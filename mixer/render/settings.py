@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from ..clock import SECOND
 from ..errors import UsageError
@@ -40,7 +40,9 @@ class RenderSettings:
     crf: int = 23
     threads: int = 2
     language: str = "en"
-    encoder: str = "libx264"  # "null" swaps the encoder out, to measure all the rest
+    encoder: Literal["libx264", "null"] = (
+        "libx264"  # "null" swaps the encoder out, to measure all the rest
+    )
     title: str = ""
 
     def __post_init__(self) -> None:
@@ -55,6 +57,8 @@ class RenderSettings:
             raise UsageError(f"fps {self.fps} is not between {MIN_FPS} and {MAX_FPS}")
         if self.preset not in PRESETS:
             raise UsageError(f"preset {self.preset} is none of {', '.join(PRESETS)}")
+        if self.encoder not in ("libx264", "null"):
+            raise UsageError(f"encoder {self.encoder} is neither libx264 nor null")
         if not 0 <= self.crf <= 51:
             raise UsageError(f"crf {self.crf} is not between 0 and 51")
 

@@ -24,9 +24,11 @@ from ..errors import MixerError
 from ..journal import Journal
 from ..layout.track import MatteTrackReader
 from ..picture import Composer
-from ..sound import mix_segment
+from ..sound import mix_segment, needed_ns
 from .settings import RenderSettings, Workspace
 from .soundtrack import Soundtrack
+
+POLL_S = 0.05
 
 
 class Worker:
@@ -61,9 +63,7 @@ class Worker:
 
     def finish(self, segments: int, frames: int, out: Path) -> dict[str, Any]:
         """Joins all segments and the sound into one MP4."""
-        soundtrack = self._soundtrack or Soundtrack(self._work.sound)
-        soundtrack.advance(segments)
-        sound = soundtrack.finish(self._settings.sample(frames))
+        sound = (self._soundtrack or Soundtrack(self._work.sound)).finish(segments)
         wall = self._journal.started_wall + self._settings.start_ns / 1e9
         assemble(
             [self._work.segment(seq) for seq in range(segments)],
@@ -81,10 +81,16 @@ class Worker:
         samples = self._settings.sample(first + count) - start
         start_ns = self._settings.start_ns + round(start * 1e9 / 48_000)
         if not Soundtrack.has(self._work.sound, seq, samples):
-            pcm = mix_segment(self._journal, start_ns, samples)
-            Soundtrack.keep(self._work.sound, seq, pcm)
+            self._await_sound(needed_ns(start_ns, samples))
+            Soundtrack.keep(self._work.sound, seq, mix_segment(self._journal, start_ns, samples))
         if self._soundtrack:
             self._soundtrack.advance()
+
+    def _await_sound(self, t_ns: int) -> None:
+        """The limiter looks a little ahead of the segment: waits until that is final, too."""
+        while self._journal.watermark_ns < t_ns and not self._journal.finished:
+            time.sleep(POLL_S)
+            self._journal.refresh()
 
     def _video(self) -> VideoSettings:
         s = self._settings
