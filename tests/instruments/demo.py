@@ -1,0 +1,143 @@
+"""`make demo`: a real conference with real participants, recorded to MP4.
+
+Starts a conference server, brings in a browser (through the join page, with Chromium's fake camera
+and microphone), two synthetic publishers, one of whom shares a screen from second 8 to 14, and one
+with a microphone only; records 20 s; prints where the MP4 and a contact sheet lie.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import av
+from PIL import Image
+from playwright.async_api import async_playwright
+
+from mixer.engine import Child
+from mixer.layout.browser import find_browser
+
+SECONDS = 20
+SCREEN = (8, 14)
+SHEET_AT_S = (1, 4, 7, 9, 11, 13, 15, 17, 19)
+SHEET_COLUMNS = 3
+FAKE_DEVICES = (
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+
+@contextlib.asynccontextmanager
+async def conference_server(logs: Path) -> AsyncIterator[str]:
+    """A conference server of its own on a free port; gives its address."""
+    argv = ["mixer.room", "--port", "0", "--log-dir", str(logs)]
+    async with Child("room", argv, log_path=logs / "room.log") as child:
+        async for event in child.events:
+            if event["event"] == "ready":
+                yield str(event["url"])
+                return
+        raise SystemExit(f"demo: the conference server did not start; see {logs}/room.log")
+
+
+@contextlib.asynccontextmanager
+async def browser_participant(url: str, name: str) -> AsyncIterator[None]:
+    """A person in headless Chromium who joins through the join page."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_browser(), args=list(FAKE_DEVICES)
+        )
+        try:
+            page = await browser.new_page()
+            await page.goto(f"{url}?name={name}&autojoin=1")
+            await page.wait_for_function("document.body.dataset.state === 'joined'", timeout=30_000)
+            yield
+        finally:
+            await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def publisher(url: str, logs: Path, name: str, *options: str) -> AsyncIterator[None]:
+    """A synthetic participant (publisher.py) in a process of its own."""
+    argv = ["tests.instruments.publisher", "--room", url, "--name", name, *options]
+    async with Child(name, argv, log_path=logs / f"{name}.log") as child:
+        async for event in child.events:
+            if event["event"] == "ready":
+                break
+        yield
+
+
+def contact_sheet(video: Path, sheet: Path) -> None:
+    """Nine moments of a video in one PNG."""
+    pictures = [_picture(video, second) for second in SHEET_AT_S]
+    width, height = pictures[0].size
+    rows = -(-len(pictures) // SHEET_COLUMNS)
+    whole = Image.new("RGB", (width * SHEET_COLUMNS, height * rows))
+    for at, picture in enumerate(pictures):
+        whole.paste(picture, (at % SHEET_COLUMNS * width, at // SHEET_COLUMNS * height))
+    whole.save(sheet)
+
+
+def _picture(video: Path, second: int) -> Image.Image:
+    with av.open(str(video)) as container:
+        container.seek(second * 1_000_000)
+        for frame in container.decode(video=0):
+            if frame.time is not None and frame.time >= second:
+                return frame.to_image(width=640, height=360)
+    raise SystemExit(f"demo: {video} has no picture at second {second}")
+
+
+async def run(out: Path) -> None:
+    shutil.rmtree(out, ignore_errors=True)
+    logs = out / "logs"
+    logs.mkdir(parents=True)
+    record = out / "recording"
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(conference_server(logs))
+        url = f"{server}/rooms/demo"
+        print(f"conference: {url}")
+        people = [
+            browser_participant(url, "Ada%20Browser"),
+            publisher(url, logs, "Grace", "--place", "1", "--tone", "660", "--size", "640x360"),
+            publisher(url, logs, "Lynn", "--place", "2", "--tone", "880", "--no-video"),
+        ]
+        for person in people:
+            await stack.enter_async_context(person)
+        sharer = ("--screen-from", str(SCREEN[0]), "--screen-to", str(SCREEN[1]))
+        place = ("--place", "0", "--tone", "440", "--size", "640x360")
+        await stack.enter_async_context(publisher(url, logs, "Edsger", *place, *sharer))
+        await record_conference(url, record)
+    video = record / "mixes" / "default.mp4"
+    contact_sheet(video, out / "contact-sheet.png")
+    report = json.loads((record / "recording.json").read_text())
+    people_seen = ", ".join(person["name"] for person in report["participants"])
+    print(f"recorded {report['mixes'][0]['frames'] / 30:.1f} s of: {people_seen}")
+    print(f"video:         {video}")
+    print(f"contact sheet: {out / 'contact-sheet.png'}")
+    print(f"report:        {record / 'recording.json'}")
+
+
+async def record_conference(url: str, record: Path) -> None:
+    """`mixer record`, with its own display in this terminal."""
+    argv = [sys.executable, "-m", "mixer.cli", "record", url]
+    argv += ["--out", str(record), "--duration", str(SECONDS)]
+    process = await asyncio.create_subprocess_exec(*argv, env=os.environ)
+    if await process.wait() != 0:
+        raise SystemExit(f"demo: recording failed; see {record}/ingest.log")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("demo-out"))
+    asyncio.run(run(parser.parse_args().out.absolute()))
+
+
+if __name__ == "__main__":
+    main()
