@@ -1,0 +1,72 @@
+"""What is asked for is understood, or refused with a line that names what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mixer.errors import UsageError
+from mixer.recorder import MixPlan, Plan, RecordFolder, parse_mix
+from mixer.render.settings import RenderSettings
+
+
+def test_mix_takes_the_rest_as_layout() -> None:
+    """layout= comes last and may hold commas and equal signs of its own."""
+    mix = parse_mix("id=a,size=1280x720,fps=25,layout=https://x.test/?a=1,2&size=3")
+    assert (mix.id, mix.width, mix.height, mix.fps) == ("a", 1280, 720, 25)
+    assert mix.layout == "https://x.test/?a=1,2&size=3"
+    assert parse_mix("") == MixPlan()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("size=1920", "WIDTHxHEIGHT"),
+        ("size=1921x1080", "odd"),
+        ("size=1920x99999", "between"),
+        ("size=0x0", "between"),
+        ("fps=0", "fps 0"),
+        ("fps=thirty", "whole number"),
+        ("crf=99", "crf 99"),
+        ("preset=quick", "veryfast"),
+        ("id=a b", "mix id"),
+        ("id=../x", "mix id"),
+        ("colour=red", "colour=red"),
+        ("layout=", "layout= is empty"),
+    ],
+)
+def test_nonsense_is_refused(text: str, says: str) -> None:
+    """Every bad value is named in one line."""
+    with pytest.raises(UsageError, match=says) as caught:
+        parse_mix(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_plan_survives_the_disk(tmp_path: Path) -> None:
+    """What is saved is what is loaded."""
+    folder = RecordFolder(tmp_path)
+    plan = Plan("http://h/rooms/x", "x", (MixPlan(start_ns=5), MixPlan(id="b", crf=30)))
+    folder.save(plan)
+    assert folder.load() == plan
+    assert folder.load().with_mix(MixPlan(id="b", stop_ns=9)).mix("b").stop_ns == 9
+
+
+def test_a_folder_without_a_plan_is_refused(tmp_path: Path) -> None:
+    """A folder that is no recording, or one with a damaged plan, is said to be so."""
+    with pytest.raises(UsageError, match="no recording"):
+        RecordFolder(tmp_path).load()
+    (tmp_path / "plan.json").write_text('{"version": 1}')
+    with pytest.raises(UsageError, match="damaged"):
+        RecordFolder(tmp_path).load()
+    (tmp_path / "plan.json").write_text('{"version": 9}')
+    with pytest.raises(UsageError, match="newer"):
+        RecordFolder(tmp_path).load()
+
+
+def test_frames_and_samples_of_a_duration() -> None:
+    """Lengths are right to the nearest frame, and frames end on whole samples."""
+    settings = RenderSettings(start_ns=1_000_000_000)
+    assert settings.frames_until(21_000_000_000) == 600
+    assert settings.frames_until(1_000_000_000) == 1
+    assert settings.sample(600) == 20 * 48_000
