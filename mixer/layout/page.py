@@ -1,0 +1,368 @@
+"""One page under the mixer's clock: virtual time, frames issued one by one, stills.
+
+The page's time is media time. `advance` moves it, `frame` paints, `look` asks the injected script
+(inject.js) what the page waits for. Every step has a deadline on the wall clock; a page that holds
+the clock up (open EventSource, hanging fetch) is freed from then on. Only this module and
+`browser.py` know Playwright; who serves the page's requests is `serving.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from playwright.async_api import Browser, BrowserContext, CDPSession
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page as BrowserPage
+
+from mixer.errors import LayoutError
+from mixer.layout.serving import Site
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+TICK_MS = 0.01  # frames of one instant are this far apart: animations see the same millisecond
+MAX_TICKS = 40  # frames of one instant, at most
+SETTLE_MS = 0.1  # page time given to elements that start; taken from the next step
+COMMAND_TIMEOUT_S = 20.0
+SDK = Path(__file__).parents[2] / "layouts" / "sdk" / "mixer-layout.js"
+
+
+class PageFailure(LayoutError):
+    """The page cannot be shown: what it did, in one line."""
+
+
+class PageCrashed(PageFailure):
+    """The browser or the page's process is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """How a page is shown. Times in seconds; `wall_start` is unix time of the first frame."""
+
+    width: int
+    height: int
+    fps: int
+    wall_start: float
+    language: str = "en"
+    seed: int = 1
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    boot_media_s: float = 1.0  # page time before the first frame, for loading
+    ready_wall_s: float = 10.0
+    stall_wall_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class VideoElement:
+    """A `<video>` of the page that shows a stream; box in CSS pixels (hint only)."""
+
+    number: int
+    stream: str
+    width: int
+    height: int
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the page waits for after a step (inject.js, `look`)."""
+
+    settled: bool
+    due_ms: float | None  # page time until its next timer
+    moving: bool  # wants the very next frame
+    animated: bool  # CSS or WAAPI animations run
+    loaded: bool
+    ready: bool
+    failed: str | None
+    finished: bool
+    notes: tuple[tuple[str, str], ...]
+    readers: tuple[str, ...]  # ways by which the page read a video's pixels
+    videos: tuple[VideoElement, ...]
+
+    @classmethod
+    def parse(cls, told: Mapping[str, Any]) -> Look:
+        videos = (VideoElement(v["number"], v["stream"], v["width"], v["height"], tuple(v["box"]))
+                  for v in told["videos"])  # fmt: skip
+        return cls(
+            settled=told["settled"],
+            due_ms=told["due"],
+            moving=told["moving"],
+            animated=told["animated"],
+            loaded=told["loaded"],
+            ready=told["ready"],
+            failed=told["failed"],
+            finished=told["finished"],
+            notes=tuple((n["type"], n["detail"]) for n in told["notes"]),
+            readers=tuple(told["readers"]),
+            videos=tuple(videos),
+        )
+
+
+def injected_script(settings: PageSettings, state: Mapping[str, Any]) -> str:
+    """SDK and inject.js with their configuration, as run before any script of the page."""
+    parameters = {
+        "width": settings.width,
+        "height": settings.height,
+        "fps": settings.fps,
+        "layoutType": "record",
+        "language": settings.language,
+        **settings.parameters,
+    }
+    config = {"seed": settings.seed, "state": state, "parameters": parameters, "layout": True}
+    sdk = SDK.read_text("utf-8")
+    inject = resources.files("mixer.layout").joinpath("inject.js").read_text("utf-8")
+    return f"{sdk}\n{inject.replace('__MIXER_CONFIG__', json.dumps(config))}"
+
+
+class Page:
+    """A page whose clock stands still unless `advance` is called. Made by `opened`."""
+
+    def __init__(self, page: BrowserPage, cdp: CDPSession, settings: PageSettings) -> None:
+        self.settings = settings
+        self.stalled = False  # its clock had to be freed
+        self.suppressed: list[tuple[str, str]] = []  # (type, detail) of what it was not let do
+        self._page = page
+        self._cdp = cdp
+        self._expired = asyncio.Event()
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ticks_ms = 0.0  # virtual time at which the page's clock started
+        self._clock_ms = 0.0  # page time since then
+        self._tick = 0
+        cdp.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())
+        page.on("crash", lambda _: self._lost("the page's process crashed"))
+        page.on("close", lambda _: self._lost("the page was closed"))
+
+    def _lost(self, reason: str) -> None:
+        if not self._gone.done():
+            self._gone.set_exception(PageCrashed(reason))
+            self._gone.exception()  # whoever waits next is told
+
+    async def _guarded(self, work: Awaitable[T], timeout_s: float = COMMAND_TIMEOUT_S) -> T:
+        """`work`, unless the page goes or the deadline passes."""
+        task = asyncio.ensure_future(work)
+        done, _ = await asyncio.wait(
+            {task, self._gone}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if task in done:
+            try:
+                return task.result()
+            except PlaywrightError as error:
+                raise PageCrashed(str(error).splitlines()[0]) from None
+        task.cancel()
+        with suppress(asyncio.CancelledError, PlaywrightError):
+            await asyncio.wait({task}, timeout=1)
+        if self._gone.done():
+            self._gone.result()
+        raise PageFailure(f"the page does not answer within {timeout_s:g} s")
+
+    async def _send(self, method: str, **params: Any) -> dict[str, Any]:
+        return await self._guarded(self._cdp.send(method, params))
+
+    async def call(self, expression: str) -> Any:
+        """The JSON value of an expression in the page. Raises PageFailure when it throws."""
+        answer = await self._send("Runtime.evaluate", expression=expression, returnByValue=True)
+        if "exceptionDetails" in answer:
+            details = answer["exceptionDetails"]
+            text = details.get("exception", {}).get("description") or details.get("text", "")
+            raise PageFailure(f"the injected script failed: {text.splitlines()[0]}")
+        return answer["result"].get("value")
+
+    async def host(self, method: str, *values: Any) -> Any:
+        told = ", ".join(json.dumps(value) for value in values)
+        return await self.call(f"__mixerHost.{method}({told})")
+
+    # ---- clock ------------------------------------------------------------------------------
+
+    async def start_clock(self) -> None:
+        """Stops the page's time at `boot_media_s` before the first frame's."""
+        answer = await self._send(
+            "Emulation.setVirtualTimePolicy",
+            policy="pause",
+            initialVirtualTime=self.settings.wall_start - self.settings.boot_media_s,
+        )
+        self._ticks_ms = answer["virtualTimeTicksBase"]
+
+    @property
+    def clock_ms(self) -> float:
+        """Page time since its clock was started."""
+        return self._clock_ms
+
+    async def advance(self, to_ms: float) -> None:
+        """Runs the page's timers up to page time `to_ms` (since the clock's start)."""
+        budget = round(to_ms - self._clock_ms, 3)
+        if budget <= 0:
+            return
+        self._expired.clear()
+        policy = "advance" if self.stalled else "pauseIfNetworkFetchesPending"
+        await self._send("Emulation.setVirtualTimePolicy", policy=policy, budget=budget)
+        try:
+            await self._guarded(self._expired.wait(), self.settings.stall_wall_s)
+        except PageCrashed:
+            raise
+        except PageFailure:
+            await self._free(budget)
+        self._clock_ms += budget
+        self._tick = 0
+
+    async def _free(self, budget: float) -> None:
+        if self.stalled:
+            raise PageFailure("the page's clock stands still")
+        self.stalled = True
+        log.warning("page.stalled", clock_ms=self._clock_ms)
+        await self._send("Emulation.setVirtualTimePolicy", policy="advance", budget=budget)
+        await self._guarded(self._expired.wait(), self.settings.stall_wall_s)
+
+    async def _begin_frame(self, **more: Any) -> dict[str, Any]:
+        self._tick += 1
+        return await self._send(
+            "HeadlessExperimental.beginFrame",
+            frameTimeTicks=self._ticks_ms + self._clock_ms + self._tick * TICK_MS,
+            interval=1000 / self.settings.fps,
+            **more,
+        )
+
+    async def frame(self) -> bool:
+        """Issues a frame of this instant; True if the page's look changed."""
+        return bool((await self._begin_frame())["hasDamage"])
+
+    async def screenshot(self) -> bytes:
+        """PNG of this instant."""
+        shot: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
+        for _ in range(3):
+            answer = await self._begin_frame(screenshot=shot)
+            if "screenshotData" in answer:
+                return base64.b64decode(answer["screenshotData"])
+        raise PageFailure("the browser takes no stills of the page")
+
+    # ---- contract with inject.js --------------------------------------------------------------
+
+    async def step(
+        self, frame: int, to_ms: float, events: Sequence[Mapping[str, Any]] = ()
+    ) -> bool:
+        """One output frame: events are told, page time runs to `to_ms`, a frame is issued."""
+        await self.host("step", {"frame": frame, "events": list(events)})
+        await self.advance(to_ms)
+        return await self.frame()
+
+    async def look(self) -> tuple[Look, bool]:
+        """What the page waits for, once its videos show the resting card; True if it changed."""
+        damage = False
+        for _ in range(MAX_TICKS):
+            look = Look.parse(await self.host("look"))
+            if look.settled:
+                return look, damage
+            await self.advance(self._clock_ms + SETTLE_MS)
+            damage |= await self.frame()
+        log.warning("page.video-does-not-show", clock_ms=self._clock_ms)
+        return look, damage
+
+    async def still(self, otherwise: str, names: Mapping[int, str] | None = None) -> bytes:
+        """PNG with every video showing card `otherwise`, those in `names` (by number) theirs."""
+        told = {str(number): name for number, name in (names or {}).items()}
+        for _ in range(MAX_TICKS):
+            if await self.host("show", told, otherwise):
+                return await self.screenshot()
+            await self.frame()
+        raise PageFailure("a video of the page does not show its test card")
+
+
+async def boot(page: Page, url: str) -> Look:
+    """Loads the page and lets it get ready; its clock then stands right before frame 0."""
+    settings = page.settings
+    deadline = asyncio.get_running_loop().time() + settings.ready_wall_s
+    loading = asyncio.ensure_future(page._page.goto(url, wait_until="commit", timeout=0))
+    errors: list[str] = []
+    loaded_ms: float | None = None
+    try:
+        while True:
+            await page.advance(page.clock_ms + 1000 / settings.fps)
+            await page.frame()
+            if loading.done() and loading.exception() is None:
+                _check_status(loading.result())
+                look, _ = await page.look()
+                errors += [detail for kind, detail in look.notes if kind == "error"]
+                page.suppressed += look.notes
+                if look.failed is not None:
+                    raise PageFailure(f"the page gave up: {look.failed}")
+                if look.ready:
+                    break
+                if look.loaded and loaded_ms is None:
+                    loaded_ms = page.clock_ms
+                if errors and loaded_ms is not None and page.clock_ms > loaded_ms + 1000:
+                    raise PageFailure(f"the page threw before it was ready: {errors[0]}")
+            elif loading.done():
+                reason = str(loading.exception()).splitlines()[0]
+                raise PageFailure(f"the page cannot be loaded: {reason}")
+            if asyncio.get_running_loop().time() > deadline:
+                raise PageFailure(f"the page was not ready within {settings.ready_wall_s:g} s")
+    finally:
+        loading.cancel()
+        with suppress(asyncio.CancelledError, PlaywrightError):
+            await loading
+    await page.advance(settings.boot_media_s * 1000)
+    return look
+
+
+def _check_status(response: Any) -> None:
+    if response is not None and response.status >= 400:
+        raise PageFailure(f"the page's address answers {response.status}")
+
+
+async def _new_target(
+    browser: Browser, context: BrowserContext, settings: PageSettings
+) -> BrowserPage:
+    session = await browser.new_browser_cdp_session()
+    known = (await session.send("Target.getBrowserContexts"))["browserContextIds"]
+    async with context.expect_page() as opening:
+        await session.send(
+            "Target.createTarget",
+            {
+                "url": "about:blank",
+                "width": settings.width,
+                "height": settings.height,
+                "browserContextId": known[-1],
+                "enableBeginFrameControl": True,
+            },
+        )
+    return await opening.value
+
+
+@asynccontextmanager
+async def opened(
+    browser: Browser, site: Site, settings: PageSettings, state: Mapping[str, Any]
+) -> AsyncIterator[tuple[Page, Look]]:
+    """The site's page, booted with `state` and ready for frame 0. Raises PageFailure."""
+    try:
+        context = await browser.new_context(
+            viewport={"width": settings.width, "height": settings.height},
+            locale=settings.language,
+            timezone_id="UTC",
+            accept_downloads=False,
+            service_workers="block",
+            reduced_motion="no-preference",
+        )
+        bare = await _new_target(browser, context, settings)
+        cdp = await context.new_cdp_session(bare)
+    except PlaywrightError as error:
+        raise PageCrashed(str(error).splitlines()[0]) from None
+    page = Page(bare, cdp, settings)
+    try:
+        bare.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
+        await context.add_init_script(injected_script(settings, state))
+        await site.serve(context, page.suppressed)
+        await page.start_clock()
+        look = await boot(page, site.url)
+        yield page, look
+    except PlaywrightError as error:
+        raise PageCrashed(str(error).splitlines()[0]) from None
+    finally:
+        with suppress(PlaywrightError, TimeoutError):
+            await asyncio.wait_for(context.close(), 10)

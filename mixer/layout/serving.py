@@ -1,0 +1,179 @@
+"""Where a layout's page comes from, and what its requests are answered with.
+
+A layout is a built-in name, a folder, an HTML file, or an http(s) address. Built-in and local ones
+are served from disk under http://layout.mixer/ by interception: no network, no file:// rights.
+What comes from the network is kept beside the journal (`cache`), so that a later render of the
+same recording gets the same answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mimetypes
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import jinja2
+import structlog
+from playwright.async_api import BrowserContext, Request, Route
+from playwright.async_api import Error as PlaywrightError
+
+from mixer.errors import LayoutError
+
+log = structlog.get_logger()
+
+HOST = "layout.mixer"
+BUILT_IN = Path(__file__).parents[2] / "layouts"
+FETCH_TIMEOUT_S = 10.0
+STREAMED = {"eventsource", "websocket", "media"}  # never end, or need ranges: not kept
+Notes = list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Site:
+    """A layout resolved: its page's address, and the folder that answers for it, if any."""
+
+    url: str
+    folder: Path | None = None  # of a local layout, served under /NAME/
+    name: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict)  # of its jinja2 templates
+    cache: Path | None = None
+    _asked: Counter[str] = field(default_factory=Counter)
+    _arrived: bool = False
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The query of the layout's address: free parameters of the page."""
+        return dict(parse_qsl(urlsplit(self.url).query))
+
+    async def serve(self, context: BrowserContext, notes: Notes) -> None:
+        """Answers all requests of the context's pages from now on."""
+
+        async def answer(route: Route) -> None:
+            try:
+                await self._answer(route, notes)
+            except PlaywrightError as error:
+                log.debug("request.dropped", reason=str(error).splitlines()[0])
+
+        await context.route("**/*", answer)
+
+    async def _answer(self, route: Route, notes: Notes) -> None:
+        request = route.request
+        if request.is_navigation_request() and request.frame.parent_frame is None:
+            if self._arrived and request.redirected_from is None:
+                notes.append(("navigation", request.url))
+                await route.abort("aborted")
+                return
+            self._arrived = True
+        if urlsplit(request.url).hostname == HOST:
+            await self._from_disk(route, urlsplit(request.url).path)
+        elif self.cache is None or request.method != "GET" or request.resource_type in STREAMED:
+            await route.continue_()
+        else:
+            await self._from_network(route, request, self.cache)
+
+    async def _from_disk(self, route: Route, path: str) -> None:
+        body, kind = self._file(path)
+        if body is None:
+            await route.fulfill(status=404, body="no such file in the layout")
+        else:
+            headers = {"content-type": kind, "access-control-allow-origin": "*"}
+            await route.fulfill(status=200, body=body, headers=headers)
+
+    def _file(self, path: str) -> tuple[bytes | None, str]:
+        top, _, rest = path.lstrip("/").partition("/")
+        folder = BUILT_IN / "sdk" if top == "sdk" else self.folder if top == self.name else None
+        if folder is None:
+            return None, ""
+        found = (folder / (rest or "index.html")).resolve()
+        if not found.is_relative_to(folder.resolve()):
+            return None, ""
+        template = found.with_name(found.name + ".j2")
+        kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
+        kind += "; charset=utf-8" if kind.startswith("text/") else ""
+        if template.is_file():
+            return self._rendered(template).encode(), kind
+        return (found.read_bytes(), kind) if found.is_file() else (None, "")
+
+    def _rendered(self, template: Path) -> str:
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(template.parent),
+            autoescape=True,
+            undefined=jinja2.ChainableUndefined,
+        )
+        return environment.get_template(template.name).render(**self.variables)
+
+    # ---- network, kept ------------------------------------------------------------------------
+
+    async def _from_network(self, route: Route, request: Request, cache: Path) -> None:
+        self._asked[request.url] += 1
+        entry = self._entry(cache, request.url, self._asked[request.url])
+        if entry is None:
+            entry = await self._fetch(route, request, cache)
+        if entry["status"] == 0:
+            await route.abort("failed")
+            return
+        body = (cache / entry["body"]).read_bytes()
+        await route.fulfill(status=entry["status"], headers=entry["headers"], body=body)
+
+    def _entry(self, cache: Path, url: str, time: int) -> dict[str, Any] | None:
+        file = cache / f"{_digest(f'{url} {time}'.encode())}.json"
+        if file.is_file():
+            entry: dict[str, Any] = json.loads(file.read_text("utf-8"))
+            return entry
+        return None
+
+    async def _fetch(self, route: Route, request: Request, cache: Path) -> dict[str, Any]:
+        entry: dict[str, Any] = {"url": request.url, "status": 0, "headers": {}, "body": ""}
+        try:
+            response = await route.fetch(timeout=FETCH_TIMEOUT_S * 1000)
+            body = await response.body()
+            dropped = ("content-encoding", "content-length", "transfer-encoding")
+            headers = {k: v for k, v in response.headers.items() if k.lower() not in dropped}
+            entry |= {"status": response.status, "headers": headers, "body": _digest(body)}
+            _keep(cache / entry["body"], body)
+        except PlaywrightError as error:
+            log.warning("layout.fetch-failed", reason=str(error).splitlines()[0])
+        name = _digest(f"{request.url} {self._asked[request.url]}".encode())
+        _keep(cache / f"{name}.json", json.dumps(entry).encode())
+        return entry
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _keep(path: Path, data: bytes) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    aside.write_bytes(data)
+    aside.replace(path)
+
+
+def find_site(layout: str, variables: Mapping[str, Any], cache: Path | None = None) -> Site:
+    """Resolves what the user calls a layout. Raises LayoutError when there is no such thing."""
+    if urlsplit(layout).scheme in ("http", "https"):
+        return Site(url=layout, cache=cache)
+    plain, _, query = layout.partition("?")
+    tail = f"?{query}" if query else ""
+    path = Path(plain)
+    if path.is_file():
+        return Site(f"http://{HOST}/page/{path.name}{tail}", path.parent, "page", variables, cache)
+    for folder, name in ((BUILT_IN / path.name, path.name), (path, path.resolve().name)):
+        if folder != path and path.name != plain:
+            continue  # not a plain name
+        if (folder / "index.html.j2").is_file() or (folder / "index.html").is_file():
+            return Site(f"http://{HOST}/{name}/{tail}", folder, name, variables, cache)
+    built_in = sorted(p.parent.name for p in BUILT_IN.glob("*/index.html*"))
+    raise LayoutError(
+        f"no layout {plain!r}: give a folder with index.html, an HTML file, an http(s) address, "
+        f"or one of {', '.join(built_in) or 'the built-in names'}"
+    )
