@@ -66,9 +66,7 @@ class Assembler:
         """A key picture is needed before anything can be shown."""
         return self._broken
 
-    def add(
-        self, sequence: int, rtp: int, marker: bool, payload: bytes, arrival_ns: int
-    ) -> None:
+    def add(self, sequence: int, rtp: int, marker: bool, payload: bytes, arrival_ns: int) -> None:
         if self._next is None:
             self._next = sequence
             self._highest = sequence - 1
@@ -87,6 +85,10 @@ class Assembler:
         except MalformedPayload:
             parsed = None
         self._packets[sequence] = _Packet(rtp, marker, parsed, arrival_ns)
+
+    def stalled(self, now_ns: int, for_ns: int) -> bool:
+        """Whether something has been missing for that long."""
+        return any(now_ns - since >= for_ns for since in self._since.values())
 
     def pop(self, now_ns: int) -> list[Assembled]:
         """The pictures that have become whole, or whose wait for lost packets is over."""

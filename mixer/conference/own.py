@@ -1,0 +1,77 @@
+"""A room of our own server, joined as a mixer: state and events from the server
+(mixer/conference/session.py), media through its Janus proxy (videoroom.py)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from mixer.conference.media import IceServer, Publication, RoomMedia, publications
+from mixer.conference.session import RoomSession, join
+from mixer.conference.state import State, StreamType
+from mixer.conference.videoroom import Feed, VideoRoom
+
+
+class OwnSession:
+    """Fulfils mixer.ingest.conference.ConferenceSession. Made by `join_own`."""
+
+    def __init__(self, session: RoomSession, ssl_context: ssl.SSLContext | None) -> None:
+        self._session = session
+        self._ssl = ssl_context
+
+    @property
+    def conference(self) -> str:
+        return self._session.state["conference"]["id"] or self._session.janus_room
+
+    @property
+    def participant_id(self) -> str:
+        return self._session.participant_id
+
+    @property
+    def state(self) -> State:
+        return self._session.state
+
+    @property
+    def ice_servers(self) -> Sequence[IceServer]:
+        return [_ice_server(one) for one in self._session.ice_servers]
+
+    def events(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        return self._session.events()
+
+    async def connect_media(self) -> RoomMedia:
+        """Raises ConferenceError."""
+        room = await VideoRoom.join(
+            self._session.janus_url,
+            self._session.janus_room,
+            display="",
+            feed_id=f"{self._session.feed_prefix}.mixer",
+            ssl_context=self._ssl,
+        )
+        return RoomMedia(room, _publications, lambda _change: None)
+
+    async def leave(self) -> None:
+        await self._session.leave()
+
+
+async def join_own(url: str, name: str, *, ssl_context: ssl.SSLContext | None = None) -> OwnSession:
+    """Joins http(s)://host:port/rooms/NAME as a participant of type mixer. Raises what
+    mixer.conference.session.join raises."""
+    session = await join(url, name, "mixer", ssl_context=ssl_context)
+    return OwnSession(session, ssl_context)
+
+
+def _publications(feed: Feed) -> list[Publication]:
+    """In our own rooms a feed is a stream, and its id says whose it is."""
+    participant, _, kind = str(feed.id).rpartition(".")
+    source: StreamType = "ScreenShare" if kind == "screen" else "Camera"
+    return publications(feed, participant, lambda _description: (str(feed.id), source))
+
+
+def _ice_server(one: dict[str, Any]) -> IceServer:
+    urls = one.get("urls", [])
+    return IceServer(
+        tuple([urls] if isinstance(urls, str) else urls),
+        str(one.get("username", "")),
+        str(one.get("credential", "")),
+    )

@@ -1,0 +1,279 @@
+"""A Janus video room (multistream, Janus 1.x) as one who watches it: who publishes what, who
+talks, subscriptions. Used by bare.py and own.py; the wire is janus.py.
+
+Publishers are followed by joining as a publisher that publishes nothing: Janus tells of feeds to
+no one else, and the watcher is a participant that others can see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from mixer.conference.janus import Credentials, JanusConnection, JanusEvent, JanusHandle
+from mixer.errors import ConferenceError, ConferenceUnreachable
+
+log = structlog.get_logger()
+
+Id = int | str  # of rooms and feeds: numbers, or strings in a Janus with string_ids
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStream:
+    """One media section that a publisher sends. `codec` is lower case, as Janus names it."""
+
+    mid: str
+    kind: str  # "audio", "video" or "data"
+    codec: str
+    description: str = ""
+    fmtp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A publisher and what it sends now."""
+
+    id: Id
+    display: str
+    streams: tuple[FeedStream, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedChanged:
+    """A feed that is new, or sends something else than before."""
+
+    feed: Feed
+
+
+@dataclass(frozen=True, slots=True)
+class FeedGone:
+    feed: Id
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """Somebody joined who publishes nothing (yet); told by rooms with notify_joining only."""
+
+    id: Id
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    id: Id
+
+
+@dataclass(frozen=True, slots=True)
+class Talking:
+    feed: Id
+    talking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """The room is no more."""
+
+
+Change = FeedChanged | FeedGone | Attended | Departed | Talking | Destroyed
+
+
+class Subscription:
+    """What we receive of one feed: an offer to be answered, then media.
+
+    `mids` maps the offer's mids to the publisher's.
+    """
+
+    def __init__(self, handle: JanusHandle, offer: str, mids: dict[str, str]) -> None:
+        self.offer = offer
+        self.mids = mids
+        self._handle = handle
+
+    async def start(self, answer: str) -> None:
+        """Sends our answer; media flows when ICE and DTLS are through."""
+        await self._handle.message({"request": "start"}, {"type": "answer", "sdp": answer})
+
+    async def events(self) -> AsyncIterator[JanusEvent]:
+        """Unasked events; ends when the SFU hangs up or is lost.
+
+        An event with a `jsep` is a new offer, to be answered with `start`.
+        """
+        while True:
+            event = await self._handle.events.get()
+            yield event
+            if event.kind in ("lost", "hangup", "detached"):
+                return
+
+    async def close(self) -> None:
+        await self._handle.detach()
+
+
+class VideoRoom:
+    """One joined room over a connection of its own. `changes` ends when the connection is lost."""
+
+    def __init__(self, connection: JanusConnection, watcher: JanusHandle, room: Id) -> None:
+        self.feeds: dict[Id, Feed] = {}
+        self.attendees: dict[Id, str] = {}
+        self.own_id: Id = ""
+        self._connection = connection
+        self._watcher = watcher
+        self._room = room
+        self._pin = ""
+        self._private_id: Any = None
+
+    @classmethod
+    async def join(
+        cls,
+        url: str,
+        room: Id,
+        *,
+        display: str,
+        feed_id: Id | None = None,
+        pin: str = "",
+        credentials: Credentials | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> VideoRoom:
+        """Connects and joins as a publisher that publishes nothing. Raises ConferenceError."""
+        connection = await JanusConnection.open(url, credentials, ssl_context=ssl_context)
+        try:
+            made = cls(connection, await connection.attach(), room)
+            made._pin = pin
+            await made._join(display, feed_id)
+        except BaseException:
+            await connection.close()
+            raise
+        return made
+
+    async def _join(self, display: str, feed_id: Id | None) -> None:
+        body: dict[str, Any] = {"request": "join", "ptype": "publisher", "room": self._room}
+        body |= {"display": display}
+        body |= {"id": feed_id} if feed_id is not None else {}
+        body |= {"pin": self._pin} if self._pin else {}
+        data, _ = await self._watcher.message(body)
+        self.own_id = data.get("id", "")
+        self._private_id = data.get("private_id")
+        for entry in data.get("publishers", []):
+            feed = _feed(entry)
+            self.feeds[feed.id] = feed
+        self.attendees = {
+            entry["id"]: str(entry.get("display", "")) for entry in data.get("attendees", [])
+        }
+
+    async def changes(self) -> AsyncIterator[Change]:
+        """What happens in the room, from joining on; `feeds` is already the state after.
+
+        Ends when the connection to Janus is lost.
+        """
+        while True:
+            event = await self._watcher.events.get()
+            if event.kind in ("lost", "detached"):
+                return
+            if event.kind == "event":
+                for change in self._understand(event.data):
+                    yield change
+
+    async def subscribe(self, feed: Id, mids: list[str] | None = None) -> Subscription:
+        """Asks for a feed's media (all, or these mids), as it is sent now. Raises ConferenceError
+        (JanusError with NO_SUCH_FEED when it has just gone)."""
+        handle = await self._connection.attach()
+        streams: list[dict[str, Any]] = [{"feed": feed}]
+        if mids is not None:
+            streams = [{"feed": feed, "mid": mid} for mid in mids]
+        body: dict[str, Any] = {"request": "join", "ptype": "subscriber", "room": self._room}
+        body |= {"streams": streams}
+        body |= {"pin": self._pin} if self._pin else {}
+        body |= {"private_id": self._private_id} if self._private_id is not None else {}
+        try:
+            data, jsep = await handle.message(body)
+            if jsep is None:
+                raise ConferenceUnreachable("Janus made no offer for a subscription")
+        except BaseException:
+            await handle.detach()
+            raise
+        entries = data.get("streams", [])
+        mapped = {str(s["mid"]): str(s.get("feed_mid", "")) for s in entries if "mid" in s}
+        return Subscription(handle, str(jsep["sdp"]), mapped)
+
+    @property
+    def lost(self) -> asyncio.Event:
+        return self._connection.lost
+
+    async def close(self) -> None:
+        """Leaves. Never raises for a Janus that is gone."""
+        if not self._connection.lost.is_set():
+            with contextlib.suppress(ConferenceError, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._watcher.message({"request": "leave"})
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.shield(self.close())
+
+    def _understand(self, data: dict[str, Any]) -> list[Change]:
+        kind = data.get("videoroom")
+        if kind in ("talking", "stopped-talking"):
+            return [Talking(data["id"], kind == "talking")]
+        if kind == "destroyed":
+            return [Destroyed()]
+        if kind != "event":
+            return []
+        changes: list[Change] = [self._published(entry) for entry in data.get("publishers", [])]
+        joining = data.get("joining")
+        if isinstance(joining, dict) and "id" in joining:
+            self.attendees[joining["id"]] = str(joining.get("display", ""))
+            changes.append(Attended(joining["id"], str(joining.get("display", ""))))
+        for name in ("unpublished", "leaving", "kicked"):
+            gone = data.get(name)
+            if gone is not None and gone != "ok":
+                changes += self._gone(gone, name)
+        if data.get("leaving") == "ok":
+            changes.append(Destroyed())
+        return changes
+
+    def _published(self, entry: dict[str, Any]) -> Change:
+        feed = _feed(entry)
+        known = self.feeds.get(feed.id)
+        if known is not None and not feed.display:
+            feed = replace(feed, display=known.display)
+        self.feeds[feed.id] = feed
+        return FeedChanged(feed)
+
+    def _gone(self, gone: Id, how: str) -> list[Change]:
+        changes: list[Change] = []
+        feed = self.feeds.pop(gone, None)
+        if feed is not None:
+            changes.append(FeedGone(gone))
+            self.attendees[gone] = feed.display
+        if how != "unpublished":
+            self.attendees.pop(gone, None)
+            changes.append(Departed(gone))
+        return changes
+
+
+def _feed(entry: dict[str, Any]) -> Feed:
+    streams = tuple(
+        FeedStream(
+            mid=str(one.get("mid", "")),
+            kind=str(one.get("type", "")),
+            codec=str(one.get("codec", "")).lower(),
+            description=str(one.get("description", "")),
+            fmtp=str(one.get("h264_profile", "") or one.get("fmtp", "")),
+        )
+        for one in entry.get("streams", [])
+        if not one.get("disabled")
+    )
+    return Feed(entry["id"], str(entry.get("display", "")), streams)

@@ -1,0 +1,182 @@
+"""`python -m mixer.ingest URL --dir DIR`: the ingest process, a child of the recorder.
+
+Speaks the child protocol (mixer/engine/child.py). Tells `joined` {t_ns, participant}, `status`
+once a second (status.py), and at last `ended` {reason, t_ns} or `failed` {message, exit_code}. The
+reasons: "stopped" and "conference-ended". Secrets come by environment only: MIXER_PIN,
+MIXER_JANUS_TOKEN, MIXER_JANUS_API_SECRET; ICE servers as JSON (a list of {urls, username,
+credential}) in MIXER_ICE_SERVERS; MIXER_CA_FILE trusts a server's own certificate,
+MIXER_TLS_INSECURE=1 any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import ssl
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from mixer.conference.bare import BareSettings, join_bare
+from mixer.conference.media import IceServer
+from mixer.conference.own import join_own
+from mixer.engine.child import Port
+from mixer.errors import ConferenceError, MixerError, UsageError
+from mixer.ingest.conference import ConferenceSession
+from mixer.ingest.earlier import Earlier, read_earlier
+from mixer.ingest.recording import Recording
+from mixer.journal import JournalWriter
+
+log = structlog.get_logger()
+
+REJOIN_BACKOFF_S = (0.1, 0.2, 0.4, 0.8, 1.5, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one ingest process is told. Read once."""
+
+    url: str
+    directory: Path
+    name: str
+    bare: BareSettings
+    ssl_context: ssl.SSLContext | None
+
+
+def read_settings(arguments: list[str]) -> Settings:
+    """From the command line and the environment. Raises UsageError."""
+    parser = argparse.ArgumentParser(prog="python -m mixer.ingest")
+    parser.add_argument("url")
+    parser.add_argument("--dir", type=Path, required=True, help="the journal's folder")
+    parser.add_argument("--name", default="Mixer")
+    given = parser.parse_args(arguments)
+    bare = BareSettings(
+        pin=os.environ.get("MIXER_PIN", ""),
+        token=os.environ.get("MIXER_JANUS_TOKEN", ""),
+        api_secret=os.environ.get("MIXER_JANUS_API_SECRET", ""),
+        ice_servers=_ice_servers(os.environ.get("MIXER_ICE_SERVERS", "")),
+    )
+    return Settings(given.url, given.dir, given.name, bare, _ssl_context())
+
+
+def _ice_servers(text: str) -> tuple[IceServer, ...]:
+    try:
+        listed = json.loads(text) if text.strip() else []
+        return tuple(
+            IceServer(
+                tuple([one["urls"]] if isinstance(one["urls"], str) else one["urls"]),
+                str(one.get("username", "")),
+                str(one.get("credential", "")),
+            )
+            for one in listed
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(
+            'MIXER_ICE_SERVERS is a JSON list like [{"urls": "turn:HOST", "username": "…", '
+            '"credential": "…"}]'
+        ) from error
+
+
+def _ssl_context() -> ssl.SSLContext | None:
+    if os.environ.get("MIXER_TLS_INSECURE") == "1":
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    ca_file = os.environ.get("MIXER_CA_FILE")
+    try:
+        return ssl.create_default_context(cafile=ca_file) if ca_file else None
+    except OSError as error:
+        raise UsageError(f"MIXER_CA_FILE: {ca_file} is no readable certificate") from error
+
+
+async def join(settings: Settings) -> ConferenceSession:
+    """Joins whatever kind of conference the address names. Raises ConferenceError, UsageError."""
+    if settings.url.startswith("janus+"):
+        return await join_bare(
+            settings.url, settings.name, settings.bare, ssl_context=settings.ssl_context
+        )
+    if settings.url.startswith(("http://", "https://")):
+        return await join_own(settings.url, settings.name, ssl_context=settings.ssl_context)
+    raise UsageError(
+        f"{settings.url!r}: give http(s)://HOST:PORT/rooms/NAME or janus+ws(s)://HOST:PORT/ROOM"
+    )
+
+
+async def record(settings: Settings, port: Port) -> str:
+    """Joins and records until the parent says stop or the conference ends; returns the reason.
+
+    A recording that goes on (an earlier run is in the journal) waits for a conference that is
+    away; a new one fails at once. Raises MixerError.
+    """
+    earlier = await asyncio.to_thread(read_earlier, settings.directory)
+    session = await _join_again(settings, port) if earlier.runs else await join(settings)
+    if session is None:
+        return "stopped"
+    try:
+        writer = await asyncio.to_thread(
+            JournalWriter.create, settings.directory, conference=session.conference
+        )
+    except BaseException:
+        await session.leave()
+        raise
+    final = False
+    try:
+        reason = await _run(session, writer, earlier, port)
+        final = True
+        return reason
+    finally:
+        await asyncio.to_thread(writer.close, final=final)
+
+
+async def _run(
+    session: ConferenceSession, writer: JournalWriter, earlier: Earlier, port: Port
+) -> str:
+    recording = Recording(session, writer, earlier, port.emit)
+    stopping = asyncio.create_task(_stop_when_told(port, recording))
+    try:
+        return await recording.run()
+    finally:
+        stopping.cancel()
+        await asyncio.gather(stopping, return_exceptions=True)
+
+
+async def _stop_when_told(port: Port, recording: Recording) -> None:
+    async for _ in port.commands:
+        pass
+    recording.stop("stopped")
+
+
+async def _join_again(settings: Settings, port: Port) -> ConferenceSession | None:
+    """Joins as soon as the conference is there again; None when told to stop meanwhile."""
+    attempt = 0
+    while not port.stopping.is_set():
+        try:
+            return await join(settings)
+        except ConferenceError as error:
+            log.info("ingest.join_failed", error=error.__class__.__name__, attempt=attempt)
+        await asyncio.sleep(REJOIN_BACKOFF_S[min(attempt, len(REJOIN_BACKOFF_S) - 1)])
+        attempt += 1
+    return None
+
+
+async def main(arguments: list[str]) -> int:
+    """Exit code: 0, or that of the MixerError that ended it."""
+    async with Port() as port:
+        try:
+            reason = await record(read_settings(arguments), port)
+        except MixerError as error:
+            port.emit("failed", message=str(error), exit_code=error.exit_code)
+            return error.exit_code
+        port.emit("ended", reason=reason)
+        return 0
+
+
+if __name__ == "__main__":
+    gc.freeze()  # what the imports have made is never garbage: collections stay short
+    sys.exit(asyncio.run(main(sys.argv[1:])))

@@ -1,0 +1,66 @@
+"""What one RTP stream's receiver counts: the numbers of its receiver reports (RFC 3550 A.3, A.8),
+and of the status. Pure."""
+
+from __future__ import annotations
+
+from mixer.ingest.rtp import ReportBlock
+
+SECOND = 1_000_000_000
+
+
+class Reception:
+    """`count` each packet (sequence unwrapped), `report` about once a second."""
+
+    def __init__(self, ssrc: int, clock_rate: int) -> None:
+        self.ssrc = ssrc
+        self.packets = 0
+        self.bytes = 0
+        self._rate = clock_rate
+        self._first: int | None = None
+        self._highest = 0
+        self._jitter = 0.0
+        self._transit: int | None = None
+        self._expected_before = 0
+        self._received_before = 0
+        self._sender_report: tuple[int, int] | None = None  # (middle 32 bits of NTP, arrival)
+
+    @property
+    def lost(self) -> int:
+        """Packets that have not come (yet)."""
+        return max(0, self._expected - self.packets)
+
+    @property
+    def _expected(self) -> int:
+        return 0 if self._first is None else self._highest - self._first + 1
+
+    def count(self, sequence: int, rtp: int, size: int, arrival_ns: int) -> None:
+        self.packets += 1
+        self.bytes += size
+        if self._first is None:
+            self._first = self._highest = sequence
+        if sequence < self._highest:
+            return
+        self._highest = sequence
+        transit = arrival_ns * self._rate // SECOND - rtp
+        if self._transit is not None:
+            self._jitter += (abs(transit - self._transit) - self._jitter) / 16
+        self._transit = transit
+
+    def sender_report(self, ntp: int, arrival_ns: int) -> None:
+        self._sender_report = (ntp >> 16 & 0xFFFFFFFF, arrival_ns)
+
+    def report(self, now_ns: int) -> ReportBlock | None:
+        """None before the first packet."""
+        if self._first is None:
+            return None
+        expected = self._expected - self._expected_before
+        lost = expected - (self.packets - self._received_before)
+        self._expected_before, self._received_before = self._expected, self.packets
+        fraction = min(255, 256 * lost // expected) if lost > 0 and expected > 0 else 0
+        last, delay = 0, 0
+        if self._sender_report is not None:
+            last, arrived = self._sender_report
+            delay = min((now_ns - arrived) * 65536 // SECOND, 0xFFFFFFFF)
+        return ReportBlock(
+            self.ssrc, fraction, self.lost, self._highest, round(self._jitter), last, delay
+        )

@@ -1,0 +1,214 @@
+"""One run of ingest: in the conference, everything that is sent goes into the journal until told
+to stop, whatever breaks on the way.
+
+Processes and arguments are __main__.py's; what is received is feed.py's; this module owns the
+journal writer, the watermark, the reconnections and the status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from mixer.conference.media import Publication
+from mixer.errors import ConferenceError
+from mixer.ingest.conference import ConferenceSession, Media
+from mixer.ingest.earlier import Earlier
+from mixer.ingest.feed import CODECS, FeedReceiver
+from mixer.ingest.status import Status
+from mixer.ingest.subscriptions import Subscriptions
+from mixer.ingest.timeline import TrackEnd
+from mixer.ingest.told import Telling
+from mixer.journal import JournalWriter
+from mixer.journal.model import Note
+
+log = structlog.get_logger()
+
+TICK_S = 0.04
+WATERMARK_LAG_NS = 1_000_000_000
+STATUS_EVERY_S = 1.0
+SETTLE_S = 0.2  # on stop: for packets under way
+BACKOFF_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
+LEAVE_TIMEOUT_S = 1.0
+
+
+class Recording:
+    """`run` until `stop`; returns the reason of the end. Raises StorageError."""
+
+    def __init__(
+        self,
+        session: ConferenceSession,
+        writer: JournalWriter,
+        earlier: Earlier,
+        emit: Callable[..., None],
+    ) -> None:
+        self._session = session
+        self._writer = writer
+        self._emit = emit
+        self._epoch_ns = writer.from_monotonic_ns(time.monotonic_ns()) - time.monotonic_ns()
+        self._telling = Telling(writer, earlier.state)
+        self._ends: dict[tuple[str, str], TrackEnd] = dict(earlier.ends)
+        self._subscriptions: Subscriptions | None = None
+        self._stopping: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._status = Status()
+        self._slow_ns = 0  # how late the event loop has been lately
+        self._unsupported: set[tuple[object, str, str]] = set()
+
+    def journal_ns(self, monotonic_ns: int) -> int:
+        return monotonic_ns + self._epoch_ns
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns() + self._epoch_ns
+
+    def stop(self, reason: str) -> None:
+        """Ends the recording now; `run` returns soon after."""
+        if not self._stopping.done():
+            self._stopping.set_result(reason)
+
+    async def run(self) -> str:
+        began_ns = self.now_ns()
+        self._telling.begin(began_ns, self._session.state)
+        self._emit("joined", t_ns=began_ns, participant=self._session.participant_id)
+        tasks: list[asyncio.Future[Any]] = [
+            asyncio.create_task(self._follow_media(), name="ingest-media"),
+            asyncio.create_task(self._follow_events(), name="ingest-events"),
+            asyncio.create_task(self._tick(), name="ingest-tick"),
+            asyncio.create_task(self._tell_status(), name="ingest-status"),
+        ]
+        try:
+            await asyncio.wait([*tasks, self._stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done() and not task.cancelled():
+                    task.result()
+            reason = self._stopping.result() if self._stopping.done() else "conference-ended"
+            end_ns = self.now_ns()
+            await asyncio.sleep(SETTLE_S)
+            tasks[2].cancel()
+            self._finish(end_ns)
+            return reason
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                    await self._session.leave()
+
+    def resized(self, publication: Publication, media_ns: int, width: int, height: int) -> None:
+        self._telling.resized(publication, media_ns, width, height)
+
+    def heard(self, publication: Publication, media_ns: int, level: int) -> None:
+        self._telling.heard(publication, media_ns, level)
+
+    def unsupported(self, publication: Publication) -> None:
+        key = (publication.feed, publication.mid, publication.codec)
+        if key not in self._unsupported:
+            self._unsupported.add(key)
+            data = {"stream": publication.stream, "codec": publication.codec}
+            self._writer.note(Note(self.now_ns(), "unsupported-codec", data))
+
+    def _finish(self, end_ns: int) -> None:
+        """Everything that has come is decided; the recording ends at `end_ns`."""
+        for receiver in self._receivers():
+            receiver.tick(end_ns + 10 * WATERMARK_LAG_NS)
+        self._telling.advance(end_ns)
+        self._writer.watermark(end_ns)
+
+    def _receivers(self) -> Sequence[FeedReceiver]:
+        return self._subscriptions.receivers() if self._subscriptions is not None else []
+
+    async def _follow_events(self) -> None:
+        async for type_, data in self._session.events():
+            self._telling.event(self.now_ns(), type_, data)
+            if type_ == "conference.ended":
+                self.stop("conference-ended")
+                return
+        await asyncio.Event().wait()  # left: the media goes on until we stop
+
+    async def _follow_media(self) -> None:
+        """Connects to the SFU again and again."""
+        failures, lost_ns = 0, 0
+        while True:
+            try:
+                media = await self._session.connect_media()
+            except ConferenceError as error:
+                log.info("media.unreachable", error=error.__class__.__name__, failures=failures)
+                lost_ns = lost_ns or self.now_ns()
+                await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+                failures += 1
+                continue
+            if lost_ns:
+                self._note_reconnect(lost_ns)
+            failures = 0
+            await self._receive(media)
+            lost_ns = self.now_ns()
+            log.warning("media.lost")
+
+    async def _receive(self, media: Media) -> None:
+        """Follows what is sent over one connection until it is lost."""
+        subscriptions = Subscriptions(media, self._session.ice_servers, self._make, self._ended)
+        self._subscriptions = subscriptions
+        try:
+            self._sync(media, subscriptions)
+            async for _ in media.changes():
+                self._sync(media, subscriptions)
+        finally:
+            await asyncio.shield(self._disconnect(media, subscriptions))
+
+    async def _disconnect(self, media: Media, subscriptions: Subscriptions) -> None:
+        await subscriptions.close("reconnect")
+        await media.close()
+
+    def _sync(self, media: Media, subscriptions: Subscriptions) -> None:
+        publications = media.publications()
+        for one in publications:
+            if one.codec and one.codec not in CODECS:
+                self.unsupported(one)
+        subscriptions.follow(publications)
+
+    def _make(self, publications: Sequence[Publication]) -> FeedReceiver:
+        return FeedReceiver(publications, self._writer, self, self.journal_ns, self._ends)
+
+    def _ended(self, receiver: FeedReceiver, publication: Publication, reason: str) -> None:
+        """A section is no longer received; with a reason, it is a gap until it is again."""
+        for one, stream in receiver.receivers.values():
+            if one != publication:
+                continue
+            stream.tick(self.now_ns())
+            self._status.keep(one, stream)
+            end = stream.timeline.end(reason) if reason else None
+            if end is not None:
+                self._ends[(one.stream, one.kind)] = end
+        if not reason and publication.kind == "video":
+            self._telling.stopped(publication, self.now_ns())
+
+    def _note_reconnect(self, lost_ns: int) -> None:
+        now_ns = self.now_ns()
+        self._writer.note(Note(lost_ns, "reconnect", {"seconds": (now_ns - lost_ns) / 1e9}))
+
+    async def _tick(self) -> None:
+        due = time.monotonic()
+        while True:
+            due = max(due + TICK_S, time.monotonic() - TICK_S)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            late_ns = int((time.monotonic() - due) * 1e9)
+            self._slow_ns = max(late_ns, self._slow_ns - int(TICK_S * 1e9) // 4)
+            now_ns = self.now_ns()
+            for receiver in self._receivers():
+                receiver.tick(now_ns)
+            self._telling.advance(now_ns)
+            self._writer.watermark(now_ns - WATERMARK_LAG_NS - self._slow_ns)
+
+    async def _tell_status(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_EVERY_S)
+            fields: dict[str, Any] = self._status.describe(
+                self.now_ns(), self._telling.known, self._receivers(), self._writer
+            )
+            codecs = sorted({codec for _, _, codec in self._unsupported})
+            self._emit("status", **fields, unsupported=codecs)

@@ -1,0 +1,237 @@
+"""One published media section in the journal: its track, its alignment, its frames and gaps.
+
+The receivers (video.py, audio.py) say what has arrived; this decides on which media time it lies
+and writes it. A jump of the RTP clock begins a new track of the same stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from mixer.conference.media import Publication
+from mixer.ingest.alignment import Aligner, Verdict
+from mixer.journal.model import Alignment, Event, Frame, FrameFlag, Gap, Kind, Note, Source, Track
+from mixer.journal.model import Codec as CodecName
+
+log = structlog.get_logger()
+
+MIN_GAP_NS = 5_000_000
+MAX_HELD = 512  # frames held back while it is not clear whether the RTP clock has jumped
+
+
+class Writer(Protocol):
+    """The part of mixer.journal.JournalWriter that receivers need."""
+
+    @property
+    def watermark_ns(self) -> int: ...
+
+    @property
+    def media_bytes(self) -> int: ...
+
+    def track(
+        self,
+        *,
+        participant: str,
+        stream: str,
+        source: Source,
+        kind: Kind,
+        codec: CodecName,
+        clock_rate: int,
+        ssrc: int = 0,
+        fmtp: str = "",
+    ) -> Track: ...
+
+    def frame(self, frame: Frame) -> None: ...
+
+    def align(self, alignment: Alignment) -> None: ...
+
+    def gap(self, gap: Gap) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+    def note(self, note: Note) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A frame that has no track yet. `duration`: in RTP ticks, as far as it is known."""
+
+    rtp: int
+    arrival_ns: int
+    data: bytes
+    flags: FrameFlag
+    level: int
+    width: int
+    height: int
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEnd:
+    """Where a stream's media stopped: what a gap is measured from."""
+
+    media_ns: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A gap whose media times are not known before the track is aligned."""
+
+    from_ns: int | None  # else from_rtp
+    from_rtp: int
+    to_rtp: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a track's record says of its RTP stream."""
+
+    publication: Publication
+    codec: CodecName
+    clock_rate: int
+    ssrc: int
+    fmtp: str
+
+
+class Timeline:
+    """`packet` every packet's time, `write` every frame, `tick` now and then."""
+
+    def __init__(self, writer: Writer, identity: Identity, before: TrackEnd | None) -> None:
+        self.track: Track | None = None
+        self.late = 0
+        self._writer = writer
+        self._identity = identity
+        self._before = before
+        self._aligner = Aligner(identity.clock_rate)
+        self._held: list[Unit] = []
+        self._suspect = False
+        self._end_rtp: int | None = None  # where the last usable frame ends
+        self._gaps: list[_Gap] = []
+
+    def packet(self, rtp: int, arrival_ns: int) -> None:
+        """A packet's RTP timestamp (unwrapped) and its arrival in journal time."""
+        verdict = self._aligner.packet(rtp, arrival_ns)
+        if verdict is Verdict.JUMPED:
+            self._begin_anew(rtp, arrival_ns)
+        self._suspect = verdict is Verdict.SUSPECT
+        if self._held and not self._suspect:
+            held, self._held = self._held, []
+            for unit in held:
+                self._write(unit)
+
+    def write(self, unit: Unit) -> None:
+        """A whole frame. Held back while the RTP clock is in doubt."""
+        if self._suspect and len(self._held) < MAX_HELD:
+            self._held.append(unit)
+        else:
+            self._write(unit)
+
+    def media_ns(self, rtp: int) -> int | None:
+        """None before the first alignment."""
+        return self._aligner.media_ns(rtp)
+
+    @property
+    def end_rtp(self) -> int | None:
+        """Where the last usable frame ends."""
+        return self._end_rtp
+
+    def gap(self, from_rtp: int, to_rtp: int, reason: str) -> None:
+        """Nothing usable between two RTP timestamps."""
+        self._gaps.append(_Gap(None, from_rtp, to_rtp, reason))
+
+    def tick(self, now_ns: int) -> None:
+        """Writes the alignment that is due, and the gaps whose times are known by now."""
+        mapping = self._aligner.decide(now_ns)
+        if self.track is None:
+            return
+        if mapping is not None:
+            self._writer.align(
+                Alignment(
+                    self.track.id,
+                    mapping.rtp,
+                    mapping.media_ns,
+                    mapping.ppm,
+                    "arrival",
+                    mapping.quality_ns,
+                )
+            )
+        if self._gaps and self._aligner.decided:
+            gaps, self._gaps = self._gaps, []
+            for gap in gaps:
+                self._write_gap(self.track.id, gap)
+
+    def end(self, reason: str) -> TrackEnd | None:
+        """Where the media stopped, for the gap that begins here; None if there was none."""
+        if self._end_rtp is None:
+            return self._before
+        media_ns = self._aligner.media_ns(self._end_rtp)
+        return None if media_ns is None else TrackEnd(media_ns, reason)
+
+    def _write(self, unit: Unit) -> None:
+        if self.track is None:
+            self.track = self._announce()
+        flags = unit.flags
+        media_ns = self._aligner.media_ns(unit.rtp)
+        if media_ns is not None and media_ns < self._writer.watermark_ns:
+            flags |= FrameFlag.LATE
+            self.late += 1
+        elif not flags & FrameFlag.BROKEN:
+            self._usable(unit)
+        self._writer.frame(
+            Frame(
+                self.track.id,
+                unit.rtp,
+                unit.arrival_ns,
+                unit.data,
+                flags,
+                unit.level,
+                unit.width,
+                unit.height,
+            )
+        )
+
+    def _usable(self, unit: Unit) -> None:
+        end = unit.rtp + unit.duration
+        if self._end_rtp is not None:
+            self._end_rtp = max(self._end_rtp, end)
+            return
+        self._end_rtp = end
+        if self._before is not None:
+            before, self._before = self._before, None
+            self._gaps.append(_Gap(before.media_ns, 0, unit.rtp, before.reason))
+
+    def _announce(self) -> Track:
+        identity, publication = self._identity, self._identity.publication
+        return self._writer.track(
+            participant=publication.participant,
+            stream=publication.stream,
+            source=publication.source,
+            kind=publication.kind,
+            codec=identity.codec,
+            clock_rate=identity.clock_rate,
+            ssrc=identity.ssrc,
+            fmtp=identity.fmtp,
+        )
+
+    def _begin_anew(self, rtp: int, arrival_ns: int) -> None:
+        """The RTP clock has jumped: what was held back belongs to a new track."""
+        log.info("track.clock_jumped", stream=self._identity.publication.stream)
+        self._before = self.end("clock-jump")
+        self._end_rtp = None
+        self._gaps.clear()
+        self.track = None
+        self._aligner = Aligner(self._identity.clock_rate)
+        self._aligner.packet(rtp, arrival_ns)
+
+    def _write_gap(self, track: int, gap: _Gap) -> None:
+        from_ns = gap.from_ns
+        if from_ns is None:
+            from_ns = self._aligner.media_ns(gap.from_rtp)
+        to_ns = self._aligner.media_ns(gap.to_rtp)
+        if from_ns is not None and to_ns is not None and to_ns - from_ns > MIN_GAP_NS:
+            self._writer.gap(Gap(track, from_ns, to_ns, gap.reason))

@@ -1,0 +1,128 @@
+"""The conference's events on their way into the journal: what the server tells and what the media
+itself says, made one.
+
+From the media: whether a stream's picture is there and how big it is (`video.available`, `width`,
+`height`), and who speaks where senders give audio levels. The server's word on those is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixer.conference.difference import as_events, difference
+from mixer.conference.media import Publication
+from mixer.conference.state import State, apply, empty
+from mixer.ingest.speaker import SpeakerDetector
+from mixer.ingest.timeline import Writer
+from mixer.journal.model import Event
+
+SPEECH_DELAY_NS = 300_000_000  # levels with an earlier media time than that ago have been heard
+NO_PICTURE = {"available": False, "width": 0, "height": 0}
+
+
+class Telling:
+    """Writes events. `known`: the state that the journal's events add up to so far."""
+
+    def __init__(self, writer: Writer, known: State | None = None) -> None:
+        self.known: State = known or empty()
+        self._writer = writer
+        self._pictures: dict[str, dict[str, Any]] = {}  # stream → what the media says of it
+        self._speakers: dict[str, SpeakerDetector] = {}
+
+    def begin(self, t_ns: int, state: State) -> None:
+        """The whole state, as events; on a journal that goes on, what has changed meanwhile."""
+        seen = _without_pictures(state)
+        events = difference(self.known, seen) if self.known["participants"] else as_events(seen)
+        for type_, data in events:
+            self._write(t_ns, type_, data)
+
+    def event(self, t_ns: int, type_: str, data: dict[str, Any]) -> None:
+        """An event of the conference that happened just now."""
+        if type_ == "participant.speaking" and str(data.get("id")) in self._speakers:
+            return
+        self._write(t_ns, type_, self._corrected(type_, data))
+        if type_ == "participant.removed":
+            self._speakers.pop(str(data.get("id")), None)
+
+    def resized(self, publication: Publication, media_ns: int, width: int, height: int) -> None:
+        picture = {"available": True, "width": width, "height": height}
+        self._picture(publication, media_ns, picture)
+
+    def stopped(self, publication: Publication, t_ns: int) -> None:
+        """The stream's video has ended: there is no picture any more."""
+        if publication.stream in self._pictures:
+            self._picture(publication, t_ns, dict(NO_PICTURE))
+            del self._pictures[publication.stream]
+
+    def heard(self, publication: Publication, media_ns: int, level: int) -> None:
+        if publication.source != "Camera":
+            return
+        detector = self._speakers.setdefault(publication.participant, SpeakerDetector())
+        self._speaks(publication.participant, detector.hear(media_ns, level))
+
+    def advance(self, now_ns: int) -> None:
+        for participant, detector in self._speakers.items():
+            self._speaks(participant, detector.advance(now_ns - SPEECH_DELAY_NS))
+
+    def _speaks(self, participant: str, change: tuple[int, bool] | None) -> None:
+        if change is not None:
+            data = {"id": participant, "speaking": change[1]}
+            self._write(change[0], "participant.speaking", data)
+
+    def _picture(self, publication: Publication, t_ns: int, picture: dict[str, Any]) -> None:
+        self._pictures[publication.stream] = picture
+        data = {
+            "participantId": publication.participant,
+            "streamId": publication.stream,
+            "video": picture,
+        }
+        self._write(t_ns, "stream.updated", data)
+
+    def _corrected(self, type_: str, data: dict[str, Any]) -> dict[str, Any]:
+        """The event with what the media says of pictures in it."""
+        if type_ == "participant.added":
+            someone = data["participant"]
+            streams = [self._with_picture(one) for one in someone["streams"]]
+            return {**data, "participant": {**someone, "streams": streams}}
+        if type_ == "stream.added":
+            return {**data, "stream": self._with_picture(data["stream"])}
+        if type_ == "stream.updated" and isinstance(data.get("video"), dict):
+            kept = {k: v for k, v in data["video"].items() if k not in NO_PICTURE}
+            return {**data, "video": self._muted(str(data.get("streamId")), kept)}
+        return data
+
+    def _muted(self, stream: str, video: dict[str, Any]) -> dict[str, Any]:
+        """A muted stream has no picture; unmuted, it has the one that it had."""
+        if "muted" not in video:
+            return video
+        picture = NO_PICTURE if video["muted"] else self._pictures.get(stream, NO_PICTURE)
+        return {**video, "available": picture["available"]}
+
+    def _with_picture(self, stream: dict[str, Any]) -> dict[str, Any]:
+        if stream.get("video") is None:
+            return stream
+        picture = self._pictures.get(stream["id"], NO_PICTURE)
+        return {**stream, "video": {**stream["video"], **picture}}
+
+    def _write(self, t_ns: int, type_: str, data: dict[str, Any]) -> None:
+        self.known = apply(self.known, type_, data)
+        self._writer.event(Event(max(t_ns, self._writer.watermark_ns), type_, data))
+
+
+def _without_pictures(state: State) -> State:
+    """The state as it is before any media has been received."""
+    bare = empty()
+    for type_, data in as_events(state):
+        bare = apply(bare, type_, _blank(type_, data))
+    return bare
+
+
+def _blank(type_: str, data: dict[str, Any]) -> dict[str, Any]:
+    if type_ != "participant.added":
+        return data
+    someone = data["participant"]
+    streams = [
+        {**one, "video": {**one["video"], **NO_PICTURE}} if one.get("video") else one
+        for one in someone["streams"]
+    ]
+    return {**data, "participant": {**someone, "streams": streams, "speaking": False}}
