@@ -225,7 +225,7 @@ def _plugin_event(handle: _Handle, data: Mapping[str, Any]) -> list[Observation]
         return _taken_down(handle)
     if data.get("leaving") == "ok" or data.get("videoroom") == "destroyed":
         return _taken_down(handle)
-    if data.get("configured") == "ok" and isinstance(data.get("streams"), list):
+    if isinstance(data.get("streams"), list):  # the answer to what was offered
         active = [s for s in data["streams"] if isinstance(s, Mapping) and not s.get("disabled")]
         kinds = {s.get("type") for s in active}
         before = (handle.audio, handle.video)

@@ -1,0 +1,388 @@
+// The conference in a browser: join, publish, receive, mute, share, leave. No user interface.
+//
+//   import { join } from '/static/conference.js';
+//   const conference = await join({ url: location.href, name: 'Ada' });
+//   conference.addEventListener('media', ({ detail }) => show(detail.streamId, detail.mediaStream));
+//   await conference.publishCamera({ audio: true, video: true });
+//
+// Documented in docs/conference-state.md ("conference.js"). Comes back by itself after a lost
+// network, a restarted media server, or a restarted conference server.
+
+import { PublishedFeed, ReceivedFeed } from './feeds.js';
+import { Janus } from './janus.js';
+import { allStreams, apply, emptyState } from './state.js';
+
+const BACKOFF_MS = [100, 200, 400, 800, 1500, 3000];
+const SILENCE_MS = 15_000; // the server sends a heartbeat every 5 s
+const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } };
+const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+const SCREEN = { video: { frameRate: { ideal: 15, max: 30 } }, audio: true };
+
+export { allStreams } from './state.js';
+
+// Joins the room of `url` (http(s)://host/rooms/NAME). Rejects when the server refuses or is away.
+export async function join(options) {
+  const conference = new Conference(options);
+  await conference.start();
+  return conference;
+}
+
+// What a browser is asked for by `audio` and `video`: true, false, a device id, or constraints.
+export function mediaConstraints({ audio, video }) {
+  return { audio: constraints(audio, MICROPHONE), video: constraints(video, CAMERA) };
+}
+
+// Events: 'change' {type, data} after `state` has changed; 'media' {streamId, mediaStream|null};
+// 'local' {name, mediaStream|null}; 'connection' {status}; 'ended' {reason}.
+export class Conference extends EventTarget {
+  state;
+  participantId = '';
+  status = 'connecting'; // 'connected', 'reconnecting', 'ended'
+  local = { camera: null, screen: null }; // the MediaStreams that are published
+
+  #base;
+  #profile;
+  #codec;
+  #token = '';
+  #iceServers = [];
+  #events = null;
+  #janus = null;
+  #published = new Map(); // 'camera' | 'screen' -> PublishedFeed
+  #received = new Map(); // stream id -> ReceivedFeed
+  #muted = { camera: { audio: false, video: false }, screen: {} };
+  #devices = { audio: true, video: true };
+  #left = false;
+
+  constructor({ url = location.href, name, type = 'user', externalId, avatarUrl, codec = 'vp8' }) {
+    super();
+    const match = /^(https?:\/\/[^/]+.*\/rooms\/[A-Za-z0-9._-]{1,100})/.exec(url);
+    if (!match) throw new Error('the address of a room ends with /rooms/NAME');
+    this.#base = match[1];
+    this.#profile = { name, type, externalId, avatarUrl };
+    this.#codec = codec;
+    this.state = emptyState();
+  }
+
+  get muted() {
+    return { ...this.#muted.camera };
+  }
+
+  // The MediaStream of a stream of `state`, null while it does not arrive.
+  mediaStream(streamId) {
+    return this.#received.get(streamId)?.stream ?? null;
+  }
+
+  async start() {
+    await this.#register();
+    this.#follow();
+    this.#stayConnected();
+  }
+
+  // Publishes camera and microphone. `audio` and `video` as for mediaConstraints, or tracks.
+  async publishCamera({ audio = true, video = true } = {}) {
+    const stream = await capture(audio, video);
+    this.#devices = { audio: audio || true, video: video || true };
+    this.#replaceLocal('camera', stream);
+    this.#muted.camera = {
+      audio: !stream.getAudioTracks().length,
+      video: !stream.getVideoTracks().length,
+    };
+    await this.#tellMuted('camera');
+    this.#publish('camera');
+  }
+
+  // Shares a screen, window or tab; `stream` instead of asking the user for one. Resolves with it.
+  async shareScreen(stream = null) {
+    const shared = stream ?? (await navigator.mediaDevices.getDisplayMedia(SCREEN));
+    this.#replaceLocal('screen', shared);
+    for (const track of shared.getVideoTracks()) {
+      track.contentHint ||= 'detail';
+      track.addEventListener('ended', () => {
+        if (this.local.screen === shared) this.stopScreen();
+      });
+    }
+    this.#publish('screen');
+    return shared;
+  }
+
+  stopScreen() {
+    this.#published.get('screen')?.close();
+    this.#published.delete('screen');
+    this.#replaceLocal('screen', null);
+  }
+
+  // Mutes or unmutes microphone (audio) and camera (video); a muted camera is switched off.
+  async mute(changes) {
+    for (const kind of ['audio', 'video']) {
+      if (kind in changes && changes[kind] !== this.#muted.camera[kind]) {
+        if (changes[kind]) await this.#muteTrack(kind);
+        else await this.#unmuteTrack(kind);
+        this.#muted.camera[kind] = changes[kind];
+      }
+    }
+    await this.#tellMuted('camera');
+  }
+
+  // Takes other devices, by id.
+  async useDevices({ audio, video }) {
+    if (audio) this.#devices.audio = audio;
+    if (video) this.#devices.video = video;
+    if (!this.local.camera) return;
+    if (audio && !this.#muted.camera.audio) await this.#newTrack('audio');
+    if (video && !this.#muted.camera.video) await this.#newTrack('video');
+  }
+
+  // Leaves; works also while the page is being closed.
+  async leave() {
+    if (this.#left) return;
+    this.#stop('left');
+    await this.#request('DELETE', `/participants/${this.participantId}`, undefined, true).catch(
+      () => {},
+    );
+  }
+
+  // Ends the conference for everybody.
+  async end() {
+    await this.#request('DELETE', '');
+  }
+
+  // -- the server ------------------------------------------------------------------------------
+
+  async #register() {
+    const body = { ...this.#profile, ...(this.#token ? { token: this.#token } : {}) };
+    const answer = await this.#request('POST', '/participants', body);
+    this.participantId = answer.participantId;
+    this.#token = answer.token;
+    this.#iceServers = answer.iceServers;
+    this.#reset(answer.state);
+  }
+
+  async #request(method, path, body, keepalive = false) {
+    const headers = { 'content-type': 'application/json' };
+    if (this.#token) headers.authorization = `Bearer ${this.#token}`;
+    const response = await fetch(this.#base + path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      keepalive,
+    });
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(answer.error ?? `the server says ${response.status}`);
+    return answer;
+  }
+
+  // Follows the events; after a loss registers again (same token, same id) and goes on.
+  async #follow() {
+    for (let failures = 0; !this.#left; failures++) {
+      const opened = await this.#readEvents();
+      if (this.#left) return;
+      this.#setStatus('reconnecting');
+      if (opened) failures = 0;
+      await wait(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)]);
+      await this.#register().catch(() => {});
+    }
+  }
+
+  // Resolves when the connection is lost, with whether there was one.
+  #readEvents() {
+    return new Promise((resolve) => {
+      const source = new EventSource(`${this.#base}/events?token=${this.#token}`);
+      this.#events = source;
+      let opened = false;
+      let watchdog = setTimeout(() => done(), SILENCE_MS);
+      const done = () => {
+        clearTimeout(watchdog);
+        source.close();
+        resolve(opened);
+      };
+      source.onerror = done;
+      source.onmessage = ({ data }) => {
+        opened = true;
+        clearTimeout(watchdog);
+        watchdog = setTimeout(done, SILENCE_MS);
+        this.#setStatus('connected');
+        const message = JSON.parse(data);
+        this.#reduce(message.type, message.data);
+        if (message.type === 'conference.ended') done();
+      };
+    });
+  }
+
+  #reduce(type, data) {
+    if (type === 'heartbeat') return;
+    if (type === 'state') {
+      this.#reset(data);
+      return;
+    }
+    this.state = apply(this.state, type, data);
+    this.#subscribe();
+    this.#emit('change', { type, data });
+    if (type === 'conference.ended') this.#stop(data.reason ?? 'ended');
+  }
+
+  #reset(state) {
+    this.state = state;
+    this.#subscribe();
+    this.#emit('change', { type: 'state', data: state });
+  }
+
+  async #tellMuted(name) {
+    const { audio, video } = this.#muted[name];
+    const streams = { [name]: { audio: { muted: audio }, video: { muted: video } } };
+    await this.#request('PATCH', `/participants/${this.participantId}`, { streams });
+  }
+
+  // -- the media server ------------------------------------------------------------------------
+
+  async #stayConnected() {
+    const address = `${this.#base.replace(/^http/, 'ws')}/janus`;
+    for (let failures = 0; !this.#left; failures++) {
+      try {
+        this.#janus = await Janus.open(`${address}?token=${this.#token}`);
+        failures = 0;
+        if (this.#left) this.#janus.close();
+        for (const name of ['camera', 'screen']) this.#publish(name);
+        this.#subscribe();
+        await this.#janus.closed;
+      } catch (error) {
+        console.debug('media connection:', error.message);
+      }
+      this.#dropFeeds();
+      if (!this.#left) await wait(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)]);
+    }
+  }
+
+  #dropFeeds() {
+    this.#janus = null;
+    for (const feed of [...this.#published.values(), ...this.#received.values()]) feed.close();
+    this.#published.clear();
+    this.#received.clear();
+  }
+
+  #publish(name) {
+    this.#published.get(name)?.close();
+    this.#published.delete(name);
+    const stream = this.local[name];
+    if (!stream?.getTracks().length || !this.#janus || this.#left) return;
+    const feed = `${this.participantId}.${name}`;
+    const publisher = new PublishedFeed(this.#janus, feed, this.#iceServers, stream, this.#codec);
+    this.#published.set(name, publisher);
+    publisher.start();
+  }
+
+  // Receives the streams of the others, no more and no less.
+  #subscribe() {
+    const wanted = new Set(
+      allStreams(this.state)
+        .filter(({ participant }) => participant.id !== this.participantId)
+        .map(({ stream }) => stream.id),
+    );
+    for (const [id, feed] of this.#received) {
+      if (!wanted.has(id)) {
+        feed.close();
+        this.#received.delete(id);
+        this.#emit('media', { streamId: id, mediaStream: null });
+      }
+    }
+    if (!this.#janus || this.#left || this.#profile.type === 'mixer') return;
+    for (const id of wanted) {
+      if (this.#received.has(id)) continue;
+      const onStream = (mediaStream) => this.#emit('media', { streamId: id, mediaStream });
+      const feed = new ReceivedFeed(this.#janus, id, this.#iceServers, onStream);
+      this.#received.set(id, feed);
+      feed.start();
+    }
+  }
+
+  // -- local media -----------------------------------------------------------------------------
+
+  #replaceLocal(name, stream) {
+    for (const track of this.local[name]?.getTracks() ?? []) {
+      if (!stream?.getTracks().includes(track)) track.stop();
+    }
+    this.local[name] = stream;
+    this.#emit('local', { name, mediaStream: stream });
+  }
+
+  async #muteTrack(kind) {
+    const track = this.local.camera?.getTracks().find((t) => t.kind === kind);
+    if (!track) return;
+    if (kind === 'audio') {
+      track.enabled = false; // silence goes on being sent: a gap would look like loss
+      return;
+    }
+    await this.#published.get('camera')?.replace('video', null);
+    track.stop();
+    this.local.camera.removeTrack(track);
+    this.#emit('local', { name: 'camera', mediaStream: this.local.camera });
+  }
+
+  async #unmuteTrack(kind) {
+    const track = this.local.camera?.getTracks().find((t) => t.kind === kind);
+    if (track && track.readyState === 'live') track.enabled = true;
+    else await this.#newTrack(kind);
+  }
+
+  async #newTrack(kind) {
+    const only = { audio: false, video: false, [kind]: this.#devices[kind] };
+    const [track] = (await capture(only.audio, only.video)).getTracks();
+    const stream = this.local.camera ?? new MediaStream();
+    for (const old of stream.getTracks().filter((t) => t.kind === kind)) {
+      old.stop();
+      stream.removeTrack(old);
+    }
+    stream.addTrack(track);
+    this.local.camera = stream;
+    this.#emit('local', { name: 'camera', mediaStream: stream });
+    const replaced = await this.#published.get('camera')?.replace(kind, track);
+    if (!replaced) this.#publish('camera');
+  }
+
+  #stop(reason) {
+    this.#left = true;
+    this.#events?.close();
+    this.#dropFeedsAndJanus();
+    this.#replaceLocal('camera', null);
+    this.#replaceLocal('screen', null);
+    this.#setStatus('ended');
+    this.#emit('ended', { reason });
+  }
+
+  #dropFeedsAndJanus() {
+    const janus = this.#janus;
+    this.#dropFeeds();
+    janus?.close();
+  }
+
+  #setStatus(status) {
+    if (this.status === status || this.status === 'ended') return;
+    this.status = status;
+    this.#emit('connection', { status });
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+async function capture(audio, video) {
+  const given = [audio, video].filter((one) => one instanceof MediaStreamTrack);
+  const asked = mediaConstraints({
+    audio: audio instanceof MediaStreamTrack ? false : audio,
+    video: video instanceof MediaStreamTrack ? false : video,
+  });
+  const captured =
+    asked.audio || asked.video ? (await navigator.mediaDevices.getUserMedia(asked)).getTracks() : [];
+  return new MediaStream([...given, ...captured]);
+}
+
+function constraints(wanted, defaults) {
+  if (!wanted) return false;
+  if (wanted === true) return defaults;
+  if (typeof wanted === 'string') return { ...defaults, deviceId: { exact: wanted } };
+  return { ...defaults, ...wanted };
+}
+
+function wait(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,275 @@
+// The join page: lobby, room, farewell. What happens in the conference is conference.js.
+// Automation: ?name=Ada&autojoin=1&video=0&audio=0&codec=h264&type=listener
+
+import { join } from './conference.js';
+import { icon } from './icons.js';
+import { Lobby, explain, listDevices, showPreview } from './lobby.js';
+import { Stage } from './stage.js';
+
+const query = new URLSearchParams(location.search);
+const room = decodeURIComponent(location.pathname.split('/').at(-1));
+const type = query.get('type') === 'listener' ? 'listener' : 'user';
+const codec = query.get('codec') === 'h264' ? 'h264' : 'vp8';
+const $ = (id) => document.getElementById(id);
+const stage = new Stage($('stage'), () => ($('unlock').hidden = false));
+const lobby = new Lobby(
+  { audio: type === 'user' && query.get('audio') !== '0', video: type === 'user' && query.get('video') !== '0' },
+  showLobby,
+);
+let conference = null;
+let recordingTimer = 0;
+
+// -- lobby --------------------------------------------------------------------------------------
+
+async function start() {
+  document.title = `${room} · Conference`;
+  $('lobby-title').textContent = room;
+  $('room-title').textContent = room;
+  $('name').value = query.get('name') ?? localStorage.getItem('name') ?? '';
+  if (type === 'listener') document.body.classList.add('listener');
+  const message = mediaProblem() || (await lobby.open());
+  if (message) showMessage(message);
+  await listDevices(document.querySelectorAll('#lobby select'), currentDevice);
+  showPresent();
+  if (query.get('autojoin') === '1') await enter($('name').value || 'Guest');
+  else if (!$('name').value) $('name').focus();
+}
+
+function mediaProblem() {
+  if (navigator.mediaDevices) return '';
+  return 'Browsers give cameras to secure pages only: open this page by https, or by localhost.';
+}
+
+function currentDevice(kind) {
+  const track = (conference?.local.camera ?? lobby.stream).getTracks().find((t) => t.kind === kind);
+  return track?.getSettings().deviceId;
+}
+
+function showLobby() {
+  showPreview(lobby, $('name').value);
+  paintToggle($('lobby-microphone'), 'microphone', lobby.wanted.audio);
+  paintToggle($('lobby-camera'), 'camera', lobby.wanted.video);
+}
+
+async function showPresent() {
+  const state = await fetch(`/rooms/${room}/state`).then((r) => r.json(), () => null);
+  if (!state) return;
+  const names = state.participants.filter((p) => p.type === 'user').map((p) => p.name);
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+  const are = names.length === 1 ? 'is' : 'are';
+  $('lobby-present').textContent = names.length
+    ? `${names.slice(0, 3).join(', ')}${more} ${are} here.`
+    : 'Nobody is here yet.';
+  $('lobby-recording').hidden = !state.recording.active;
+}
+
+function showMessage(text) {
+  $('lobby-message').textContent = text;
+  $('lobby-message').hidden = !text;
+}
+
+async function enter(name) {
+  $('join').disabled = true;
+  showMessage('');
+  try {
+    conference = await join({ url: location.href.split('?')[0], name, type, codec });
+  } catch (error) {
+    showMessage(`Joining did not work: ${error.message}.`);
+    $('join').disabled = false;
+    return;
+  }
+  globalThis.conference = conference; // for automation
+  localStorage.setItem('name', name);
+  attach();
+  show('room');
+  const { tracks } = lobby;
+  if (type === 'user' && (tracks.audio || tracks.video)) await conference.publishCamera(tracks);
+  lobby.close(false);
+  render();
+}
+
+// -- room ---------------------------------------------------------------------------------------
+
+function attach() {
+  conference.addEventListener('change', ({ detail }) => {
+    announce(detail);
+    render();
+  });
+  for (const event of ['media', 'local']) conference.addEventListener(event, render);
+  conference.addEventListener('connection', ({ detail }) => {
+    $('connection').hidden = detail.status !== 'reconnecting';
+  });
+  conference.addEventListener('ended', ({ detail }) => bidFarewell(detail.reason));
+}
+
+function render() {
+  if (!conference) return;
+  const { state, participantId, local, muted } = conference;
+  stage.render({
+    state,
+    participantId,
+    local,
+    muted: local.camera ? muted : { audio: true, video: true },
+    mediaStream: (id) => conference.mediaStream(id),
+  });
+  const people = state.participants.filter((p) => p.type !== 'mixer').length;
+  $('people').textContent = people === 1 ? 'Only you' : `${people} people`;
+  const microphone = Boolean(local.camera?.getAudioTracks().length) && !muted.audio;
+  paintToggle($('microphone'), 'microphone', microphone);
+  paintToggle($('camera'), 'camera', Boolean(local.camera?.getVideoTracks().length));
+  paintScreen(Boolean(local.screen));
+  showRecording(state.recording);
+}
+
+function paintToggle(button, name, on) {
+  button.innerHTML = icon(on ? name : `${name}Off`);
+  button.classList.toggle('off', !on);
+  button.setAttribute('aria-pressed', String(on));
+  const label = `${name === 'camera' ? 'Camera' : 'Microphone'} ${on ? 'on' : 'off'}`;
+  button.setAttribute('aria-label', label);
+  button.title = `${on ? 'Turn off' : 'Turn on'} ${name}`;
+}
+
+function paintScreen(on) {
+  const button = $('screen');
+  button.innerHTML = icon(on ? 'screenOff' : 'screen');
+  button.classList.toggle('on', on);
+  button.setAttribute('aria-pressed', String(on));
+  button.title = on ? 'Stop sharing' : 'Share a screen';
+  button.setAttribute('aria-label', button.title);
+}
+
+function showRecording({ active, startedAt }) {
+  $('recording').hidden = !active;
+  clearInterval(recordingTimer);
+  if (!active) return;
+  const paint = () => {
+    const seconds = Math.max(0, Math.floor((Date.now() - startedAt) / 1000));
+    const parts = [Math.floor(seconds / 60) % 60, seconds % 60].map((n) => String(n).padStart(2, '0'));
+    const hours = Math.floor(seconds / 3600);
+    $('recording-time').textContent = (hours ? [hours, ...parts] : parts).join(':');
+  };
+  paint();
+  recordingTimer = setInterval(paint, 1000);
+}
+
+function announce({ type: event, data }) {
+  const say = (text) => ($('announcer').textContent = text);
+  const added = event === 'participant.added' ? data.participant : null;
+  if (added && added.type !== 'mixer' && added.id !== conference.participantId) {
+    say(`${added.name} has joined`);
+  } else if (event === 'recording.updated') {
+    say(data.active ? 'Recording has started' : 'Recording has stopped');
+  }
+}
+
+function bidFarewell(reason) {
+  clearInterval(recordingTimer);
+  stage.clear();
+  const left = reason === 'left';
+  $('farewell-title').textContent = left ? 'You have left' : 'The conference has ended';
+  $('farewell-reason').textContent = room;
+  show('farewell');
+}
+
+function show(view) {
+  for (const id of ['lobby', 'room', 'farewell']) $(id).hidden = id !== view;
+  document.body.dataset.view = view;
+}
+
+let toastTimer = 0;
+function toast(text) {
+  $('toast').textContent = text;
+  $('toast').hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => ($('toast').hidden = true), 4000);
+}
+
+// -- controls -----------------------------------------------------------------------------------
+
+async function toggle(kind) {
+  const on = kind === 'audio' ? 'microphone' : 'camera';
+  const isOn = $(on).getAttribute('aria-pressed') === 'true';
+  try {
+    if (!conference.local.camera) {
+      await conference.publishCamera({ audio: kind === 'audio', video: kind === 'video' });
+    } else {
+      await conference.mute({ [kind]: isOn });
+    }
+  } catch (error) {
+    toast(explain(error, { audio: kind === 'audio', video: kind === 'video' }));
+  }
+  render();
+}
+
+async function toggleScreen() {
+  if (conference.local.screen) {
+    conference.stopScreen();
+  } else {
+    try {
+      await conference.shareScreen();
+    } catch (error) {
+      if (error.name !== 'NotAllowedError') toast('The screen could not be shared.');
+    }
+  }
+  render();
+}
+
+async function lobbyAct(act) {
+  const message = await act();
+  showMessage(message);
+  await listDevices(document.querySelectorAll('#lobby select'), currentDevice);
+}
+
+$('settings').innerHTML = icon('settings');
+$('settings').setAttribute('aria-label', 'Camera and microphone');
+$('leave').innerHTML = icon('leave');
+$('leave').setAttribute('aria-label', 'Leave');
+$('leave').title = 'Leave';
+$('name').addEventListener('input', showLobby);
+$('join-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  enter($('name').value.trim());
+});
+$('lobby-microphone').addEventListener('click', () => lobbyAct(() => lobby.toggle('audio')));
+$('lobby-camera').addEventListener('click', () => lobbyAct(() => lobby.toggle('video')));
+$('lobby-microphone-list').addEventListener('change', ({ target }) =>
+  lobbyAct(() => lobby.choose('audio', target.value)),
+);
+$('lobby-camera-list').addEventListener('change', ({ target }) =>
+  lobbyAct(() => lobby.choose('video', target.value)),
+);
+$('microphone').addEventListener('click', () => toggle('audio'));
+$('camera').addEventListener('click', () => toggle('video'));
+$('screen').addEventListener('click', toggleScreen);
+$('leave').addEventListener('click', () => conference.leave());
+$('rejoin').addEventListener('click', () => location.reload());
+$('unlock').addEventListener('click', () => {
+  $('unlock').hidden = true;
+  stage.playAll();
+});
+$('copy').addEventListener('click', async () => {
+  await navigator.clipboard?.writeText(location.href.split('?')[0]);
+  toast('The link is on the clipboard.');
+});
+$('settings').addEventListener('click', async () => {
+  await listDevices(document.querySelectorAll('#devices select'), currentDevice);
+  $('devices').showModal();
+});
+$('camera-list').addEventListener('change', ({ target }) =>
+  conference.useDevices({ video: target.value }).catch((error) => toast(explain(error, { video: true }))),
+);
+$('microphone-list').addEventListener('change', ({ target }) =>
+  conference.useDevices({ audio: target.value }).catch((error) => toast(explain(error, { audio: true }))),
+);
+addEventListener('keydown', (event) => {
+  if (document.body.dataset.view !== 'room' || !(event.ctrlKey || event.metaKey)) return;
+  const act = { d: () => toggle('audio'), e: () => toggle('video') }[event.key.toLowerCase()];
+  if (act) {
+    event.preventDefault();
+    act();
+  }
+});
+addEventListener('pagehide', () => conference?.leave());
+
+start();
