@@ -34,12 +34,12 @@ _Curve = NDArray[np.float64]
 def limit(sound: Samples, ceiling: float = CEILING) -> Samples:
     """The sound with no sample above `ceiling`; the same array if none was.
 
-    Of the result (n, channels), the first HISTORY and last AHEAD samples are not to be used unless
-    the sound begins or ends there.
+    Of the result, (n, 1 or 2) as the sound, the first HISTORY and last AHEAD samples are not to be
+    used: what their gain depends on is missing.
     """
-    peaks = np.abs(sound).max(axis=1, initial=0.0)
-    if peaks.max(initial=0.0) <= ceiling:
+    if -ceiling <= sound.min(initial=0.0) and sound.max(initial=0.0) <= ceiling:
         return sound
+    peaks = np.maximum(np.abs(sound[:, 0]), np.abs(sound[:, -1]))
     reduction = _smooth(_hold(_release(_needed(peaks, ceiling))))
     gain = 10.0 ** (-reduction / 20)
     limited: Samples = (sound * gain[:, None]).astype(np.float32)

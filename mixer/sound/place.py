@@ -98,14 +98,12 @@ def place(
     """The runs of one track's packets, in order. `gaps` are the journal's for this track.
 
     A hole in RTP time is a loss when the journal has a gap there, or when it is short and the
-    packet before it announced no silence. A packet that lies where an earlier one already lies is
-    a duplicate and left out.
+    packet before it announced no silence. Of packets received twice, one is taken. Where a step of
+    the alignment makes packets overlap, a new run starts, and takes over from the one before.
     """
     lost = [(placement.at_time(g.from_ns), placement.at_time(g.to_ns)) for g in gaps]
     runs: list[Run] = []
     for packet in _packets(frames, placement, delay):
-        if runs and packet.at <= runs[-1].packets[-1].at:
-            continue
         if not runs or not _continue(runs[-1], packet, lost, delay):
             fresh = not runs or packet.at - runs[-1].end > FRESH_AFTER
             runs.append(Run([packet], fresh))
@@ -113,12 +111,12 @@ def place(
 
 
 def _packets(frames: Iterable[Frame], placement: Placement, delay: int) -> list[Packet]:
-    packets = [
-        Packet(frame.data, samples, placement.position(frame.rtp) - delay)
-        for frame in frames
-        if (samples := packet_samples(frame.data)) > 0
+    once = {frame.rtp: frame.data for frame in frames}
+    return [
+        Packet(data, samples, placement.position(rtp) - delay)
+        for rtp, data in sorted(once.items())
+        if (samples := packet_samples(data)) > 0
     ]
-    return sorted(packets, key=lambda packet: packet.at)
 
 
 def _continue(run: Run, packet: Packet, lost: Sequence[tuple[int, int]], delay: int) -> bool:
