@@ -13,7 +13,7 @@ import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +137,7 @@ def _write_wrapper(folder: Path, program: str, user: str | None) -> Path:
 
 
 @contextmanager
-def _start_script(settings: BrowserSettings, program: str) -> Iterable[Path]:  # type: ignore[misc]
+def _start_script(settings: BrowserSettings, program: str) -> Iterator[Path]:
     parent = Path(tempfile.gettempdir())
     _sweep(parent)
     folder = Path(tempfile.mkdtemp(prefix="mixer-browser-", dir=parent))

@@ -148,8 +148,9 @@ class Page:
     async def _guarded(self, work: Awaitable[T], timeout_s: float = COMMAND_TIMEOUT_S) -> T:
         """`work`, unless the page goes or the deadline passes."""
         task = asyncio.ensure_future(work)
+        watched: set[asyncio.Future[Any]] = {task, self._gone}
         done, _ = await asyncio.wait(
-            {task, self._gone}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+            watched, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
         )
         if task in done:
             try:
