@@ -99,6 +99,13 @@ def record(
     ice_server: Annotated[
         list[str] | None, typer.Option(help="stun:HOST:PORT or turn:HOST:PORT,USER,CREDENTIAL")
     ] = None,
+    pin: Annotated[str, typer.Option(envvar="MIXER_PIN", help="Of a bare Janus room.")] = "",
+    token: Annotated[
+        str, typer.Option(envvar="MIXER_JANUS_TOKEN", help="Janus' token authentication.")
+    ] = "",
+    api_secret: Annotated[
+        str, typer.Option(envvar="MIXER_JANUS_API_SECRET", help="Janus' api_secret.")
+    ] = "",
     min_free: Annotated[int, typer.Option(help="Stop when the disk has less MB left.")] = 256,
     keep_work: Annotated[
         bool, typer.Option("--keep-work", help="Keep intermediate files.")
@@ -107,14 +114,14 @@ def record(
 ) -> None:
     """Records a conference until Ctrl-C, SIGTERM, its end, or a limit.
 
-    A bare Janus room's pin, token and api secret come from MIXER_JANUS_PIN, MIXER_JANUS_TOKEN and
-    MIXER_JANUS_API_SECRET.
+    Give secrets by their environment variables: command lines can be seen by everybody.
     """
     from .recorder import MixPlan, Recorder, RecordSettings, parse_mix
     from .recorder.display import display_for, summary
+    from .room.settings import parse_ice_server
 
     async def session() -> None:
-        arguments = [part for text in ice_server or () for part in ("--ice-server", text)]
+        servers = [parse_ice_server(text).as_json() for text in ice_server or ()]
         settings = RecordSettings(
             url=url,
             out=out,
@@ -126,7 +133,12 @@ def record(
             empty_timeout_s=empty_timeout,
             min_free_bytes=min_free << 20,
             keep_work=keep_work,
-            ingest_arguments=tuple(arguments),
+            ingest_environment={
+                "MIXER_PIN": pin,
+                "MIXER_JANUS_TOKEN": token,
+                "MIXER_JANUS_API_SECRET": api_secret,
+                "MIXER_ICE_SERVERS": json.dumps(servers),
+            },
         )
         with display_for(as_json=as_json) as display:
             recorder = Recorder(settings, on_status=lambda status: display.show(recorder))

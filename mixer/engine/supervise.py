@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -52,12 +52,14 @@ class Child:
         argv: list[str],
         *,
         nice: int = 0,
+        environment: Mapping[str, str] | None = None,
         log_path: Path | None = None,
         stop_timeout_s: float = STOP_TIMEOUT_S,
     ) -> None:
         self.name = name
         self._argv = argv
         self._nice = nice
+        self._environment = environment or {}
         self._log_path = log_path
         self._stop_timeout_s = stop_timeout_s
         self._process: asyncio.subprocess.Process | None = None
@@ -80,6 +82,7 @@ class Child:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
+                env={**os.environ, **self._environment},
                 limit=LINE_LIMIT,
                 preexec_fn=_preparation(self._nice),
                 start_new_session=True,  # Ctrl-C is the parent's to handle

@@ -89,7 +89,7 @@ class LiveDisplay:
 def panel(recorder: Recorder) -> RenderableType:
     """Elapsed time, people, bit rates, lag of each mix, disk."""
     status = recorder.status
-    rate = float(status.ingest.get("bits_per_second", 0)) / 1e6
+    rate = sum(track["bps"] for track in status.ingest.get("tracks", ())) / 1e6
     journalled = int(status.ingest.get("journal_bytes", 0)) / 1e6
     head = Text.assemble(
         ("● ", "bold red" if status.stage == "recording" else "yellow"),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class RecordSettings:
     empty_timeout_s: float | None = None
     min_free_bytes: int = MIN_FREE_BYTES
     keep_work: bool = False
-    ingest_arguments: tuple[str, ...] = ()  # secrets travel in the environment, not here
+    ingest_environment: Mapping[str, str] = field(default_factory=dict)  # secrets, ICE servers
 
 
 @dataclass(slots=True)
@@ -88,6 +89,8 @@ class Recorder:
         self._mixes: dict[str, _Mix] = {}
         self._outcomes: dict[str, MixOutcome] = {}
         self._error: MixerError | None = None
+        self._user_seen = False
+        self._user_seen_at = time.monotonic()
         self._journal: Journal | None = None
 
     def stop(self, reason: str = "stopped") -> None:
@@ -134,10 +137,14 @@ class Recorder:
 
     async def _ingest_session(self, attempt: int) -> bool:
         """One ingest process; True if it ended because the recording did."""
-        argv = ["mixer.ingest", "--url", self.settings.url, "--name", self.settings.name]
-        argv += ["--journal", str(self.folder.journal), *self.settings.ingest_arguments]
-        log_path = self.settings.out / "ingest.log"
-        async with Child("ingest", argv, nice=0, log_path=log_path) as child:
+        argv = ["mixer.ingest", self.settings.url, "--name", self.settings.name]
+        argv += ["--dir", str(self.folder.journal)]
+        async with Child(
+            "ingest",
+            argv,
+            environment=self.settings.ingest_environment,
+            log_path=self.settings.out / "ingest.log",
+        ) as child:
             self._ingest = child
             if self._stop.is_set():
                 await child.stop()
@@ -154,8 +161,9 @@ class Recorder:
                     self.status.joined_ns = event["t_ns"]
                 self._joined.set()
             case "status":
+                self._note_presence(event)
                 self.status.ingest = event
-            case "error":
+            case "failed":
                 raise_for(event)
             case "ended":
                 self.stop(event.get("reason", "conference-ended"))
@@ -191,7 +199,7 @@ class Recorder:
         s, now_ns = self.settings, self._now_ns()
         self.status.free_bytes = shutil.disk_usage(s.out).free
         self.status.elapsed_s = (now_ns - (self.status.joined_ns or now_ns)) / SECOND
-        users, seen, alone_s = self._presence()
+        alone_s = time.monotonic() - self._user_seen_at
         if self.status.free_bytes < s.min_free_bytes:
             self._error = StorageError(
                 f"the disk of {s.out} is nearly full ({self.status.free_bytes >> 20} MB left); "
@@ -202,18 +210,16 @@ class Recorder:
             self.stop("duration")
         elif s.max_duration_s is not None and self.status.elapsed_s >= s.max_duration_s:
             self.stop("max-duration")
-        elif s.start_timeout_s is not None and not seen and alone_s >= s.start_timeout_s:
+        elif s.start_timeout_s is not None and not self._user_seen and alone_s >= s.start_timeout_s:
             self._error = NothingToRecord(f"nobody came within {s.start_timeout_s:g} s")
             self.stop("start-timeout")
-        elif s.empty_timeout_s is not None and seen and not users and alone_s >= s.empty_timeout_s:
+        elif s.empty_timeout_s is not None and self._user_seen and alone_s >= s.empty_timeout_s:
             self.stop("empty-timeout")
 
-    def _presence(self) -> tuple[int, bool, float]:
-        """(users now, whether there ever was one, seconds since the last one)."""
-        users = int(self.status.ingest.get("users", 0))
-        seen = bool(self.status.ingest.get("users_seen", users > 0))
-        alone_s = float(self.status.ingest.get("alone_s", self.status.elapsed_s))
-        return users, seen, alone_s
+    def _note_presence(self, ingest: dict[str, Any]) -> None:
+        if ingest["users"]:
+            self._user_seen = True
+            self._user_seen_at = time.monotonic()
 
     def _mixed_s(self, now_ns: int) -> float:
         starts = [mix.start_ns for mix in self._plan.mixes if mix.start_ns is not None]
