@@ -98,9 +98,9 @@ def _object(required: dict[str, Check], optional: dict[str, Check]) -> Check:
 
 
 _PARTICIPANT_OPTIONAL: dict[str, Check] = {
-    "externalId": _or_none(_text),
+    "externalId": _text,
     "name": _text,
-    "avatarUrl": _or_none(_text),
+    "avatarUrl": _text,
     "type": _one_of("user", "listener", "mixer", "robot"),
     "status": _one_of("connecting", "connected", "left"),
     "speaking": _bool,
@@ -116,17 +116,16 @@ _is_recording = _object({"active": _bool}, {"startedAt": _or_none(_count)})
 _is_audio_change = _or_none(_object({}, {"muted": _bool}))
 _is_video_change = _or_none(_object({}, _VIDEO))
 _is_stream = _object(
+    {"id": _id},
     {
-        "id": _id,
         "type": _one_of("Camera", "ScreenShare"),
         "audio": _or_none(_object({"muted": _bool}, {})),
         "video": _or_none(_object(_VIDEO, {})),
     },
-    {},
 )
 _is_participant = _object(
-    {"id": _id, **_PARTICIPANT_OPTIONAL, "streams": _list_of(_is_stream)},
-    {},
+    {"id": _id},
+    {**_PARTICIPANT_OPTIONAL, "streams": _list_of(_is_stream)},
 )
 
 # type -> (required fields, optional fields)

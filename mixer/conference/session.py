@@ -53,8 +53,8 @@ class RoomSession:
         type: ParticipantType,
         *,
         ssl_context: ssl.SSLContext | None,
-        external_id: str | None,
-        avatar_url: str | None,
+        external_id: str,
+        avatar_url: str,
     ) -> None:
         self.base_url = base_url  # http(s)://host:port/rooms/NAME
         self.ssl_context = ssl_context
@@ -222,8 +222,8 @@ async def join(
     type: ParticipantType = "user",
     *,
     ssl_context: ssl.SSLContext | None = None,
-    external_id: str | None = None,
-    avatar_url: str | None = None,
+    external_id: str = "",
+    avatar_url: str = "",
 ) -> RoomSession:
     """Joins the room of a join page's address `url` (http(s)://host:port/rooms/NAME).
 

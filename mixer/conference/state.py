@@ -8,7 +8,7 @@ by `mixer.conference.difference`. No input or output here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NotRequired, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast
 
 ParticipantType = Literal["user", "listener", "mixer", "robot"]
 ParticipantStatus = Literal["connecting", "connected", "left"]
@@ -41,14 +41,13 @@ class Stream(TypedDict):
 
 class Participant(TypedDict):
     id: str
-    externalId: str | None
+    externalId: str  # the application's own id of this person, '' if it gave none
     name: str
-    avatarUrl: str | None
+    avatarUrl: str  # '' for none
     type: ParticipantType
     status: ParticipantStatus
     speaking: bool
     streams: list[Stream]
-    x: NotRequired[Any]  # further fields of newer versions are carried along, see the document
 
 
 class Conference(TypedDict):
@@ -81,8 +80,8 @@ def participant(
     name: str,
     type: ParticipantType = "user",
     *,
-    external_id: str | None = None,
-    avatar_url: str | None = None,
+    external_id: str = "",
+    avatar_url: str = "",
     status: ParticipantStatus = "connected",
 ) -> Participant:
     """A participant who does not speak and has no streams."""
@@ -126,7 +125,9 @@ def apply(state: State, type: str, data: EventData) -> State:
     """The state after the event. `state` is not touched; unchanged parts are shared with it.
 
     Total: an unknown type, or an event about somebody who is not there, changes nothing, so that
-    a reader of today survives a writer of tomorrow. Adding what is there replaces it.
+    a reader of today survives a writer of tomorrow. Adding what is there replaces it where it
+    stands; absent fields of what is added get their defaults. The same vectors test this and the
+    layout SDK's reducer (tests/conference/reducer_vectors.json).
     """
     reduce = _REDUCERS.get(type)
     return state if reduce is None else reduce(state, data)
@@ -137,14 +138,17 @@ def _conference_updated(state: State, data: EventData) -> State:
 
 
 def _participant_added(state: State, data: EventData) -> State:
-    new = cast(Participant, data["participant"])
+    new = _complete_participant(data["participant"])
     if find(state, new["id"]) is not None:
         return _with_participant(state, new["id"], lambda _old: new)
     return {**state, "participants": [*state["participants"], new]}
 
 
 def _participant_updated(state: State, data: EventData) -> State:
-    return _with_participant(state, data["id"], lambda p: cast(Participant, {**p, **data}))
+    fields = dict(data)
+    if "streams" in fields:
+        fields["streams"] = [_complete_stream(one) for one in fields["streams"]]
+    return _with_participant(state, data["id"], lambda p: cast(Participant, {**p, **fields}))
 
 
 def _participant_removed(state: State, data: EventData) -> State:
@@ -158,7 +162,7 @@ def _participant_speaking(state: State, data: EventData) -> State:
 
 
 def _stream_added(state: State, data: EventData) -> State:
-    new = cast(Stream, data["stream"])
+    new = _complete_stream(data["stream"])
 
     def add(p: Participant) -> Participant:
         ids = [s["id"] for s in p["streams"]]
@@ -170,7 +174,7 @@ def _stream_added(state: State, data: EventData) -> State:
 
 
 def _stream_updated(state: State, data: EventData) -> State:
-    changes = {k: v for k, v in data.items() if k not in ("participantId", "streamId")}
+    changes = {kind: data[kind] for kind in ("audio", "video") if kind in data}
 
     def update(s: Stream) -> Stream:
         merged = dict(s)
@@ -198,16 +202,22 @@ def _stream_removed(state: State, data: EventData) -> State:
 
 
 def _recording_updated(state: State, data: EventData) -> State:
-    new: Recording = {"active": bool(data["active"]), "startedAt": data.get("startedAt")}
-    return {**state, "recording": new}
+    return {**state, "recording": cast(Recording, {**state["recording"], **data})}
 
 
 def _conference_ended(state: State, data: EventData) -> State:
-    return {
-        **state,
-        "participants": [],
-        "recording": {"active": False, "startedAt": None},
-    }
+    return state  # who was there at the end is still to be seen
+
+
+def _complete_participant(given: EventData) -> Participant:
+    streams = [_complete_stream(one) for one in given.get("streams", [])]
+    known = participant(str(given["id"]), "")
+    return cast(Participant, {**known, **given, "streams": streams})
+
+
+def _complete_stream(given: EventData) -> Stream:
+    known: EventData = {"type": "Camera", "audio": None, "video": None}
+    return cast(Stream, {**known, **given})
 
 
 def _with_participant(

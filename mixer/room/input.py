@@ -46,7 +46,7 @@ def profile_to_join(body: Mapping[str, Any]) -> dict[str, Any]:
     """name, externalId and avatarUrl of a participant who joins; a name is required."""
     if "name" not in body:
         raise HTTPException(400, "name is missing")
-    return {"externalId": None, "avatarUrl": None, **changed_profile(body)}
+    return {"externalId": "", "avatarUrl": "", **changed_profile(body)}
 
 
 def changed_profile(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,15 +103,15 @@ def _name(value: Any) -> str:
     return clean
 
 
-def _external_id(value: Any) -> str | None:
+def _external_id(value: Any) -> str:
     if value is not None and (not isinstance(value, str) or len(value) > MAX_EXTERNAL_ID_CHARS):
         raise HTTPException(400, f"externalId is a text of up to {MAX_EXTERNAL_ID_CHARS}")
-    return value or None
+    return value or ""
 
 
-def _avatar_url(value: Any) -> str | None:
+def _avatar_url(value: Any) -> str:
     if not value:
-        return None
+        return ""
     if not isinstance(value, str) or len(value) > MAX_URL_CHARS or not value.isprintable():
         raise HTTPException(400, f"avatarUrl is an address of up to {MAX_URL_CHARS} characters")
     try:

@@ -131,8 +131,8 @@ class LiveConference:
             id,
             profile["name"],
             type,
-            external_id=profile.get("externalId"),
-            avatar_url=profile.get("avatarUrl"),
+            external_id=profile["externalId"],
+            avatar_url=profile["avatarUrl"],
             status="connecting",
         )
         self._emit("participant.added", {"participant": dict(someone)})

@@ -26,11 +26,6 @@ const reducers = {
     ...state,
     conference: { ...state.conference, ...conference },
   }),
-  'conference.ended': (state) => ({
-    ...state,
-    participants: [],
-    recording: { active: false, startedAt: null },
-  }),
   'participant.added': (state, { participant }) =>
     state.participants.some((p) => p.id === participant.id)
       ? withParticipant(state, participant.id, () => participant)
@@ -59,9 +54,9 @@ const reducers = {
       ...p,
       streams: p.streams.filter((s) => s.id !== streamId),
     })),
-  'recording.updated': (state, { active, startedAt = null }) => ({
+  'recording.updated': (state, data) => ({
     ...state,
-    recording: { active, startedAt },
+    recording: { ...state.recording, ...data },
   }),
 };
 
