@@ -16,6 +16,7 @@ STATES = {
     "live": ("being written now", "yellow"),
     "abandoned": ("abandoned: its recorder died; mixer render finishes it", "red"),
 }
+SOURCES = {"ScreenShare": "Screen"}
 
 
 def render_text(report: dict[str, Any]) -> RenderableType:
@@ -55,38 +56,39 @@ def _head(report: dict[str, Any]) -> Text:
 
 
 def _media(tracks: list[dict[str, Any]]) -> Table:
-    table = _table("Track", "Participant", "Source", "Codec", "Size", "fps", "kbit/s", "Frames")
-    table.add_column("From", justify="right")
-    table.add_column("To", justify="right")
-    for name in ("Track", "fps", "kbit/s", "Frames"):
+    numbers = ("fps", "kbit/s", "Frames", "From", "To")
+    table = _table("Track", "Participant", "Source", "Codec", "Size", *numbers)
+    for name in ("Track", *numbers):
         _column(table, name).justify = "right"
-    _column(table, "Participant").max_width = 24
+    for column in table.columns:
+        column.no_wrap = True
     for track in tracks:
         table.add_row(
             str(track["id"]),
-            escape(track["participantName"] or track["participantId"]),
-            track["source"],
+            escape(_cut(track["participantName"] or track["participantId"])),
+            SOURCES.get(track["source"], track["source"]),
             track["codec"],
             _size(track),
             _number(track["frameRate"], 1),
             _number(track["bitRate"] and track["bitRate"] / 1000, 0),
             str(track["frames"]),
-            _clock(track["first"]),
-            _clock(track["last"]),
+            _clock(track["first"], 1),
+            _clock(track["last"], 1),
         )
     return table
 
 
 def _quality(tracks: list[dict[str, Any]]) -> Table:
-    names = ("Track", "Stream", "Key pictures", "Gaps", "Late", "Broken", "Sync", "Drift, ppm")
+    names = ("Track", "Stream", "Keys, every", "Gaps", "Late", "Broken", "Sync", "ppm")
     table = _table(*names)
-    for name in ("Track", "Late", "Broken", "Drift, ppm"):
+    for name in ("Track", "Late", "Broken", "ppm"):
         _column(table, name).justify = "right"
-    _column(table, "Stream").max_width = 22
+    for column in table.columns:
+        column.no_wrap = True
     for track in tracks:
         table.add_row(
             str(track["id"]),
-            escape(track["stream"]),
+            escape(_cut(track["stream"])),
             _keys(track.get("keyPictures")),
             _gaps(track["gaps"]),
             _flagged(track["late"]),
@@ -150,7 +152,7 @@ def _damage(damage: list[dict[str, Any]]) -> Table:
 
 
 def _table(*names: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for name in names:
         table.add_column(name)
     return table
@@ -158,6 +160,10 @@ def _table(*names: str) -> Table:
 
 def _column(table: Table, name: str) -> Any:
     return next(column for column in table.columns if column.header == name)
+
+
+def _cut(text: str, length: int = 18) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _size(track: dict[str, Any]) -> str:
@@ -171,7 +177,7 @@ def _size(track: dict[str, Any]) -> str:
 def _keys(keys: dict[str, Any] | None) -> str:
     if keys is None:
         return ""
-    every = f", every {keys['meanSeconds']:.1f} s" if keys["meanSeconds"] else ""
+    every = f", {keys['meanSeconds']:.1f} s" if keys["meanSeconds"] else ""
     return f"{keys['count']}{every}"
 
 
@@ -198,15 +204,14 @@ def _drift(alignment: dict[str, Any] | None) -> str:
     return f"{low:+.0f}" if round(low) == round(high) else f"{low:+.0f} to {high:+.0f}"
 
 
-def _clock(seconds: float | None) -> str:
+def _clock(seconds: float | None, digits: int = 3) -> str:
     """h:mm:ss.mmm, without hours where there are none."""
     if seconds is None:
         return ""
-    total_ms = round(seconds * 1000)
-    minutes, ms = divmod(total_ms, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    tail = f"{minutes:02d}:{ms // 1000:02d}.{ms % 1000:03d}"
-    return f"{hours}:{tail}" if hours else tail.removeprefix("0")
+    minutes, rest = divmod(round(seconds, digits), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    tail = f"{rest:0{digits + 3}.{digits}f}"
+    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
 
 
 def _number(value: float | None, digits: int) -> str:
