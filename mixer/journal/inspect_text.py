@@ -79,7 +79,7 @@ def _media(tracks: list[dict[str, Any]]) -> Table:
 
 
 def _quality(tracks: list[dict[str, Any]]) -> Table:
-    names = ("Track", "Stream", "Keys, every", "Gaps", "Late", "Broken", "Sync", "ppm")
+    names = ("Track", "Stream", "Keys, every", "Gaps", "Late", "Broken", "Sync, ms", "ppm")
     table = _table(*names)
     for name in ("Track", "Late", "Broken", "ppm"):
         _column(table, name).justify = "right"
@@ -162,7 +162,7 @@ def _column(table: Table, name: str) -> Any:
     return next(column for column in table.columns if column.header == name)
 
 
-def _cut(text: str, length: int = 18) -> str:
+def _cut(text: str, length: int = 16) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -171,7 +171,7 @@ def _size(track: dict[str, Any]) -> str:
     if not sizes:
         return ""
     last = f"{sizes[-1]['width']}x{sizes[-1]['height']}"
-    return last if len(sizes) == 1 else f"{last} ({len(sizes)})"
+    return last if len(sizes) == 1 else f"{last} +{len(sizes) - 1}"
 
 
 def _keys(keys: dict[str, Any] | None) -> str:
@@ -194,14 +194,14 @@ def _flagged(count: int) -> str:
 def _sync(alignment: dict[str, Any] | None) -> str:
     if alignment is None:
         return "[yellow]none[/yellow]"
-    return f"{alignment['method']} ± {alignment['qualityMs']:.1f} ms"
+    return f"{alignment['method']} ± {alignment['qualityMs']:.1f}"
 
 
 def _drift(alignment: dict[str, Any] | None) -> str:
     if alignment is None:
         return ""
     low, high = alignment["driftPpm"]
-    return f"{low:+.0f}" if round(low) == round(high) else f"{low:+.0f} to {high:+.0f}"
+    return f"{low:+.0f}" if round(low) == round(high) else f"{low:+.0f}…{high:+.0f}"
 
 
 def _clock(seconds: float | None, digits: int = 3) -> str:

@@ -191,8 +191,8 @@ def test_the_text_fits_into_100_columns(report: dict[str, Any], state: str) -> N
     assert max(len(line) for line in text.splitlines()) <= 100
     assert "1296000" in text
     assert "12:00:00.0" in text
-    assert "sender-report ± 5.0 ms" in text
-    assert "1920x1080 (30)" in text
+    assert "sender-report ± 5.0  -101…+102" in text
+    assert "1920x1080 +29" in text
 
 
 def test_inspecting_needs_no_codecs() -> None:
