@@ -230,8 +230,10 @@ def _halves(top: int, bottom: int, left: int, right: int) -> list[tuple[int, int
 def _dense_areas(partial: Mask) -> list[Area]:
     """Rectangles in which so many pixels are partly covered that blending all is quicker."""
     found = []
-    for first, last in _runs(partial.sum(axis=1) > MANY, gap=1):
-        for left, right in _runs(partial[first:last].any(axis=0), gap=GAP):
+    counts: NDArray[np.intp] = partial.sum(axis=1)
+    for first, last in _runs(counts > MANY, gap=1):
+        columns: Mask = np.logical_or.reduce(partial[first:last], axis=0)
+        for left, right in _runs(columns, gap=GAP):
             area = (slice(first, last), slice(left, right))
             if partial[area].size > FEW and partial[area].mean() > DENSE:
                 found.append(area)
