@@ -29,7 +29,7 @@ from tests.instruments import pattern
 PERIOD = pattern.PERIOD
 GOP = 60
 CHAINS = 4
-VERSION = 3
+VERSION = 4
 NOISE = 3.0  # levels, standard deviation
 
 
@@ -146,12 +146,9 @@ class _Pictures:
     def __init__(self, settings: ClipSettings) -> None:
         self._settings = settings
         width, height = settings.width, settings.height
-        self._y, self._x = np.mgrid[0:height, 0:width].astype(np.float32)
-        self._noise = (
-            np.random.default_rng(settings.place)
-            .normal(0, NOISE, (8, height, width))
-            .astype(np.float32)
-        )
+        self._y, self._x = np.mgrid[0:height:2, 0:width:2].astype(np.float32)
+        noise = np.random.default_rng(settings.place).normal(0, NOISE, (8, height, width))
+        self._noise = np.rint(noise).astype(np.int16)
         self._source = _decoded(settings) if settings.source else []
 
     def draw(self, number: int) -> NDArray[np.uint8]:
@@ -179,13 +176,12 @@ class _Pictures:
         luma += face * (60 + 15 * np.sin(9 * across + 5 * down))
         mouth = 4 + 3 * np.sin(40 * turn)
         luma -= 50 * np.exp(-((across * 3) ** 2) - ((down - 0.75) * mouth * 4) ** 2)
-        luma += self._noise[number % 8]
-        planes[:height] = np.clip(luma, 16, 235).astype(np.uint8)
+        whole = luma.astype(np.int16).repeat(2, axis=0).repeat(2, axis=1)
+        planes[:height] = np.clip(whole + self._noise[number % 8], 16, 235)
         chroma = planes[height:].reshape(2, height // 2, width // 2)
-        half = face[::2, ::2]
         hue = 2 * np.pi * settings.place / pattern.PLACES
-        chroma[0] = (128 + 20 * np.cos(hue) * (1 - half) - 14 * half).astype(np.uint8)
-        chroma[1] = (128 + 20 * np.sin(hue) * (1 - half) + 22 * half).astype(np.uint8)
+        chroma[0] = (128 + 20 * np.cos(hue) * (1 - face) - 14 * face).astype(np.uint8)
+        chroma[1] = (128 + 20 * np.sin(hue) * (1 - face) + 22 * face).astype(np.uint8)
 
 
 def _decoded(settings: ClipSettings) -> list[NDArray[np.uint8]]:
