@@ -1,15 +1,18 @@
 """Which whole samples of a source plane, scaled to which whole samples of output, come nearest to
-a real-valued placement (pure arithmetic; `scale.py` does the scaling).
+a real-valued placement (pure arithmetic; `resample.py` does the scaling).
 
 swscale maps whole source samples [source, source + source_length) onto whole output samples
 [out, out + out_length). A placement is an affine map with real coefficients. If both ends of the
 window may lie some samples outside of what is needed, ends can be chosen that fall nearly onto
-whole source samples, and the map between them is right within a few hundredths of a sample.
+whole source samples, and the map between them is right within a few hundredths of a sample. Where
+the ratio is a simple fraction (3:2, 2:1) no end may do; then the source is first enlarged by a few
+samples, which makes the ratio a less simple one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,7 @@ ERROR_WEIGHT = 300.0  # a hundredth of a sample is worth scaling this many hundr
 OUTSIDE_COST = 20.0  # of a window that needs samples beyond the source's edge
 AIM = 0.025  # of error at an end, if there is any such end within reach
 INTOLERABLE = 1e5  # cost of a sample of error above that
+ENLARGEMENTS = range(7, 64, 3)  # samples by which a source is enlarged where ends do not do
 TOLERANCE = 0.03  # samples of the coarser of the two grids
 
 
@@ -51,6 +55,12 @@ class Window:
     error: float  # greatest deviation from the placement, in samples of the coarser grid
 
     @property
+    def step(self) -> float:
+        """Source samples for each output sample, in swscale's 16.16 fixed point."""
+        whole = (self.source_length << 16) + self.out_length // 2
+        return whole // self.out_length / 65536
+
+    @property
     def good(self) -> bool:
         return self.error <= TOLERANCE
 
@@ -74,15 +84,33 @@ def chroma_axes(placement: Placement, width: int, height: int) -> tuple[Axis, Ax
     )
 
 
+def steps(axis: Axis, first: int, last: int) -> tuple[Window, ...]:
+    """One window, or two to be gone through one after the other, for output samples
+    [first, last); slope > 0. The last one says whether the result is good."""
+    best: tuple[Window, ...] = (choose(axis, first, last),)
+    margin = math.ceil(3 * max(1.0, axis.slope)) + 4
+    low = max(0, math.floor(axis.slope * first + axis.offset) - margin)
+    high = min(axis.size, math.ceil(axis.slope * last + axis.offset) + margin)
+    for more in ENLARGEMENTS:
+        if best[-1].good or high <= low:
+            break
+        enlarge = Window(low, high - low, high - low + more, 0, 0.0)
+        enlarged = Axis(
+            axis.slope / enlarge.step, (axis.offset - low) / enlarge.step, enlarge.out_length
+        )
+        window = choose(enlarged, first, last)
+        if window.error < best[-1].error:
+            best = (enlarge, window)
+    return best
+
+
 def choose(axis: Axis, first: int, last: int) -> Window:
     """The cheapest good window (else the best) for output samples [first, last); slope > 0."""
     margin = int(np.ceil(SUPPORT * max(1.0, 1.0 / axis.slope))) + 1
     left, left_source = _end(axis, first, -1, margin)
     right, right_source = _end(axis, last, +1, margin)
-    source_length = max(1, right_source - left_source)
-    out_length = right - left
-    error = _error(axis, left, left_source, source_length, out_length, first, last)
-    return Window(left_source, source_length, out_length, first - left, error)
+    window = Window(left_source, max(1, right_source - left_source), right - left, first - left, 0)
+    return replace(window, error=_error(axis, window, first, last))
 
 
 def _end(axis: Axis, needed: int, direction: int, margin: int) -> tuple[int, int]:
@@ -101,12 +129,10 @@ def _end(axis: Axis, needed: int, direction: int, margin: int) -> tuple[int, int
     return int(at[best]), int(source[best])
 
 
-def _error(
-    axis: Axis, left: int, source: int, source_length: int, out_length: int, first: int, last: int
-) -> float:
-    """Deviation at the outermost wanted samples, with swscale's 16.16 fixed-point step."""
-    step = ((source_length << 16) + out_length // 2) // out_length / 65536
-    made = [source + (j - left + 0.5) * step for j in (first, last - 1)]
-    wanted = [axis.slope * (j + 0.5) + axis.offset for j in (first, last - 1)]
-    worst = max(abs(a - b) for a, b in zip(made, wanted, strict=True))
+def _error(axis: Axis, window: Window, first: int, last: int) -> float:
+    """Deviation at the outermost wanted samples."""
+    worst = 0.0
+    for j in (first, last - 1):
+        made = window.source + (j - first + window.skip + 0.5) * window.step
+        worst = max(worst, abs(made - axis.slope * (j + 0.5) - axis.offset))
     return worst / max(1.0, axis.slope)

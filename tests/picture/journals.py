@@ -21,6 +21,7 @@ Bytes = NDArray[np.uint8]
 Planes = tuple[Bytes, Bytes, Bytes]
 SECOND = 1_000_000_000
 RATE = 90_000
+NO_FLAGS = FrameFlag(0)
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Sent:
     data: bytes
     key: bool = False
     size: tuple[int, int] = (0, 0)
-    flags: FrameFlag = FrameFlag(0)
+    flags: FrameFlag = NO_FLAGS
 
 
 @dataclass
@@ -119,7 +120,7 @@ def write(directory: Path, videos: Iterable[Video], seconds: float) -> Journal:
         writer.align(Alignment(track.id, 0, 0, 0.0, "sender-report", 0))
         for one in video.sent:
             rtp, arrival_ns = round(one.at * RATE), round(one.at * SECOND) + 20_000_000
-            flags = one.flags | (FrameFlag.KEY if one.key else FrameFlag(0))
+            flags = one.flags | (FrameFlag.KEY if one.key else NO_FLAGS)
             frame = Frame(
                 track.id, rtp, arrival_ns, one.data, flags, width=one.size[0], height=one.size[1]
             )

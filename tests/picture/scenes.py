@@ -17,7 +17,7 @@ BLACK = (16.0, 128.0, 128.0)
 
 
 def matrix(kr: float, kb: float, *, full: bool = False) -> Floats:
-    """R'G'B' (0..1) -> Y'CbCr levels around (16, 128, 128), ITU-R BT.601/709 equation by equation."""
+    """R'G'B' (0..1) -> Y'CbCr levels without their offsets (ITU-R BT.601, BT.709)."""
     kg = 1 - kr - kb
     y = np.array([kr, kg, kb])
     rows = np.array([y, ([0, 0, 1] - y) / (2 * (1 - kb)), ([1, 0, 0] - y) / (2 * (1 - kr))])
