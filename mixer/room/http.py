@@ -6,6 +6,7 @@ tokens. No CORS headers: pages of other origins may not use this interface.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator
@@ -27,10 +28,11 @@ from mixer.room.identity import is_room_name, new_token, participant_id
 from mixer.room.janus_process import Janus
 from mixer.room.live import Attendance, Follower, LiveConference, RoomFull
 from mixer.room.proxy import serve_proxy
-from mixer.room.rooms import Rooms
+from mixer.room.rooms import Rooms, Stopping
 from mixer.room.settings import RoomSettings
 
 HEARTBEAT_S = 5.0
+SEND_TIMEOUT_S = 30.0
 STATIC = Path(__file__).parent / "static"
 PAGE_HEADERS = {
     "content-security-policy": (
@@ -66,7 +68,11 @@ class RoomInterface:
             Route(f"{room}/participants/{{id}}", self.leave, methods=["DELETE"]),
             WebSocketRoute(f"{room}/janus", self.janus),
         ]
-        handlers: dict[Any, Any] = {HTTPException: _error_answer, RoomFull: _full_answer}
+        handlers: dict[Any, Any] = {
+            HTTPException: _error_answer,
+            RoomFull: _full_answer,
+            Stopping: _stopping_answer,
+        }
         return SafeHeaders(Starlette(routes=routes, exception_handlers=handlers))
 
     async def front_page(self, request: Request) -> Response:
@@ -222,8 +228,15 @@ async def _full_answer(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 429)
 
 
+async def _stopping_answer(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 503, {"retry-after": "1"})
+
+
 class SafeHeaders:
-    """Puts headers on every answer that keep browsers from guessing, framing and referring."""
+    """Headers on every answer that keep browsers from guessing and referring; bounded sending.
+
+    A client that takes nothing for SEND_TIMEOUT_S loses its connection.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -237,6 +250,7 @@ class SafeHeaders:
                     (b"referrer-policy", b"no-referrer"),
                     (b"cross-origin-resource-policy", b"same-origin"),
                 ]
-            await send(message)
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)

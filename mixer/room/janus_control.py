@@ -21,7 +21,7 @@ from websockets.typing import Subprotocol
 from mixer.room.janus_config import VIDEOROOM
 
 REQUEST_TIMEOUT_S = 5.0
-KEEPALIVE_S = 5.0
+KEEPALIVE_S = 2.0
 MAX_MESSAGE_BYTES = 1 << 20
 JANUS_PROTOCOL = Subprotocol("janus-protocol")
 ROOM_EXISTS = 427  # JANUS_VIDEOROOM_ERROR_ROOM_EXISTS

@@ -112,6 +112,8 @@ class Janus:
                 await _first_of(process.wait(), connected.stay_alive())
         except (JanusGone, TimeoutError, OSError) as error:
             log.warning("janus.lost", error=error.__class__.__name__, exit=process.returncode)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()  # it hangs, if it is there at all
         finally:
             self._lost()
             await asyncio.shield(stop(process))

@@ -138,12 +138,12 @@ def _join(
     if ptype != "publisher":
         raise Refused(FORBIDDEN, "ptype is neither publisher nor subscriber")
     feed = body.get("id")
-    if feed not in permission.feeds:
+    if not isinstance(feed, str) or feed not in permission.feeds:
         raise Refused(FORBIDDEN, "this feed id is not yours")
     if name == "joinandconfigure" and not permission.publishes:
         raise Refused(FORBIDDEN, f"a {permission.type} may not publish")
     kept = _kept(body, _PUBLISH_FIELDS, permission) if name == "joinandconfigure" else {}
-    return {**common, "ptype": "publisher", "id": feed, **kept}, Joining("publisher", str(feed))
+    return {**common, "ptype": "publisher", "id": feed, **kept}, Joining("publisher", feed)
 
 
 def _kept(

@@ -18,6 +18,10 @@ FORGET_AFTER_S = 60.0
 SWEEP_S = 10.0
 
 
+class Stopping(Exception):
+    """The server is about to stop: nothing new begins."""
+
+
 class Rooms:
     """See the module."""
 
@@ -25,9 +29,12 @@ class Rooms:
         self._settings = settings
         self._janus = janus
         self._by_name: dict[str, LiveConference] = {}
+        self._stopping = False
 
     def open(self, name: str) -> LiveConference:
-        """The conference of that name, a new one if there is none. Raises RoomFull."""
+        """The conference of that name, a new one if there is none. Raises RoomFull, Stopping."""
+        if self._stopping:
+            raise Stopping("the server stops")
         found = self._by_name.get(name)
         if found is not None:
             return found
@@ -80,6 +87,7 @@ class Rooms:
 
     def close(self) -> None:
         """The server stops: everything that is open ends, without a word to the state."""
+        self._stopping = True
         self.disconnect_all()
         for conference in self._by_name.values():
             conference.close()

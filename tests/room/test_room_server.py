@@ -1,0 +1,379 @@
+"""The conference server in its own process with a real Janus: interface, presence, faults."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
+
+from mixer.conference.session import RoomSession, join
+from mixer.conference.state import State
+from mixer.errors import (
+    ConferenceRefused,
+    ConferenceUnknown,
+    ConferenceUnreachable,
+    EnvironmentMissing,
+    UsageError,
+)
+from mixer.room.server import run_room
+from mixer.room.settings import RoomSettings, parse_ice_server
+from tests.room.serving import Server, free_port, serving, until
+
+pytestmark = pytest.mark.system
+
+
+class Follower:
+    """Follows a session's events in a task of its own and remembers them."""
+
+    def __init__(self, session: RoomSession) -> None:
+        self.session = session
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.task = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        async for event in self.session.events():
+            self.events.append(event)
+
+    def types(self) -> list[str]:
+        return [type for type, _ in self.events]
+
+    async def __aenter__(self) -> Follower:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+def names(state: State) -> list[str]:
+    return [p["name"] for p in state["participants"]]
+
+
+@asynccontextmanager
+async def janus_of(session: RoomSession) -> AsyncIterator[ClientConnection]:
+    async with connect(
+        session.janus_url,
+        subprotocols=[Subprotocol("janus-protocol")],
+        ssl=session.ssl_context,
+        proxy=None,
+    ) as socket:
+        yield socket
+
+
+async def ask(socket: ClientConnection, **message: Any) -> dict[str, Any]:
+    transaction = f"t{time.monotonic_ns()}"
+    await socket.send(json.dumps({**message, "transaction": transaction}))
+    while True:
+        answer = json.loads(await asyncio.wait_for(socket.recv(), 20))
+        if answer.get("transaction") == transaction and answer["janus"] != "ack":
+            return dict(answer)
+
+
+async def attach(socket: ClientConnection) -> dict[str, int]:
+    session = (await ask(socket, janus="create"))["data"]["id"]
+    plugin = "janus.plugin.videoroom"
+    answer = await ask(socket, janus="attach", session_id=session, plugin=plugin)
+    return {"session_id": session, "handle_id": answer["data"]["id"]}
+
+
+async def test_who_joins_is_seen_until_they_leave(server: Server) -> None:
+    """Joining, changing, recording and leaving reach everybody as events, and the state agrees."""
+    url = server.room("seen")
+    async with await join(url, "Ada") as ada, Follower(ada) as seen:
+        await until(lambda: ada.state["participants"][0]["status"] == "connected", "Ada connected")
+        async with await join(url, "Mixer", "mixer") as mixer:
+            await until(lambda: ada.state["recording"]["active"], "the recording to be seen")
+            assert mixer.state["participants"][1]["type"] == "mixer"
+        await until(lambda: not ada.state["recording"]["active"], "the recording to end")
+        await ada.update(name="Ada King", avatarUrl="https://example.org/a.png")
+        await until(lambda: names(ada.state) == ["Ada King"], "the new name")
+        async with httpx2.AsyncClient() as client:
+            assert (await client.get(f"{url}/state")).json() == ada.state
+        assert seen.types()[-1] == "participant.updated"
+
+
+async def test_who_is_gone_has_left_after_the_grace(server: Server) -> None:
+    """Without events and without Janus a participant is removed, not before 5 s."""
+    url = server.room("grace")
+    async with await join(url, "Ada") as ada, Follower(ada):
+        grace = await join(url, "Grace")
+        async with Follower(grace):
+            await until(lambda: names(ada.state) == ["Ada", "Grace"], "Grace to come")
+            connected = [p["status"] for p in ada.state["participants"]]
+            await until(lambda: connected[1:] != ["connecting"], "Grace to be connected")
+        gone = time.monotonic()
+        await until(lambda: names(ada.state) == ["Ada"], "Grace to be gone")
+        assert time.monotonic() - gone > 4
+        with pytest.raises(ConferenceRefused):
+            await grace.update(name="late")
+        await grace.renew()
+        await until(lambda: names(ada.state) == ["Ada", "Grace"], "Grace to be back")
+        await grace.leave()
+
+
+async def test_ending_is_told_to_everybody(server: Server) -> None:
+    """DELETE of the room by a user ends it for all; a mixer may not; the name begins anew."""
+    url = server.room("ending")
+    async with await join(url, "Ada") as ada, await join(url, "M", "mixer") as mixer:
+        async with Follower(mixer) as seen:
+            with pytest.raises(ConferenceRefused):
+                await mixer.end()
+            await ada.end()
+            await asyncio.wait_for(seen.task, 20)
+            assert seen.events[-1] == ("conference.ended", {"reason": "ended"})
+        async with await join(url, "Bob") as bob:
+            assert names(bob.state) == ["Bob"]
+            assert bob.state["conference"]["id"] != ada.state["conference"]["id"]
+
+
+async def test_bad_requests_get_one_clear_line(server: Server) -> None:
+    """Every wrong request is refused with a status and a reason, and changes nothing."""
+    url = server.room("bad")
+    async with httpx2.AsyncClient() as client, await join(url, "Ada") as ada:
+        cases: list[tuple[int, str, str, Any, dict[str, str]]] = [
+            (404, "GET", server.room("a b") + "/state", None, {}),
+            (404, "GET", server.room("x" * 101) + "/state", None, {}),
+            (404, "GET", f"{server.url}/rooms/..%2f..%2fetc/state", None, {}),
+            (400, "POST", f"{url}/participants", {}, {}),
+            (400, "POST", f"{url}/participants", {"name": ""}, {}),
+            (400, "POST", f"{url}/participants", {"name": "x" * 101}, {}),
+            (400, "POST", f"{url}/participants", {"name": "x", "type": "king"}, {}),
+            (400, "POST", f"{url}/participants", {"name": "x", "avatarUrl": "javascript:1"}, {}),
+            (400, "POST", f"{url}/participants", {"name": "x", "token": "short"}, {}),
+            (400, "POST", f"{url}/participants", ["x"], {}),
+            (413, "POST", f"{url}/participants", {"name": "x" * 20_000}, {}),
+            (401, "PATCH", f"{url}/participants/{ada.participant_id}", {"name": "x"}, {}),
+            (401, "DELETE", f"{url}/participants/{ada.participant_id}", None, {}),
+            (401, "DELETE", url, None, {}),
+            (401, "GET", f"{url}/events", None, {"authorization": "Bearer " + "x" * 43}),
+            (405, "PUT", f"{url}/state", {}, {}),
+        ]
+        for status, method, address, body, headers in cases:
+            answer = await client.request(method, address, json=body, headers=headers)
+            assert answer.status_code == status, (method, address, body)
+            if status != 405:
+                assert "\n" not in answer.json()["error"]
+        form = await client.post(f"{url}/participants", content='{"name": "x"}')
+        assert form.status_code == 415
+        token = {"authorization": f"Bearer {ada.token}"}
+        other = await client.patch(f"{url}/participants/somebody", json={}, headers=token)
+        assert other.status_code == 403
+        assert names((await client.get(f"{url}/state")).json()) == ["Ada"]
+
+
+async def test_pages_of_other_origins_may_not_use_it(server: Server) -> None:
+    """No CORS headers; a WebSocket with another origin is refused even with a token."""
+    url = server.room("origin")
+    async with httpx2.AsyncClient() as client, await join(url, "Ada") as ada:
+        evil = {"origin": "https://evil.example"}
+        answer = await client.get(f"{url}/state", headers=evil)
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+        preflight = {**evil, "access-control-request-method": "DELETE"}
+        assert (await client.options(url, headers=preflight)).status_code == 405
+        with pytest.raises(InvalidStatus):
+            await connect(ada.janus_url, origin="https://evil.example", proxy=None)  # type: ignore[arg-type]
+        with pytest.raises(InvalidStatus):
+            await connect(f"{ada.janus_url}x", proxy=None)
+
+
+async def test_the_proxy_lets_through_what_is_permitted_and_no_more(server: Server) -> None:
+    """With a real Janus behind: own feed yes; others' feeds, rooms, sessions and plugins no."""
+    url = server.room("proxy")
+    async with (
+        await join(url, "Ada") as ada,
+        await join(url, "M", "mixer") as mixer,
+        janus_of(ada) as socket,
+        janus_of(mixer) as listening,
+    ):
+        own, of_mixer = await attach(socket), await attach(listening)
+        asked = {"request": "join", "ptype": "publisher", "id": f"{mixer.feed_prefix}.mixer"}
+        joined = await ask(listening, janus="message", **of_mixer, body=asked)
+        assert joined["plugindata"]["data"]["videoroom"] == "joined"
+        asked["id"] = f"{ada.feed_prefix}.camera"
+        stolen = await ask(listening, janus="message", **of_mixer, body=asked)
+        assert stolen["error"]["code"] == 403
+        joined = await ask(socket, janus="message", **own, body={**asked, "room": "elsewhere"})
+        assert joined["plugindata"]["data"]["room"] == "proxy"
+        listed = await ask(
+            listening, janus="message", **of_mixer, body={"request": "listparticipants"}
+        )
+        people = {p["id"] for p in listed["plugindata"]["data"]["participants"]}
+        assert people == {f"{ada.feed_prefix}.camera", f"{mixer.feed_prefix}.mixer"}
+        for wrong in (
+            {"janus": "message", **of_mixer, "body": {"request": "listparticipants"}},
+            {"janus": "attach", "session_id": own["session_id"], "plugin": "janus.plugin.echotest"},
+            {"janus": "message", **own, "body": {"request": "destroy", "room": "proxy"}},
+            {"janus": "info"},
+        ):
+            answer = await ask(socket, **wrong)
+            assert answer["janus"] == "error", wrong
+            assert "secret" not in json.dumps(answer)
+        await socket.send("{")
+        assert json.loads(await socket.recv())["janus"] == "error"
+
+
+async def test_the_newest_connection_has_the_feed(server: Server) -> None:
+    """Joining with a feed that a stale connection holds works at once; the stale one is closed."""
+    async with await join(server.room("stale"), "Ada") as ada, janus_of(ada) as stale:
+        asked = {"request": "join", "ptype": "publisher", "id": f"{ada.feed_prefix}.camera"}
+        await ask(stale, janus="message", **await attach(stale), body=asked)
+        async with janus_of(ada) as newer:
+            handle = await attach(newer)
+
+            async def joined() -> bool:
+                answer = await ask(newer, janus="message", **handle, body=asked)
+                return answer.get("plugindata", {}).get("data", {}).get("videoroom") == "joined"
+
+            await until(joined, "Janus to have let the old one go")
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    await stale.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4009
+
+
+async def test_janus_is_restarted_and_hides_nobody(server: Server) -> None:
+    """kill -9 of Janus: connections end with 1012, a new Janus has the room, nobody has left."""
+    url = server.room("killed")
+    async with await join(url, "Ada") as ada, Follower(ada) as seen:
+        asked = {"request": "join", "ptype": "publisher", "id": f"{ada.feed_prefix}.camera"}
+        async with janus_of(ada) as socket:
+            await ask(socket, janus="message", **await attach(socket), body=asked)
+            old = server.janus()
+            assert old is not None
+            old.kill()
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    await asyncio.wait_for(socket.recv(), 20)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
+        async with janus_of(ada) as socket:
+            answer = await ask(socket, janus="message", **await attach(socket), body=asked)
+            assert answer["plugindata"]["data"]["videoroom"] == "joined"
+        new = server.janus()
+        assert new is not None and new.pid != old.pid
+        assert "participant.removed" not in seen.types()
+
+
+async def test_a_hanging_janus_is_replaced(server: Server) -> None:
+    """A Janus that lives but does not answer is noticed and killed."""
+    old = server.janus()
+    assert old is not None
+    old.suspend()
+
+    def replaced() -> bool:
+        new = server.janus()
+        return new is not None and new.pid != old.pid
+
+    await until(replaced, "another Janus")
+    async with await join(server.room("hang"), "Ada") as ada, janus_of(ada) as socket:
+        await attach(socket)
+
+
+async def test_participants_keep_their_id_over_a_restart_of_the_server(tmp_path: Path) -> None:
+    """The session comes back by itself; what happened meanwhile arrives as ordinary events."""
+    port = free_port()
+    async with serving(tmp_path, port=port) as first:
+        ada, bob = await join(first.room("r"), "Ada"), await join(first.room("r"), "Bob")
+        async with Follower(ada) as seen:
+            await until(lambda: len(names(ada.state)) == 2, "both")
+            id, old = ada.participant_id, ada.state["conference"]["id"]
+            await first.stop(signal.SIGKILL)
+            with pytest.raises(ConferenceUnreachable):
+                await bob.update(name="x")
+            async with serving(tmp_path, port=port):
+                await until(lambda: ada.state["conference"]["id"] != old, "the new conference")
+                await until(lambda: names(ada.state) == ["Ada"], "only Ada")
+                assert ada.participant_id == id == ada.state["participants"][0]["id"]
+                assert ("participant.removed", {"id": bob.participant_id}) in seen.events
+                await bob.renew()
+                await until(lambda: names(ada.state) == ["Ada", "Bob"], "Bob under his old id")
+                assert ada.state["participants"][1]["id"] == bob.participant_id
+                await ada.leave()
+                await bob.leave()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+async def test_janus_does_not_outlive_the_server(tmp_path: Path, number: signal.Signals) -> None:
+    """However the server ends, its Janus ends too; asked politely it ends with 0 at once."""
+    async with serving(tmp_path) as server:
+        janus = server.janus()
+        assert janus is not None
+        async with await join(server.room("x"), "Ada") as ada, Follower(ada):
+            await until(lambda: len(ada.state["participants"]) == 1, "Ada")
+            code = await server.stop(number)
+        assert code == (-9 if number == signal.SIGKILL else 0)
+        await until(lambda: not janus.is_running() or janus.status() == "zombie", "Janus' end")
+
+
+async def test_a_self_signed_certificate_serves_https_and_wss(tmp_path: Path) -> None:
+    """Strangers do not trust it; who is told to, gets everything by TLS."""
+    async with serving(tmp_path, "--tls-self-signed") as server:
+        assert server.url.startswith("https://")
+        with pytest.raises(ConferenceUnreachable):
+            await join(server.room("tls"), "Ada")
+        host, port = server.url.removeprefix("https://").split(":")
+        certificate = ssl.get_server_certificate((host, int(port)))
+        trusting = ssl.create_default_context(cadata=certificate)
+        async with await join(server.room("tls"), "Ada", ssl_context=trusting) as ada:
+            assert ada.janus_url.startswith("wss://")
+            async with Follower(ada), janus_of(ada) as socket:
+                await attach(socket)
+
+
+async def test_wrong_addresses_and_settings_are_told_apart(tmp_path: Path) -> None:
+    """Each kind of mistake has its own error and one line that says what to do."""
+    with pytest.raises(ConferenceUnreachable):
+        await join(f"http://127.0.0.1:{free_port()}/rooms/x", "Ada")
+    for address in ("ftp://127.0.0.1/rooms/x", "http://127.0.0.1/", "http:///rooms/x"):
+        with pytest.raises(UsageError):
+            await join(address, "Ada")
+    with pytest.raises(EnvironmentMissing):
+        await run_room(RoomSettings(janus=tmp_path / "nowhere", port=0))
+    with pytest.raises(EnvironmentMissing):
+        await run_room(RoomSettings(janus=Path("/bin/false"), port=0, log_dir=tmp_path))
+    with pytest.raises(UsageError):
+        RoomSettings(tls_cert=tmp_path / "c.pem")
+    with pytest.raises(UsageError):
+        missing = tmp_path / "c.pem"
+        await run_room(RoomSettings(tls_cert=missing, tls_key=missing, port=0))
+    for text in ("turn:host", "http://host", "turn:host:3478,user"):
+        with pytest.raises(UsageError):
+            parse_ice_server(text) if text != "turn:host" else parse_ice_server("turn:")
+    assert parse_ice_server("turn:h:1,u,p,x").as_json()["credential"] == "p,x"
+
+
+async def test_a_taken_port_is_told_and_another_server_is_no_room(server: Server) -> None:
+    """The port's owner stays as it was; an address without rooms is not mistaken for one."""
+    port = int(server.url.rsplit(":", 1)[1])
+    with pytest.raises(UsageError, match="choose another"):
+        await run_room(RoomSettings(port=port))
+    with pytest.raises(ConferenceUnknown):
+        await join(f"{server.url}/static/rooms/x", "Ada")
+
+
+async def test_run_room_can_be_cancelled(tmp_path: Path) -> None:
+    """Inside another program: ready is announced once, cancelling ends Janus and the port."""
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    settings = RoomSettings(port=0, log_dir=tmp_path, public_url="https://meet.example.org/")
+    running = asyncio.create_task(run_room(settings, on_ready=ready.set_result))
+    assert await asyncio.wait_for(ready, 20) == "https://meet.example.org"
+    before = [c for c in psutil.Process().children() if c.name() == "janus"]
+    assert len(before) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert not [c for c in psutil.Process().children() if c.name() == "janus"]
+    assert (tmp_path / "janus-0.log").read_text()
