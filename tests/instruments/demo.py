@@ -16,16 +16,18 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import av
 from PIL import Image
 from playwright.async_api import async_playwright
 
 from mixer.engine import Child
-from mixer.layout.browser import find_browser
+from mixer.layout.browser import BrowserSettings, find_browser
 
 SECONDS = 20
 SCREEN = (8, 14)
+SMALL = ("--size", "640x360")
 SHEET_AT_S = (1, 4, 7, 9, 11, 13, 15, 17, 19)
 SHEET_COLUMNS = 3
 FAKE_DEVICES = (
@@ -52,12 +54,12 @@ async def browser_participant(url: str, name: str) -> AsyncIterator[None]:
     """A person in headless Chromium who joins through the join page."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=find_browser(), args=list(FAKE_DEVICES)
+            executable_path=find_browser(BrowserSettings()), args=list(FAKE_DEVICES)
         )
         try:
             page = await browser.new_page()
-            await page.goto(f"{url}?name={name}&autojoin=1")
-            await page.wait_for_function("document.body.dataset.state === 'joined'", timeout=30_000)
+            await page.goto(f"{url}?name={quote(name)}&autojoin=1")
+            await page.wait_for_function("document.body.dataset.view === 'room'", timeout=30_000)
             yield
         finally:
             await browser.close()
@@ -69,8 +71,10 @@ async def publisher(url: str, logs: Path, name: str, *options: str) -> AsyncIter
     argv = ["tests.instruments.publisher", "--room", url, "--name", name, *options]
     async with Child(name, argv, log_path=logs / f"{name}.log") as child:
         async for event in child.events:
-            if event["event"] == "ready":
+            if event["event"] == "published":
                 break
+        else:
+            raise SystemExit(f"demo: {name} could not join; see {logs}/{name}.log")
         yield
 
 
@@ -104,15 +108,17 @@ async def run(out: Path) -> None:
         url = f"{server}/rooms/demo"
         print(f"conference: {url}")
         people = [
-            browser_participant(url, "Ada%20Browser"),
-            publisher(url, logs, "Grace", "--place", "1", "--tone", "660", "--size", "640x360"),
-            publisher(url, logs, "Lynn", "--place", "2", "--tone", "880", "--no-video"),
+            browser_participant(url, "Ada Browser"),
+            publisher(
+                url, logs, "Grace", "--flash-place", "1", "--tone", "660", "--size", "640x360"
+            ),
+            publisher(url, logs, "Lynn", "--flash-place", "2", "--tone", "880", "--no-video"),
         ]
         for person in people:
             await stack.enter_async_context(person)
         sharer = ("--screen-from", str(SCREEN[0]), "--screen-to", str(SCREEN[1]))
-        place = ("--place", "0", "--tone", "440", "--size", "640x360")
-        await stack.enter_async_context(publisher(url, logs, "Edsger", *place, *sharer))
+        sharing = publisher(url, logs, "Edsger", *SMALL, "--tone", "440", *sharer)
+        await stack.enter_async_context(sharing)
         await record_conference(url, record)
     video = record / "mixes" / "default.mp4"
     contact_sheet(video, out / "contact-sheet.png")
