@@ -1,7 +1,7 @@
 """Composes output frames: journal (participants' video) + matte track (the page) -> VideoFrames.
 
-A canvas is kept from one output frame to the next, and only what changed is done again: a tile
-whose stream shows a new picture is scaled and painted, a new matte starts a new canvas.
+Only what changed since the output frame before is done again: streams that show a new picture are
+scaled, and a frame in which nothing changed is copied.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from fractions import Fraction
 from typing import Protocol
 
 import av
-import numpy as np
 
 from ..clock import frame_time_ns
 from ..errors import RenderError
 from ..journal import Journal, Note
-from ..layout.matte import Matte, Placement
+from ..layout.matte import Matte, Placement, Tile
 from .colour import BT709, LIMITED_RANGE, Converter
 from .decode import Shown, StreamPictures
 from .paint import Box, PaintPlan
-from .planes import Planes, planes_of
+from .planes import Planes, rows_of
 from .scale import PictureScaler
 
 MAX_PLANS = 8  # mattes that come back (a speaker's border going on and off) find theirs again
@@ -51,12 +50,14 @@ class Composer:
     ) -> None:
         self._mattes = mattes
         self._size = (width, height)
+        like = av.VideoFrame(width, height, "yuv420p")
+        self._line_sizes = [plane.line_size for plane in like.planes]
         self._fps, self._start_ns = fps, start_ns
         self._pictures = StreamPictures(journal)
         self._plans: OrderedDict[int, PaintPlan] = OrderedDict()
         self._scalers = _Scalers()
         self._next = -1
-        self._canvas: _Canvas | None = None
+        self._scene: _Scene | None = None
 
     @property
     def notes(self) -> list[Note]:
@@ -70,7 +71,7 @@ class Composer:
         watermark must have passed what they show. Raises RenderError if a matte does not fit.
         """
         if first != self._next:
-            self._canvas = None
+            self._scene = None
         end_ns = frame_time_ns(self._start_ns, first + count, self._fps)
         self._pictures.look_ahead(end_ns)
         for number in range(first, first + count):
@@ -81,12 +82,12 @@ class Composer:
 
     def _compose(self, number: int) -> av.VideoFrame:
         id_, matte = self._mattes.at(number)
-        if self._canvas is None or self._canvas.matte_id != id_:
-            self._canvas = _Canvas(id_, self._plan(id_, matte), self._scalers)
+        if self._scene is None or self._scene.matte_id != id_:
+            self._scene = _Scene(id_, self._plan(id_, matte), self._scalers)
         t_ns = frame_time_ns(self._start_ns, number, self._fps)
-        shown = self._pictures.at(self._canvas.streams, t_ns)
-        self._canvas.update(shown)
-        return self._canvas.frame(number, self._fps)
+        shown = self._pictures.at(self._scene.streams, t_ns)
+        self._scene.update(shown)
+        return self._scene.frame(number, self._fps)
 
     def _plan(self, id_: int, matte: Matte) -> PaintPlan:
         if (matte.width, matte.height) != self._size:
@@ -94,7 +95,7 @@ class Composer:
                 f"the page was rendered at {matte.width}x{matte.height}, not at "
                 f"{self._size[0]}x{self._size[1]}; render the page again at that size"
             )
-        plan = self._plans.pop(id_, None) or PaintPlan(matte)
+        plan = self._plans.pop(id_, None) or PaintPlan(matte, self._line_sizes)
         self._plans[id_] = plan
         if len(self._plans) > MAX_PLANS:
             self._plans.popitem(last=False)
@@ -122,51 +123,45 @@ class _Scalers:
         return scaler
 
 
-class _Canvas:
-    """The output picture as one matte's, with the tiles painted that have been shown so far."""
+class _Scene:
+    """One matte with the pictures that its tiles show."""
 
     def __init__(self, matte_id: int, plan: PaintPlan, scalers: _Scalers) -> None:
         self.matte_id = matte_id
         self._plan = plan
         self._scalers = scalers
-        y, cb, cr = plan.matte.base
-        self._planes: Planes = (y.copy(), cb.copy(), cr.copy())
-        tiles = len(plan.matte.tiles)
-        self._shown: list[Shown | None] = [None] * tiles
-        self._scaled: list[Planes | None] = [None] * tiles
-        visible = zip(plan.matte.tiles, plan.boxes, strict=True)
-        self.streams = sorted({tile.stream for tile, box in visible if box is not None})
-        plan.paint_shared(self._planes, self._scaled)
+        self._tiles = list(zip(plan.matte.tiles, plan.boxes, strict=True))
+        self._shown: list[Shown | None] = [None] * len(self._tiles)
+        self._scaled: list[Planes | None] = [None] * len(self._tiles)
+        self._latest: av.VideoFrame | None = None
+        self.streams = sorted({tile.stream for tile, box in self._tiles if box is not None})
 
     def update(self, shown: dict[str, Shown | None]) -> None:
-        """Paints the tiles whose picture has changed."""
-        changed = False
-        tiles = zip(self._plan.matte.tiles, self._plan.boxes, strict=True)
-        for index, (tile, box) in enumerate(tiles):
+        """Scales the pictures that have changed."""
+        for index, (tile, box) in enumerate(self._tiles):
             picture = shown.get(tile.stream)
             if box is None or picture is self._shown[index]:
                 continue
             self._shown[index] = picture
-            self._scaled[index] = self._scale(tile.stream, tile.placement, box, picture)
-            self._plan.paint(self._planes, index, self._scaled[index])
-            changed = True
-        if changed:
-            self._plan.paint_shared(self._planes, self._scaled)
+            self._scaled[index] = self._scale(tile, box, picture)
+            self._latest = None
 
-    def _scale(
-        self, stream: str, placement: Placement, box: Box, picture: Shown | None
-    ) -> Planes | None:
+    def _scale(self, tile: Tile, box: Box, picture: Shown | None) -> Planes | None:
         if picture is None:
             return None
         size = (picture.frame.width, picture.frame.height)
-        return self._scalers.get(stream, placement, size, box).scale(picture.frame)
+        scaler = self._scalers.get(tile.stream, tile.placement, size, box)
+        return scaler.scale(picture.frame)
 
     def frame(self, number: int, fps: int) -> av.VideoFrame:
-        """A copy of the canvas as it is now."""
-        width, height = self._plan.matte.width, self._plan.matte.height
-        frame = av.VideoFrame(width, height, "yuv420p")
-        for into, plane in zip(planes_of(frame), self._planes, strict=True):
-            np.copyto(into, plane)
+        """A new frame, painted, or copied from the one before if nothing has changed since."""
+        frame = av.VideoFrame(self._plan.matte.width, self._plan.matte.height, "yuv420p")
+        if self._latest is None:
+            self._plan.paint(rows_of(frame), self._scaled)
+        else:
+            for into, plane in zip(rows_of(frame), rows_of(self._latest), strict=True):
+                into[...] = plane
+        self._latest = frame
         frame.colorspace = frame.color_primaries = frame.color_trc = BT709
         frame.color_range = LIMITED_RANGE
         frame.pts = number

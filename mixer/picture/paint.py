@@ -2,12 +2,14 @@
 
 All that depends on the matte alone is worked out once, in `PaintPlan`: rectangles that hold one
 tile alone are copied, then what is partly covered in them is blended, as rectangles where it is
-dense (labels) and as single pixels where it is not (rounded corners).
+dense (labels) and as single pixels where it is not (rounded corners). All else shows the base.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,60 +68,73 @@ class Shared:
 
     at: Indices
     bias: NDArray[np.int64]
-    parts: tuple[tuple[int, Indices, tuple[Indices, Indices], Factors], ...]  # tile, into, of, gain
+    # tile, which of `at`, where in its picture, gain
+    parts: tuple[tuple[int, Indices, tuple[Indices, Indices], NDArray[np.int64]], ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class PlanePlan:
+    """A plane: `gaps` of no tile's copies show the base; strokes by tile, None: not to be seen."""
+
+    base: Plane
+    gaps: tuple[Area, ...]
+    strokes: tuple[Strokes | None, ...]
+    shared: Shared | None
+
+
 class PaintPlan:
-    """How the tiles of one matte are painted. `boxes`: for each tile the even box of pixels that
-    its scaled picture must fill, None if nothing of it is to be seen."""
+    """How frames of one matte are painted. `boxes`: for each tile the even box of pixels that its
+    scaled picture must fill, None if nothing of it is to be seen."""
 
-    matte: Matte
-    boxes: list[Box | None] = field(init=False)
-    _strokes: list[tuple[Strokes, ...]] = field(init=False)  # of tile, plane
-    _shared: list[Shared | None] = field(init=False)  # of plane
-
-    def __post_init__(self) -> None:
-        luma = luma_layers(self.matte)
+    def __init__(self, matte: Matte, line_sizes: Sequence[int]) -> None:
+        """`line_sizes`: bytes in a row of each plane of the frames to be painted."""
+        self.matte = matte
+        luma = luma_layers(matte)
         chroma = [chroma_layer(layer) if layer else None for layer in luma]
         self.boxes = [even_box(layer) if layer else None for layer in luma]
-        per_tile: list[list[Strokes]] = [[] for _ in luma]
-        self._shared = []
-        for plane, layers in enumerate((luma, chroma, chroma)):
-            base = np.ascontiguousarray(self.matte.base[plane])
-            masks = [others_mask(layer, _but(layers, layer)) if layer else None for layer in layers]
-            for tile, (layer, mask) in enumerate(zip(layers, masks, strict=True)):
-                if layer is not None:
-                    per_tile[tile].append(_strokes(layer, mask, base, BLACK[plane]))
-            self._shared.append(_shared(layers, masks, base, BLACK[plane]))
-        self._strokes = [tuple(strokes) for strokes in per_tile]
+        self._planes = [
+            _plane_plan(layers, base, line_size, black)
+            for layers, base, line_size, black in zip(
+                (luma, chroma, chroma), matte.base, line_sizes, BLACK, strict=True
+            )
+        ]
 
-    def paint(self, canvas: Planes, tile: int, picture: Planes | None) -> None:
-        """Paints what the tile alone covers; a tile without a picture is black."""
-        for plane, strokes in enumerate(self._strokes[tile]):
-            if picture is None:
-                _restore(canvas[plane], self.matte.base[plane], strokes)
-            else:
-                _paint(canvas[plane], picture[plane], strokes)
-
-    def paint_shared(self, canvas: Planes, pictures: list[Planes | None]) -> None:
-        """Paints the pixels to which several tiles contribute."""
-        for plane, shared in enumerate(self._shared):
-            if shared is None:
-                continue
-            total = shared.bias.copy()
-            for tile, into, of, gain in shared.parts:
-                picture = pictures[tile]
-                values = BLACK[plane] if picture is None else picture[plane][of]
-                total[into] += gain.astype(np.int64) * values
-            canvas[plane].reshape(-1)[shared.at] = np.clip(total >> 16, 0, 255)
+    def paint(self, rows: Planes, pictures: Sequence[Planes | None]) -> None:
+        """Paints whole frames, given as arrays (height, line size); `pictures` of all tiles, each
+        as large as its box; a tile without one is black."""
+        for number, (plan, out) in enumerate(zip(self._planes, rows, strict=True)):
+            for gap in plan.gaps:
+                out[gap] = plan.base[gap]
+            planes = [None if picture is None else picture[number] for picture in pictures]
+            for strokes, picture in zip(plan.strokes, planes, strict=True):
+                if strokes is not None:
+                    _paint(out, picture, strokes, plan.base)
+            if plan.shared is not None:
+                _paint_shared(out, planes, plan.shared, BLACK[number])
 
 
-def _but(layers: list[Layer | None], layer: Layer) -> list[Layer]:
+def _plane_plan(
+    layers: Sequence[Layer | None], base: Plane, line_size: int, black: int
+) -> PlanePlan:
+    masks = [others_mask(layer, _but(layers, layer)) if layer else None for layer in layers]
+    strokes = [
+        _strokes(layer, mask, base, line_size, black) if layer else None
+        for layer, mask in zip(layers, masks, strict=True)
+    ]
+    copied = [at for one in strokes if one is not None for at, _ in one.copies]
+    return PlanePlan(
+        base,
+        tuple(_gaps(copied, base.shape[0], base.shape[1])),
+        tuple(strokes),
+        _shared(layers, masks, base, line_size, black),
+    )
+
+
+def _but(layers: Sequence[Layer | None], layer: Layer) -> list[Layer]:
     return [other for other in layers if other is not None and other is not layer]
 
 
-def _strokes(layer: Layer, others: Mask | None, base: Plane, black: int) -> Strokes:
+def _strokes(layer: Layer, others: Mask | None, base: Plane, line_size: int, black: int) -> Strokes:
     """`others`: where another tile shows something too; those pixels are left alone."""
     coverage = layer.coverage
     own = coverage > 0 if others is None else (coverage > 0) & ~others
@@ -137,7 +152,7 @@ def _strokes(layer: Layer, others: Mask | None, base: Plane, black: int) -> Stro
     return Strokes(
         tuple((_moved(area, layer.y, layer.x), area) for area in copies),
         tuple(_blend(layer, area, base, black) for area in blended),
-        _points(layer, points, base, black),
+        _points(layer, points, base, line_size, black),
     )
 
 
@@ -146,11 +161,11 @@ def _blend(layer: Layer, area: Area, base: Plane, black: int) -> Blend:
     return Blend(at, area, *_factors(layer.coverage[area], base[at], black))
 
 
-def _points(layer: Layer, mask: Mask, base: Plane, black: int) -> Points:
+def _points(layer: Layer, mask: Mask, base: Plane, line_size: int, black: int) -> Points:
     rows, columns = np.divmod(np.flatnonzero(mask), layer.width)
-    at = (rows + layer.y) * base.shape[1] + columns + layer.x
-    factors = _factors(layer.coverage[rows, columns], base.reshape(-1)[at], black)
-    return Points(at, (rows, columns), *factors)
+    y, x = rows + layer.y, columns + layer.x
+    factors = _factors(layer.coverage[rows, columns], base[y, x], black)
+    return Points(y * line_size + x, (rows, columns), *factors)
 
 
 def _factors(coverage: Plane, base: Plane, black: int) -> tuple[Factors, Factors]:
@@ -168,24 +183,28 @@ def _gain(coverage: Plane) -> NDArray[np.int64]:
 
 
 def _shared(
-    layers: list[Layer | None], masks: list[Mask | None], base: Plane, black: int
+    layers: Sequence[Layer | None],
+    masks: Sequence[Mask | None],
+    base: Plane,
+    line_size: int,
+    black: int,
 ) -> Shared | None:
     own: list[tuple[int, Indices, tuple[Indices, Indices], NDArray[np.int64]]] = []
     for tile, (layer, mask) in enumerate(zip(layers, masks, strict=True)):
         if layer is None or mask is None:
             continue
         rows, columns = np.nonzero(mask & (layer.coverage > 0))
-        at = (rows + layer.y) * base.shape[1] + columns + layer.x
+        at = (rows + layer.y) * line_size + columns + layer.x
         own.append((tile, at, (rows, columns), _gain(layer.coverage[rows, columns])))
     if not any(at.size for _, at, _, _ in own):
         return None
     everywhere: Indices = np.unique(np.concatenate([at for _, at, _, _ in own]))
-    bias = (base.reshape(-1)[everywhere].astype(np.int64) << 16) + HALF
+    bias = (base[np.divmod(everywhere, line_size)].astype(np.int64) << 16) + HALF
     parts = []
     for tile, at, of, gain in own:
         into = np.searchsorted(everywhere, at)
         bias[into] -= gain * black
-        parts.append((tile, into, of, gain.astype(np.uint32)))
+        parts.append((tile, into, of, gain))
     return Shared(everywhere, bias, tuple(parts))
 
 
@@ -255,26 +274,43 @@ def _moved(area: Area, rows: int, columns: int) -> Area:
     return slice(y.start + rows, y.stop + rows), slice(x.start + columns, x.stop + columns)
 
 
-def _paint(canvas: Plane, picture: Plane, strokes: Strokes) -> None:
+def _gaps(covered: Sequence[Area], height: int, width: int) -> list[Area]:
+    """Rectangles that fill what these do not cover."""
+    edges = sorted({0, height, *(y.start for y, _ in covered), *(y.stop for y, _ in covered)})
+    found: list[Area] = []
+    for top, bottom in pairwise(edges):
+        spans = sorted((x.start, x.stop) for y, x in covered if y.start <= top < y.stop)
+        left = 0
+        for start, stop in [*spans, (width, width)]:
+            if start > left:
+                found.append((slice(top, bottom), slice(left, start)))
+            left = max(left, stop)
+    return found
+
+
+def _paint(out: Plane, picture: Plane | None, strokes: Strokes, base: Plane) -> None:
+    if picture is None:
+        for at, _ in strokes.copies:
+            out[at] = base[at]
+        return
     for at, of in strokes.copies:
-        canvas[at] = picture[of]
+        out[at] = picture[of]
     for blend in strokes.blends:
         blended = np.multiply(picture[blend.of], blend.gain, dtype=np.uint32)
         blended += blend.bias
         blended >>= 16
-        canvas[blend.at] = blended
+        out[blend.at] = blended
     points = strokes.points
     if points.at.size:
         blended = np.multiply(picture[points.of], points.gain, dtype=np.uint32)
         blended += points.bias
         blended >>= 16
-        canvas.reshape(-1)[points.at] = blended
+        out.reshape(-1)[points.at] = blended
 
 
-def _restore(canvas: Plane, base: Plane, strokes: Strokes) -> None:
-    for at, _ in strokes.copies:
-        canvas[at] = base[at]
-    for blend in strokes.blends:
-        canvas[blend.at] = base[blend.at]
-    if strokes.points.at.size:
-        canvas.reshape(-1)[strokes.points.at] = base.reshape(-1)[strokes.points.at]
+def _paint_shared(out: Plane, pictures: Sequence[Plane | None], shared: Shared, black: int) -> None:
+    total = shared.bias.copy()
+    for tile, into, of, gain in shared.parts:
+        picture = pictures[tile]
+        total[into] += gain * (np.int64(black) if picture is None else picture[of])
+    out.reshape(-1)[shared.at] = np.clip(total >> 16, 0, 255)

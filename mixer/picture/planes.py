@@ -23,7 +23,17 @@ def gray_plane(frame: av.VideoFrame) -> Plane:
     return _view(frame.planes[0])
 
 
+def rows_of(frame: av.VideoFrame) -> Planes:
+    """As `planes_of`, but whole rows (height, line size) with the padding at their ends: these
+    arrays are contiguous."""
+    luma, cb, cr = (_rows(plane) for plane in frame.planes)
+    return luma, cb, cr
+
+
 def _view(plane: av.video.plane.VideoPlane) -> Plane:
+    return _rows(plane)[:, : plane.width]
+
+
+def _rows(plane: av.video.plane.VideoPlane) -> Plane:
     flat: Plane = np.frombuffer(cast(bytes, plane), np.uint8)  # it has the buffer protocol
-    view: Plane = flat.reshape(plane.height, plane.line_size)[:, : plane.width]
-    return view
+    return flat.reshape(plane.height, plane.line_size)
