@@ -243,6 +243,7 @@
     for (let i = 0, y = 0; y < CARD_HEIGHT; y += 1) {
       for (let x = 0; x < CARD_WIDTH; x += 1, i += 4) {
         if (kind === 'ramp') bytes.set([x, y, (Number(digit) + 1) * 16], i);
+        else if (kind === 'pmar') bytes.set([255 - x, 255 - y, 0], i);
         else if (kind === 'group') bytes.set([0, 0, (Number(digit) + 1) * 16], i);
         else if (colour) bytes.set(colour.slice(1).map((hex) => parseInt(hex, 16)), i);
       }

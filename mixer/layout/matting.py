@@ -1,0 +1,295 @@
+"""From stills to tiles: coverage, whose pixels they are, and where each picture lies.
+
+Pure arithmetic on stills (RGB arrays) of one page state; who takes them is `stills.py`. Nothing is
+read from the page's DOM. Reasons why a page cannot be rendered this way are `NotMatte`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.layout.cards import (
+    CARD_HEIGHT,
+    CARD_WIDTH,
+    SKIA_STEPS,
+    STEP,
+    block_for,
+    sampled,
+    verification_card,
+)
+from mixer.layout.colour import Rgb
+from mixer.layout.matte import Placement, Plane, Tile
+
+FAINT = 2  # coverage below this is rounding
+CLEAR = 128  # coverage from which a pixel tells its tile's number
+CHANNEL_SPREAD = 3  # levels that coverage may differ between channels
+STRAY = 16  # pixels that may break a rule: rounding where several layers lie
+FIT_PIXELS = 100_000
+FIT_ERROR = 1.5 / CARD_WIDTH  # largest root mean square of a placement's residuals, in pictures
+SKEW = 1.5  # output pixels that a tile may deviate over its whole side
+VERIFIED_DB = 36.0
+OUTSIDE_LEVELS = 3
+
+Signed = NDArray[np.int16]
+Numbers = NDArray[np.int16]
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+
+class NotMatte(Exception):
+    """The page's videos are not simply laid in; `numbers` of the elements concerned, if known."""
+
+    def __init__(self, reason: str, numbers: Sequence[int] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.numbers = tuple(numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A tile as the ramp shows it: its number, its box, its placement."""
+
+    number: int
+    box: Box
+    placement: Placement
+
+
+def difference(still: Rgb, base: Rgb) -> Signed:
+    return still.astype(np.int16) - base
+
+
+def coverage(white: Rgb, base: Rgb) -> Plane:
+    """What white videos add to black ones, 0..255. Raises NotMatte when that is no coverage."""
+    change = difference(white, base)
+    low, high = change.min(axis=2), change.max(axis=2)
+    if np.count_nonzero(low < -FAINT) > STRAY:
+        raise NotMatte("a brighter video makes the page darker")
+    if np.count_nonzero(high - low > CHANNEL_SPREAD) > STRAY:
+        raise NotMatte("a white video comes out coloured")
+    mean: Signed = (change.sum(axis=2, dtype=np.int16) + 1) // 3
+    mean[mean < FAINT] = 0
+    return mean.astype(np.uint8)
+
+
+def digits(ramp: Rgb, base: Rgb, covered: Plane) -> Numbers:
+    """Blue's tile digit of each pixel that is covered well enough to tell, else -1; -2: a mixture
+    of several tiles."""
+    blue = ramp[..., 2].astype(np.int16) - base[..., 2]
+    clear = covered >= CLEAR
+    exact = np.zeros(covered.shape, np.float32)
+    np.divide(blue * np.float32(255 / STEP), covered, out=exact, where=clear)
+    whole = np.rint(exact)
+    found = np.where(np.abs(exact - whole) < 0.3, whole - 1, -2).astype(np.int16)
+    found[~clear] = -1
+    return found
+
+
+def settled(numbers: Numbers) -> Numbers:
+    """`numbers` with -2 wherever a neighbour differs: at an edge, two tiles mixed can look like a
+    third one."""
+    same = np.ones(numbers.shape, np.bool_)
+    down, across = numbers[1:] == numbers[:-1], numbers[:, 1:] == numbers[:, :-1]
+    same[1:] &= down
+    same[:-1] &= down
+    same[:, 1:] &= across
+    same[:, :-1] &= across
+    return np.where(same | (numbers < 0), numbers, np.int16(-2))
+
+
+def _box(mask: NDArray[np.bool_]) -> Box | None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+
+
+def _cut(box: Box) -> tuple[slice, slice]:
+    x, y, width, height = box
+    return slice(y, y + height), slice(x, x + width)
+
+
+def _line(values: Values, x: Values, y: Values) -> tuple[float, float, float, float]:
+    """Least squares: values = a x + c y + b; returns a, c, b and the root mean square left."""
+    design = np.stack([x, y, np.ones_like(x)], axis=1)
+    (a, c, b), *_ = np.linalg.lstsq(design, values, rcond=None)
+    left = values - design @ np.array([a, c, b])
+    return float(a), float(c), float(b), float(np.sqrt(np.mean(left**2)))
+
+
+Values = NDArray[np.float64]
+
+
+def place(ramp: Rgb, opposite: Rgb, covered: Plane, mine: NDArray[np.bool_], box: Box) -> Placement:
+    """Where the picture of one tile lies, by least squares over its pixels (`mine`).
+
+    The difference of the two ramps is free of the base, and of which way levels were rounded.
+    Raises NotMatte when the placement is not axis-aligned or not a straight line.
+    """
+    rows, columns = _cut(box)
+    inside, full = mine[rows, columns], covered[rows, columns]
+    best = inside & (full >= 0.96 * full[inside].max())
+    ys, xs = np.nonzero(best)
+    if xs.size > FIT_PIXELS:  # by chance: a regular choice would beat with the levels' rounding
+        chosen = np.random.Generator(np.random.PCG64(1)).integers(0, xs.size, FIT_PIXELS)
+        ys, xs = ys[chosen], xs[chosen]
+    own = full[ys, xs].astype(np.float64)
+    change = difference(ramp[rows, columns][ys, xs, :2], opposite[rows, columns][ys, xs, :2])
+    levels = (change * (255 / own)[:, None] + 255) / 2
+    keep = (levels > 1).all(axis=1)
+    keep &= (levels[:, 0] < CARD_WIDTH - 2) & (levels[:, 1] < CARD_HEIGHT - 2)
+    if np.count_nonzero(keep) < 12:
+        raise NotMatte("a video is too small or too covered to be placed")
+    x: Values = xs[keep] + np.float64(box[0] + 0.5)
+    y: Values = ys[keep] + np.float64(box[1] + 0.5)
+    ax, cx, bx, left_x = _line((levels[keep, 0] + 0.5) / CARD_WIDTH, x, y)
+    ay, cy, by, left_y = _line((levels[keep, 1] + 0.5) / CARD_HEIGHT, y, x)
+    if abs(ax) < 1e-6 or abs(ay) < 1e-6:
+        raise NotMatte("a video is rotated")
+    if abs(cx / ax) * box[3] > SKEW or abs(cy / ay) * box[2] > SKEW:
+        raise NotMatte("a video is rotated or skewed")
+    if max(left_x, left_y) > FIT_ERROR * max(1.0, 255 / own.max() / 2):
+        raise NotMatte("a video is not laid in straight")
+    return Placement(ax, bx, ay, by)
+
+
+def find(ramp: Rgb, opposite: Rgb, covered: Plane, numbers: Numbers) -> list[Found]:
+    """Boxes and placements of the tiles that are to be seen, by number."""
+    found = []
+    for number in np.unique(numbers[numbers >= 0]).tolist():
+        mine = numbers == number
+        box = _box(mine)
+        if box is None or np.count_nonzero(mine) < 12:
+            continue
+        try:
+            found.append(Found(number, box, place(ramp, opposite, covered, mine, box)))
+        except NotMatte as error:
+            raise NotMatte(error.reason, [number]) from None
+    return found
+
+
+def grown(found: Found, shape: tuple[int, int], covered: Plane, margin: int) -> Found:
+    """The tile with a box larger by `margin`: its soft edges."""
+    x, y, width, height = found.box
+    left, top = max(0, x - margin), max(0, y - margin)
+    right, bottom = min(shape[1], x + width + margin), min(shape[0], y + height + margin)
+    return replace(found, box=(left, top, right - left, bottom - top))
+
+
+def stretched(found: Found, shape: tuple[int, int]) -> Found:
+    """The tile with the whole box of its picture: whatever is seen of it lies in there."""
+    place = found.placement
+    xs = sorted(((0 - place.bx) / place.ax, (1 - place.bx) / place.ax))
+    ys = sorted(((0 - place.by) / place.ay, (1 - place.by) / place.ay))
+    left, right = max(0, int(xs[0]) - 1), min(shape[1], int(xs[1]) + 2)
+    top, bottom = max(0, int(ys[0]) - 1), min(shape[0], int(ys[1]) + 2)
+    return replace(found, box=(left, top, right - left, bottom - top))
+
+
+def uncovered(covered: Plane, tiles: Sequence[Found]) -> bool:
+    """True if something is covered outside all boxes."""
+    rest = covered > FAINT
+    for tile in tiles:
+        rest[_cut(tile.box)] = False
+    return bool(np.count_nonzero(rest) > STRAY)
+
+
+def overlapping(a: Found, b: Found) -> bool:
+    (ax, ay, aw, ah), (bx, by, bw, bh) = a.box, b.box
+    return ax < bx + bw and bx < ax + aw and ay < by + bh and by < ay + ah
+
+
+def colours(tiles: Sequence[Found]) -> dict[int, int]:
+    """A colour for each tile so that overlapping ones differ; all 0 when none overlap."""
+    chosen: dict[int, int] = {}
+    for tile in tiles:
+        near = {chosen[o.number] for o in tiles if o.number in chosen and overlapping(o, tile)}
+        chosen[tile.number] = next(c for c in range(len(tiles) + 1) if c not in near)
+    return chosen
+
+
+def tile_of(found: Found, stream: str, share: Plane) -> Tile | None:
+    """A tile from the coverage that is its own within its box (`share`), trimmed; None if none."""
+    box = _box(share > 0)
+    if box is None:
+        return None
+    x, y = found.box[0] + box[0], found.box[1] + box[1]
+    plane = np.ascontiguousarray(share[_cut(box)])
+    return Tile(stream, x, y, box[2], box[3], found.placement, plane)
+
+
+def painting_order(tiles: Sequence[Found], numbers: Numbers) -> list[Found]:
+    """Bottom first: where two boxes overlap, the one that shows there lies above."""
+
+    def above(a: Found, b: Found) -> bool:
+        both = numbers[_cut(a.box)][
+            max(0, b.box[1] - a.box[1]) : b.box[1] + b.box[3] - a.box[1],
+            max(0, b.box[0] - a.box[0]) : b.box[0] + b.box[2] - a.box[0],
+        ]
+        return bool(np.count_nonzero(both == a.number) > np.count_nonzero(both == b.number))
+
+    ordered: list[Found] = []
+    for tile in tiles:
+        at = len(ordered)
+        for index, other in enumerate(ordered):
+            if overlapping(tile, other) and above(other, tile):
+                at = index
+                break
+        ordered.insert(at, tile)
+    return ordered
+
+
+def composed(
+    base: Rgb, tiles: Sequence[Tile], cards: Sequence[NDArray[np.uint8]], steps: int = 0
+) -> Values32:
+    """The reference compositor: base and every tile's share of its picture, in RGB, float32."""
+    canvas = base.astype(np.float32)
+    for tile, card in zip(tiles, cards, strict=True):
+        rows, columns = _cut((tile.x, tile.y, tile.width, tile.height))
+        share = tile.coverage.astype(np.float32)[..., None] / np.float32(255)
+        canvas[rows, columns] += share * sampled(card, tile, steps)
+    return canvas
+
+
+Values32 = NDArray[np.float32]
+
+
+def _lagging(tile: Tile) -> Tile:
+    """The tile where it really lies if the browser took sixteenths of a card's pixel, rounded
+    down: half a sixteenth further on."""
+    place, half = tile.placement, 0.5 / SKIA_STEPS
+    moved = replace(place, bx=place.bx + half / CARD_WIDTH, by=place.by + half / CARD_HEIGHT)
+    return replace(tile, placement=moved)
+
+
+def verify(still: Rgb, base: Rgb, tiles: Mapping[int, Tile]) -> dict[int, Tile]:
+    """Compares the page's own painting of the verification cards with ours; the tiles with their
+    placement mended for the way in which the browser interpolated.
+
+    Raises NotMatte with the tiles that are below VERIFIED_DB, or when anything else changed.
+    """
+    cards = [verification_card(block_for(tile.placement)) for tile in tiles.values()]
+    lagging = {number: _lagging(tile) for number, tile in tiles.items()}
+    ways = [(tiles, 0), (lagging, SKIA_STEPS)]
+    errors = [composed(base, list(way.values()), cards, steps) - still for way, steps in ways]
+    mended = dict(tiles)
+    wrong: list[tuple[int, float]] = []
+    for number, tile in tiles.items():
+        box = _cut((tile.x, tile.y, tile.width, tile.height))
+        mine = tile.coverage >= FAINT
+        powers: list[float] = [float(np.mean(error[box][mine] ** 2)) for error in errors]
+        if min(powers) > 255**2 / 10 ** (VERIFIED_DB / 10):
+            wrong.append((number, 10 * np.log10(255**2 / min(powers))))
+        if powers[1] < powers[0]:
+            mended[number] = lagging[number]
+        errors[0][box] = 0
+    if wrong:
+        worst = min(decibels for _, decibels in wrong)
+        numbers = [number for number, _ in wrong]
+        raise NotMatte(f"a video is not shown as it is, {worst:.1f} dB", numbers)
+    if np.count_nonzero(np.abs(errors[0]).max(axis=2) > OUTSIDE_LEVELS) > STRAY:
+        raise NotMatte("the page changes with its videos outside of them")
+    return mended

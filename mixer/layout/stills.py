@@ -1,0 +1,160 @@
+"""Takes the stills of a page state that a matte needs, and no more than that.
+
+The resting card of every video is the ramp, so one still tells whether a state was seen before
+(`Memory`). An unseen state needs a second still, black; if what the ramps add to it is the same as
+in a state seen before, its tiles are the same too (a border, a label, an avatar changed). Only
+otherwise: white, solo colours where tiles overlap, and the verification card (rendering.md).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixer.layout import cards, matting
+from mixer.layout.colour import Rgb, decode_png, to_planes
+from mixer.layout.matte import Matte, Plane, Tile
+from mixer.layout.matting import Found, NotMatte
+from mixer.layout.page import Look, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """A still with the resting cards, and what it is the only one of."""
+
+    png: bytes
+    key: str
+
+
+def _hash(*parts: bytes) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _shown(look: Look) -> bytes:
+    """Whose videos the numbers are; beyond one still's digits also where they lie."""
+    far = len(look.videos) > cards.DIGITS
+    told = [(v.number, v.stream, v.width, v.height, v.box if far else ()) for v in look.videos]
+    return json.dumps(sorted(told)).encode()
+
+
+async def prepare(page: Page) -> None:
+    """Gives the page the verification cards."""
+    for block in cards.BLOCKS:
+        data = base64.b64encode(cards.rgbx(cards.verification_card(block))).decode()
+        await page.host("card", cards.verification_name(block), data)
+
+
+async def resting(page: Page, look: Look) -> Resting:
+    png = await page.still(cards.RAMP)
+    return Resting(png, _hash(png, _shown(look)))
+
+
+class Unseen:
+    """A state that was not seen before: its first two stills."""
+
+    def __init__(self, look: Look, ramp: Rgb, black: Rgb) -> None:
+        self.look = look
+        self.ramp = ramp
+        self.black = black
+        added = ramp - black  # modulo 256: as good a fingerprint
+        self.key = _hash(added.tobytes(), _shown(look))
+
+    @classmethod
+    async def taken(cls, page: Page, look: Look, rest: Resting) -> Unseen:
+        ramp = decode_png(rest.png)
+        black = decode_png(await page.still(cards.BLACK)) if look.videos else ramp
+        return cls(look, ramp, black)
+
+    def matte(self, tiles: Sequence[Tile]) -> Matte:
+        height, width, _ = self.black.shape
+        return Matte(width, height, to_planes(self.black), tuple(tiles))
+
+    async def tiles(self, page: Page) -> list[Tile]:
+        """Tiles in painting order, verified. Raises NotMatte."""
+        if not self.look.videos:
+            return []
+        white = decode_png(await page.still(cards.WHITE))
+        covered = matting.coverage(white, self.black)
+        numbers = await self._numbers(page, covered)
+        opposite = decode_png(await page.still(cards.OPPOSITE))
+        found = self._found(opposite, covered, numbers)
+        shares = await self._shares(page, found, covered)
+        streams = {video.number: video.stream for video in self.look.videos}
+        tiles = {
+            tile.number: made
+            for tile in matting.painting_order(found, numbers)
+            if (made := matting.tile_of(tile, streams[tile.number], shares[tile.number]))
+        }
+        return list((await self._verify(page, tiles)).values())
+
+    async def _numbers(self, page: Page, covered: Plane) -> matting.Numbers:
+        numbers = matting.digits(self.ramp, self.black, covered)
+        known = {video.number for video in self.look.videos}
+        if max(known) >= cards.DIGITS:
+            tens = decode_png(await page.still(cards.GROUP))
+            groups = matting.digits(tens, self.black, covered)
+            both = (numbers >= 0) & (groups >= 0)
+            numbers[both] += cards.DIGITS * groups[both]
+        numbers = matting.settled(numbers)
+        strange = set(np.unique(numbers[numbers >= 0]).tolist()) - known
+        for number in strange:
+            if np.count_nonzero(numbers == number) > matting.STRAY:
+                raise NotMatte("the videos' colours are changed")
+            numbers[numbers == number] = -2
+        return numbers
+
+    def _found(self, opposite: Rgb, covered: Plane, numbers: matting.Numbers) -> list[Found]:
+        shape = (covered.shape[0], covered.shape[1])
+        plain = matting.find(self.ramp, opposite, covered, numbers)
+        found = [matting.grown(tile, shape, covered, 4) for tile in plain]
+        if matting.uncovered(covered, found):
+            found = [matting.stretched(tile, shape) for tile in plain]
+            if matting.uncovered(covered, found):
+                raise NotMatte("a video is seen where none lies: a reflection, or too faint")
+        return found
+
+    async def _shares(self, page: Page, found: Sequence[Found], covered: Plane) -> dict[int, Plane]:
+        """Each tile's own coverage in its box; by stills of their own where boxes overlap."""
+        colour = matting.colours(found)
+        shares = {tile.number: covered[matting._cut(tile.box)] for tile in found}
+        if max(colour.values(), default=0) == 0:
+            return shares
+        for first in range(0, max(colour.values()) + 1, 3):
+            names = {
+                number: cards.SOLO[c - first] for number, c in colour.items() if 0 <= c - first < 3
+            }
+            still = decode_png(await page.still(cards.BLACK, names))
+            for tile in found:
+                channel = colour[tile.number] - first
+                if 0 <= channel < 3:
+                    rows, columns = matting._cut(tile.box)
+                    own = matting.difference(still[rows, columns], self.black[rows, columns])
+                    own = own[..., channel].clip(0, 255)
+                    own[own < matting.FAINT] = 0
+                    shares[tile.number] = own.astype(np.uint8)
+        return shares
+
+    async def _verify(self, page: Page, tiles: Mapping[int, Tile]) -> dict[int, Tile]:
+        names = {
+            number: cards.verification_name(cards.block_for(tile.placement))
+            for number, tile in tiles.items()
+        }
+        still = decode_png(await page.still(cards.BLACK, names))
+        return matting.verify(still, self.black, tiles)
+
+
+async def reason_in_page(page: Page, error: NotMatte) -> str:
+    """Why, with the CSS property if it can be found."""
+    properties: list[str] = []
+    for number in error.numbers or range(cards.DIGITS):
+        properties += await page.host("suspects", number)
+    named = ", ".join(dict.fromkeys(properties))
+    return f"{error.reason} ({named})" if named else error.reason
