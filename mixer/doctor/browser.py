@@ -55,16 +55,19 @@ def remedy() -> str:
 
 def _find() -> tuple[str, str]:
     """(program, why there is none)."""
-    from playwright.sync_api import sync_playwright
-
     from ..layout.browser import BrowserSettings, find_browser
 
     try:
-        settings = BrowserSettings.from_environment()
-        with sync_playwright() as playwright:
-            return find_browser(settings, playwright.chromium.executable_path), ""
+        return find_browser(BrowserSettings.from_environment(), _playwrights_own()), ""
     except EnvironmentMissing as error:
         return "", str(error).split(":")[0]
+
+
+def _playwrights_own() -> str:
+    """A path of the kind Playwright gives for its own browsers, which lie side by side."""
+    given = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
+    cache = Path(given) if given else Path.home() / ".cache" / "ms-playwright"
+    return str(cache / "chromium" / "chrome-linux" / "chrome")
 
 
 async def _launch_error() -> str:
