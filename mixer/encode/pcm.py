@@ -6,6 +6,7 @@ always went through 16 bits, whether it was just mixed or read back: a resumed f
 
 from __future__ import annotations
 
+import io
 import wave
 from pathlib import Path
 
@@ -31,11 +32,14 @@ def to_pcm(sound: NDArray[np.float32] | Pcm) -> Pcm:
 
 def write_pcm(path: Path, sound: NDArray[np.float32] | Pcm) -> None:
     """Writes (n, 2) samples at 48 kHz as a WAV file, whole or not at all."""
-    with whole_file(path) as aside, wave.open(str(aside), "wb") as file:
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
         file.setnchannels(CHANNELS)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE_HZ)
         file.writeframes(to_pcm(sound).astype("<i2").tobytes())
+    with whole_file(path) as aside:
+        aside.write_bytes(content.getvalue())
 
 
 def read_pcm(path: Path) -> Pcm:
