@@ -57,7 +57,7 @@ def _head(report: dict[str, Any]) -> Text:
 
 def _media(tracks: list[dict[str, Any]]) -> Table:
     numbers = ("fps", "kbit/s", "Frames", "From", "To")
-    table = _table("Track", "Participant", "Source", "Codec", "Size", *numbers)
+    table = _table("Track", "Name", "Source", "Codec", "Size", *numbers)
     for name in ("Track", *numbers):
         _column(table, name).justify = "right"
     for column in table.columns:
