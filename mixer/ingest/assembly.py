@@ -109,7 +109,7 @@ class Assembler:
         due = [
             sequence
             for sequence in sorted(self._since)
-            if now_ns - self._asked.get(sequence, 0) >= NACK_AGAIN_NS
+            if now_ns - self._asked.get(sequence, -NACK_AGAIN_NS) >= NACK_AGAIN_NS
         ]
         for sequence in due:
             self._asked[sequence] = now_ns

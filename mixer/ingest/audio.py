@@ -36,7 +36,7 @@ class AudioReceiver:
         level_extension: int | None,
         nack: bool,
         timeline: Timeline,
-        send: Callable[[bytes], None],
+        ask: Callable[[int, bytes], None],
         heard: Callable[[int, int], None],
     ) -> None:
         self.reception = Reception(ssrc, 48000)
@@ -45,7 +45,7 @@ class AudioReceiver:
         self._own_ssrc = own_ssrc
         self._level = level_extension
         self._nack = nack
-        self._send = send
+        self._ask_sender = ask
         self._heard = heard
         self._sequence = Unwrapper(16)
         self._timestamp = Unwrapper(32)
@@ -88,7 +88,7 @@ class AudioReceiver:
         if sequence - self._highest > MAX_NACK_SPAN:
             self._break(sequence)
         for absent in range(self._highest + 1, sequence):
-            self._missing[absent] = (arrival_ns, 0)
+            self._missing[absent] = (arrival_ns, arrival_ns - NACK_AGAIN_NS)
         self._missing.pop(sequence, None)
         self._highest = max(self._highest, sequence)
         while len(self._seen) >= REMEMBERED:
@@ -117,7 +117,9 @@ class AudioReceiver:
             for sequence in due:
                 self._missing[sequence] = (self._missing[sequence][0], now_ns)
             lost = [sequence & 0xFFFF for sequence in sorted(due)]
-            self._send(wire.nack(self._own_ssrc, self.reception.ssrc, lost))
+            self._ask_sender(
+                self.reception.ssrc, wire.nack(self._own_ssrc, self.reception.ssrc, lost)
+            )
 
     def _give_up(self, now_ns: int) -> None:
         over = sorted(s for s, (since, _) in self._missing.items() if now_ns - since >= GIVE_UP_NS)

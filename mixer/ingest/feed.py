@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -128,8 +129,10 @@ class FeedReceiver:
             return
         for report in reports:
             found = self.receivers.get(report.ssrc)
-            if found is not None:
-                found[1].reception.sender_report(report.ntp, self._journal_ns(arrival_ns))
+            if found is None:
+                continue
+            if found[1].reception.sender_report(report.ntp, self._journal_ns(arrival_ns)):
+                self._reported_ns = 0
 
     def tick(self, now_ns: int) -> None:
         """Losses, keyframes, alignments, reports: whatever is due."""
@@ -139,9 +142,8 @@ class FeedReceiver:
         if self._transport is not None and now_ns - self._reported_ns >= REPORT_EVERY_NS:
             self._reported_ns = now_ns
             blocks = [receiver.reception.report(now_ns) for _, receiver in self.receivers.values()]
-            known = [block for block in blocks if block is not None]
-            if known:
-                self._transport.send(wire.receiver_report(self.ssrc, known[:31]))
+            if blocks:
+                self._transport.send(wire.receiver_report(self.ssrc, blocks[:31]))
 
     def _take(self, offer: Offer, subscription: Subscription) -> None:
         """Makes a receiver for each section that is sent and can be taken."""
@@ -168,7 +170,7 @@ class FeedReceiver:
             def resized(rtp: int, width: int, height: int) -> None:
                 self._resizes.append((publication, timeline, rtp, width, height))
 
-            return VideoReceiver(codec, ssrc, self.ssrc, timeline, self._send, resized)
+            return VideoReceiver(codec, ssrc, self.ssrc, timeline, self._ask, resized)
 
         def heard(rtp: int, level: int) -> None:
             media_ns = timeline.media_ns(rtp)
@@ -177,7 +179,7 @@ class FeedReceiver:
 
         nack = "nack" in taken.feedback
         level_id = section.extension_id(AUDIO_LEVEL)
-        return AudioReceiver(ssrc, self.ssrc, level_id, nack, timeline, self._send, heard)
+        return AudioReceiver(ssrc, self.ssrc, level_id, nack, timeline, self._ask, heard)
 
     def _tell_sizes(self) -> None:
         """Sizes are told once their media time is known."""
@@ -191,9 +193,15 @@ class FeedReceiver:
                 self._observer.resized(publication, media_ns, width, height)
         self._resizes = untold
 
-    def _send(self, rtcp: bytes) -> None:
-        if self._transport is not None:
-            self._transport.send(rtcp)
+    def _ask(self, ssrc: int, feedback: bytes) -> None:
+        """Sends feedback about a section, in a compound packet as RFC 3550 section 6.1 wants it.
+
+        Janus 1.1.2 finds out by the report which section a PLI is for, and drops bare ones.
+        """
+        found = self.receivers.get(ssrc)
+        if self._transport is not None and found is not None:
+            block = found[1].reception.report(self._journal_ns(time.monotonic_ns()))
+            self._transport.send(wire.receiver_report(self.ssrc, [block]) + feedback)
 
     async def _watch(self, subscription: Subscription, offer: Offer, local: Peer) -> None:
         """Answers the SFU's later offers; ends when it hangs up."""

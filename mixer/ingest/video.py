@@ -29,8 +29,8 @@ FIRST_DURATION = 3000  # RTP ticks of a picture until its rate is known
 class VideoReceiver:
     """`packet` in the order of arrival; `tick` a few times a tenth of a second.
 
-    `send` takes RTCP; `resized` is told (media time or None, width, height) at the first key
-    picture and whenever the size changes.
+    `ask` takes RTCP feedback about an SSRC; `resized` is told (RTP timestamp, width,
+    height) at the first key picture and whenever the size changes.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class VideoReceiver:
         ssrc: int,
         own_ssrc: int,
         timeline: Timeline,
-        send: Callable[[bytes], None],
+        ask: Callable[[int, bytes], None],
         resized: Callable[[int, int, int], None],
     ) -> None:
         self.reception = Reception(ssrc, 90000)
         self.timeline = timeline
         self.keyframes = 0
         self._own_ssrc = own_ssrc
-        self._send = send
+        self._ask_sender = ask
         self._resized = resized
         self._h264 = H264Pictures() if codec == "h264" else None
         self._assembler = (
@@ -86,7 +86,9 @@ class VideoReceiver:
         missing = self._assembler.missing(now_ns)
         if missing:
             lost = [sequence & 0xFFFF for sequence in missing]
-            self._send(wire.nack(self._own_ssrc, self.reception.ssrc, lost))
+            self._ask_sender(
+                self.reception.ssrc, wire.nack(self._own_ssrc, self.reception.ssrc, lost)
+            )
 
     def _write(self, picture: Assembled, now_ns: int) -> None:
         info, data = picture.info, picture.data
@@ -134,4 +136,5 @@ class VideoReceiver:
             wait_ns = SILENT_AGAIN_NS
         if now_ns - max(self._asked_ns, 0 if needed else self._key_ns) >= wait_ns:
             self._asked_ns = now_ns
-            self._send(wire.picture_loss(self._own_ssrc, self.reception.ssrc))
+            ssrc = self.reception.ssrc
+            self._ask_sender(ssrc, wire.picture_loss(self._own_ssrc, ssrc))
