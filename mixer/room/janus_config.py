@@ -16,7 +16,7 @@ from mixer.room.settings import RoomSettings
 LIBRARY_PARENTS = ("lib", "lib64")
 VIDEOROOM = "janus.plugin.videoroom"
 AUDIO_LEVEL_PACKETS = 20  # 0.4 s of Opus packets between two decisions about who speaks
-AUDIO_LEVEL_SPEAKING = 50  # -dBov (RFC 6464); louder than that is speech
+AUDIO_LEVEL_SPEAKING = 55  # -dBov (RFC 6464), mean of those packets; louder is speech
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from mixer.room.gate import Observation, Published, Speaking
 
 log = structlog.get_logger()
 
+SPEAKING_HOLD_S = 0.8  # a breath is no end of speaking: layouts would flicker
 QUEUE_EVENTS = 256  # a reader who is further behind than that has to read the state anew
 STREAM_TYPES: Mapping[str, StreamType] = {"camera": "Camera", "screen": "ScreenShare"}
 
@@ -89,6 +90,13 @@ class Attendance:
     followers: set[Follower] = field(default_factory=set)
     muted: dict[str, dict[str, bool]] = field(default_factory=dict)  # feed -> kind -> muted
     leaving: asyncio.TimerHandle | None = None
+    falling_silent: asyncio.TimerHandle | None = None
+
+    def cancel_timers(self) -> None:
+        for timer in (self.leaving, self.falling_silent):
+            if timer is not None:
+                timer.cancel()
+        self.leaving = self.falling_silent = None
 
     @property
     def present(self) -> bool:
@@ -159,8 +167,7 @@ class LiveConference:
         attendance = self.attendances.pop(id, None)
         if attendance is None:
             return
-        if attendance.leaving is not None:
-            attendance.leaving.cancel()
+        attendance.cancel_timers()
         for feed in [feed for feed in self._expiring if feed.startswith(f"{id}.")]:
             self._expiring.pop(feed).cancel()
         self._emit("participant.removed", {"id": id})
@@ -178,8 +185,7 @@ class LiveConference:
         self._emit("conference.ended", {"reason": reason})
         for id in list(self.attendances):
             attendance = self.attendances.pop(id)
-            if attendance.leaving is not None:
-                attendance.leaving.cancel()
+            attendance.cancel_timers()
             for connection in list(attendance.connections):
                 connection.close(4001, "the conference has ended")
         self.close()
@@ -189,6 +195,8 @@ class LiveConference:
         for timer in self._expiring.values():
             timer.cancel()
         self._expiring.clear()
+        for attendance in self.attendances.values():
+            attendance.cancel_timers()
         for follower in list(self._followers):
             follower.close()
 
@@ -260,9 +268,21 @@ class LiveConference:
         if isinstance(observation, Published):
             self._publish(attendance, observation)
         elif isinstance(observation, Speaking):
-            self._change_speaking(id, observation.speaking)
+            self._speak(attendance, observation.speaking)
         else:
             self._remove_stream(id, observation.feed)
+
+    def _speak(self, attendance: Attendance, speaking: bool) -> None:
+        """Speaking is told at once, silence after it has lasted."""
+        if attendance.falling_silent is not None:
+            attendance.falling_silent.cancel()
+            attendance.falling_silent = None
+        if speaking:
+            self._change_speaking(attendance.id, True)
+            return
+        attendance.falling_silent = asyncio.get_running_loop().call_later(
+            SPEAKING_HOLD_S, self._change_speaking, attendance.id, False
+        )
 
     def _publish(self, attendance: Attendance, observation: Published) -> None:
         feed = observation.feed

@@ -81,7 +81,7 @@ export class Conference extends EventTarget {
   // Publishes camera and microphone. `audio` and `video` as for mediaConstraints, or tracks.
   async publishCamera({ audio = true, video = true } = {}) {
     const stream = await capture(audio, video);
-    this.#devices = { audio: audio || true, video: video || true };
+    this.#devices = { audio: deviceOf(audio), video: deviceOf(video) };
     this.#replaceLocal('camera', stream);
     this.#muted.camera = {
       audio: !stream.getAudioTracks().length,
@@ -324,8 +324,12 @@ export class Conference extends EventTarget {
   }
 
   async #newTrack(kind) {
-    const only = { audio: false, video: false, [kind]: this.#devices[kind] };
-    const [track] = (await capture(only.audio, only.video)).getTracks();
+    const open = (device) => capture(kind === 'audio' && device, kind === 'video' && device);
+    const opened = await open(this.#devices[kind]).catch((error) => {
+      if (error.name !== 'OverconstrainedError') throw error;
+      return open(true); // that device is gone, or never was one
+    });
+    const [track] = opened.getTracks();
     const stream = this.local.camera ?? new MediaStream();
     for (const old of stream.getTracks().filter((t) => t.kind === kind)) {
       old.stop();
@@ -374,6 +378,12 @@ async function capture(audio, video) {
   const captured =
     asked.audio || asked.video ? (await navigator.mediaDevices.getUserMedia(asked)).getTracks() : [];
   return new MediaStream([...given, ...captured]);
+}
+
+// What to ask for when the device is opened again.
+function deviceOf(wanted) {
+  if (wanted instanceof MediaStreamTrack) return wanted.getSettings().deviceId || true;
+  return wanted || true;
 }
 
 function constraints(wanted, defaults) {
