@@ -96,7 +96,8 @@ class Composer:
                 f"{self._size[0]}x{self._size[1]}; render the page again at that size"
             )
         plan = self._plans.pop(id_, None) or PaintPlan(matte, self._line_sizes)
-        self._plans[id_] = plan
+        if matte.tiles:  # without tiles: one of many pixel-rendered frames, not to come back
+            self._plans[id_] = plan
         if len(self._plans) > MAX_PLANS:
             self._plans.popitem(last=False)
         return plan
