@@ -62,7 +62,8 @@ def block_for(placement: Placement) -> int:
 def _taps(scale: float, offset: float, first: int, count: int, size: int, steps: int) -> tuple[
     NDArray[np.intp], NDArray[np.intp], Values
 ]:  # fmt: skip
-    at = (scale * (np.arange(first, first + count) + 0.5) + offset) * size - 0.5
+    centres = np.arange(first, first + count, dtype=np.float64) + 0.5
+    at = (centres * scale + offset) * size - 0.5
     low = np.floor(at)
     exact = at - low
     if steps:
@@ -81,8 +82,8 @@ def sampled(card: Card, tile: Tile, steps: int = 0) -> Values:
     left, right, across = _taps(place.ax, place.bx, tile.x, tile.width, card.shape[1], steps)
     upper, lower, down = _taps(place.ay, place.by, tile.y, tile.height, card.shape[0], steps)
     values = card.astype(np.float32)
-    weight = across[None, :, None]
-    wide = values[:, left] * (1 - weight) + values[:, right] * weight
-    weight = down[:, None, None]
-    picture: Values = wide[upper] * (1 - weight) + wide[lower] * weight
+    wide = values[:, left]
+    wide += (values[:, right] - wide) * across[None, :, None]
+    picture = wide[upper]
+    picture += (wide[lower] - picture) * down[:, None, None]
     return picture

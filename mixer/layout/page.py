@@ -33,6 +33,7 @@ TICK_MS = 0.01  # frames of one instant are this far apart: animations see the s
 MAX_TICKS = 40  # frames of one instant, at most
 SETTLE_MS = 0.1  # page time given to elements that start; taken from the next step
 COMMAND_TIMEOUT_S = 20.0
+GONE_WAIT_S = 1.0
 SDK = Path(__file__).parents[2] / "layouts" / "sdk" / "mixer-layout.js"
 
 
@@ -42,6 +43,10 @@ class PageFailure(LayoutError):
 
 class PageCrashed(PageFailure):
     """The browser or the page's process is gone."""
+
+
+class BrowserGone(PageCrashed):
+    """The whole browser is gone: killed, or out of memory. No fault of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +142,12 @@ class Page:
         self._clock_ms = 0.0  # page time since then
         self._tick = 0
         cdp.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())
-        page.on("crash", lambda _: self._lost("the page's process crashed"))
-        page.on("close", lambda _: self._lost("the page was closed"))
+        page.on("crash", lambda _: self.lost(PageCrashed("the page's process crashed")))
 
-    def _lost(self, reason: str) -> None:
+    def lost(self, failure: PageCrashed) -> None:
+        """Whoever waits for the page now or later gets this failure."""
         if not self._gone.done():
-            self._gone.set_exception(PageCrashed(reason))
+            self._gone.set_exception(failure)
             self._gone.exception()  # whoever waits next is told
 
     async def _guarded(self, work: Awaitable[T], timeout_s: float = COMMAND_TIMEOUT_S) -> T:
@@ -156,6 +161,9 @@ class Page:
             try:
                 return task.result()
             except PlaywrightError as error:
+                await asyncio.wait({self._gone}, timeout=GONE_WAIT_S)  # which of the two is it?
+                if self._gone.done():
+                    self._gone.result()
                 raise PageCrashed(str(error).splitlines()[0]) from None
         task.cancel()
         with suppress(asyncio.CancelledError, PlaywrightError):
@@ -209,15 +217,19 @@ class Page:
         except PageCrashed:
             raise
         except PageFailure:
-            await self._free(budget)
+            await self._free(to_ms)
         self._clock_ms += budget
         self._tick = 0
 
-    async def _free(self, budget: float) -> None:
+    async def _free(self, to_ms: float) -> None:
+        """Lets page time run to `to_ms` without waiting for the network, now and from now on."""
         if self.stalled:
             raise PageFailure("the page's clock stands still")
         self.stalled = True
         log.warning("page.stalled", clock_ms=self._clock_ms)
+        began_ms = (self.settings.wall_start - self.settings.boot_media_s) * 1000
+        at_ms = float(await self.call("Date.now()")) - began_ms
+        budget = max(1.0, round(to_ms - at_ms, 3))
         await self._send("Emulation.setVirtualTimePolicy", policy="advance", budget=budget)
         await self._guarded(self._expired.wait(), self.settings.stall_wall_s)
 
@@ -353,9 +365,10 @@ async def opened(
         bare = await _new_target(browser, context, settings)
         cdp = await context.new_cdp_session(bare)
     except PlaywrightError as error:
-        raise PageCrashed(str(error).splitlines()[0]) from None
+        raise BrowserGone(str(error).splitlines()[0]) from None
     page = Page(bare, cdp, settings)
     try:
+        browser.on("disconnected", lambda _: page.lost(BrowserGone("the browser is gone")))
         bare.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
         await context.add_init_script(injected_script(settings, state))
         await site.serve(context, page.suppressed)

@@ -1,0 +1,90 @@
+"""`python -m mixer.layout`: one page pass as a child process (engine/child.py).
+
+Events out: ready {layout}, progress {frames}, note {type, frame, …}, ended {frames} or
+error {message, exit_code}. Commands in: stop_at {t_ns}, stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from mixer.engine.child import Port
+from mixer.errors import MixerError
+from mixer.journal import Journal
+from mixer.layout.page_pass import PagePass, PassSettings
+
+log = structlog.get_logger()
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mixer.layout", description=__doc__)
+    parser.add_argument("journal", type=Path)
+    parser.add_argument("mattes", type=Path)
+    parser.add_argument("--layout", default="default")
+    parser.add_argument("--size", default="1920x1080", help="WIDTHxHEIGHT")
+    parser.add_argument("--fps", type=int, default=30)
+    parser.add_argument("--start-ns", type=int, default=0)
+    parser.add_argument("--stop-ns", type=int, default=None)
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--ready-timeout", type=float, default=10.0, help="seconds on the wall")
+    parser.add_argument("--cache", type=Path, default=None, help="what pages fetched")
+    return parser
+
+
+def settings_from(options: argparse.Namespace) -> PassSettings:
+    width, height = (int(side) for side in options.size.split("x"))
+    return PassSettings(
+        layout=options.layout,
+        width=width,
+        height=height,
+        fps=options.fps,
+        start_ns=options.start_ns,
+        stop_ns=options.stop_ns,
+        language=options.language,
+        ready_wall_s=options.ready_timeout,
+        cache=options.cache or options.journal / "fetched",
+    )
+
+
+async def _obey(port: Port, work: PagePass) -> None:
+    async for command in port.commands:
+        if command.get("command") == "stop_at":
+            work.stop_at(int(command["t_ns"]))
+    work.stop()
+
+
+async def run(options: argparse.Namespace) -> int:
+    async with Port() as port:
+
+        def tell(event: str, fields: dict[str, Any]) -> None:
+            port.emit(event, **fields)
+
+        try:
+            journal = Journal.open(options.journal)
+            work = PagePass(journal, options.mattes, settings_from(options), tell)
+            obeying = asyncio.create_task(_obey(port, work))
+            try:
+                frames = await work.run()
+            finally:
+                obeying.cancel()
+        except MixerError as error:
+            port.emit("error", message=str(error), exit_code=error.exit_code)
+            return error.exit_code
+        port.emit("ended", frames=frames)
+        return 0
+
+
+def main() -> None:
+    os.nice(5)  # ingest goes first
+    sys.exit(asyncio.run(run(arguments().parse_args())))
+
+
+if __name__ == "__main__":
+    main()

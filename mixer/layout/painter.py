@@ -1,0 +1,188 @@
+"""Turns a stepped page into the matte track: mattes as long as that is right, else pixels.
+
+The way changes to pixels at the frame where a matte is found to be wrong, and back at an event
+after which the page can be told by a matte again. What was decided is remembered in the track, so
+that a page pass that was killed decides the same.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from mixer.layout import stills
+from mixer.layout.chunks import Base
+from mixer.layout.colour import decode_png, to_planes
+from mixer.layout.matte import Matte, Tile
+from mixer.layout.matting import NotMatte
+from mixer.layout.page import Look, Page
+from mixer.layout.pixels import PICTURE, PictureFeed
+from mixer.layout.schedule import Rates
+from mixer.layout.timeline import Timeline
+from mixer.layout.track import MatteTrackWriter
+
+log = structlog.get_logger()
+
+KEPT_TILES = 16
+WAY = "way"  # key in the track's memory: {"pixels": reason or None, "tried": frame}
+
+
+class Painter:
+    """Paints the frames of one page, in order, from the first that is not final yet."""
+
+    def __init__(
+        self, page: Page, writer: MatteTrackWriter, timeline: Timeline, feed: PictureFeed
+    ) -> None:
+        self._page = page
+        self._writer = writer
+        self._timeline = timeline
+        self._feed = feed
+        self._rates = Rates(timeline.fps)
+        way: Mapping[str, Any] = writer.seen.get(WAY) or {}
+        self.pixels: str | None = way.get("pixels")  # why, if pixels are rendered
+        self._tried: int = way.get("tried", 0)  # frame at which a matte was last tried
+        self._wish = False  # to try a matte again
+        self._shown = writer.shown
+        self._run: list[Base] = []  # pixel-rendered frames that are not written yet
+        self._run_first = 0
+        self._resting = False  # the page's videos show the pictures already
+        self._tiles: OrderedDict[str, tuple[Tile, ...]] = OrderedDict()
+
+    async def prepare(self) -> None:
+        await stills.prepare(self._page)
+
+    @property
+    def painted(self) -> int | None:
+        """First frame that is painted but not written; None if none."""
+        return self._run_first if self._run else None
+
+    def forget_way(self) -> None:
+        """Another page begins: mattes are tried first."""
+        self.pixels = None
+        self._writer.remember(WAY, None)
+
+    # ---- before and after the page's step -----------------------------------------------------
+
+    async def before(self, frame: int, look: Look) -> None:
+        """Lets a page that reads pixels find the right ones in its videos."""
+        if self.pixels is None:
+            return
+        if not self._resting:
+            await self._page.host("rest", PICTURE)
+            self._resting = True
+        if await self._feed.give(look, self._timeline.time_ns(frame)):
+            await self._page.look()
+
+    async def paint(self, frame: int, look: Look, *, changed: bool, told: bool) -> None:
+        """Paints a frame whose look may have changed; `told`: events came with it."""
+        if self.pixels is None and not look.readers:
+            await self._try_matte(frame, look)
+        elif self.pixels is None:
+            await self._to_pixels(frame, look, f"the page reads pixels ({look.readers[0]})")
+        else:
+            self._wish |= told and changed
+            if self._wish and not look.readers and frame >= self._tried + self._timeline.fps:
+                await self._back(frame, look)
+            else:
+                await self._paint_pixels(frame, look)
+
+    # ---- mattes -------------------------------------------------------------------------------
+
+    async def _try_matte(self, frame: int, look: Look) -> None:
+        try:
+            matte_id = await self._matte(look)
+        except NotMatte as error:
+            reason = await stills.reason_in_page(self._page, error)
+            await self._to_pixels(frame, look, reason)
+            return
+        self._flush()
+        if matte_id != self._shown:
+            self._writer.show(frame, matte_id)
+            self._shown = matte_id
+
+    async def _matte(self, look: Look) -> int:
+        """Id of the matte of what the page shows now. Raises NotMatte."""
+        rest = await stills.resting(self._page, look)
+        known = self._writer.seen.get(f"still {rest.key}")
+        if known is not None:
+            return int(known)
+        unseen = await stills.Unseen.taken(self._page, look, rest)
+        tiles = self._same_tiles(unseen.key)
+        if tiles is None:
+            tiles = tuple(await unseen.tiles(self._page))
+        matte_id = self._writer.matte(unseen.matte(tiles))
+        self._writer.remember(f"still {rest.key}", matte_id)
+        if f"tiles {unseen.key}" not in self._writer.seen:
+            self._writer.remember(f"tiles {unseen.key}", matte_id)
+        self._keep(unseen.key, tiles)
+        return matte_id
+
+    def _same_tiles(self, key: str) -> tuple[Tile, ...] | None:
+        """The tiles of a state whose videos looked the same."""
+        if key in self._tiles:
+            return self._tiles[key]
+        matte_id = self._writer.seen.get(f"tiles {key}")
+        return None if matte_id is None else self._writer.load(int(matte_id)).tiles
+
+    def _keep(self, key: str, tiles: tuple[Tile, ...]) -> None:
+        self._tiles[key] = tiles
+        self._tiles.move_to_end(key)
+        while len(self._tiles) > KEPT_TILES:
+            self._tiles.popitem(last=False)
+
+    # ---- pixels -------------------------------------------------------------------------------
+
+    async def _to_pixels(self, frame: int, look: Look, reason: str) -> None:
+        log.info("page.pixels", frame=frame, reason=reason)
+        self._writer.note(frame, "page.pixels", {"reason": reason})
+        self._way(frame, reason)
+        await self.before(frame, look)
+        if look.readers:  # it has read test cards in this frame: once more, with pictures
+            await self._page.step(frame, self._page.clock_ms)
+            await self._page.look()
+        await self._paint_pixels(frame, look)
+
+    def _way(self, frame: int, reason: str | None) -> None:
+        self.pixels, self._tried, self._wish = reason, frame, False
+        self._writer.remember(WAY, {"pixels": reason, "tried": frame})
+
+    async def _paint_pixels(self, frame: int, look: Look) -> None:
+        await self._feed.give(look, self._timeline.time_ns(frame))
+        base = to_planes(decode_png(await self._page.still(PICTURE)))
+        if not self._run:
+            self._run_first = frame
+        self._run.append(base)
+        if len(self._run) >= self._timeline.fps:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._run:
+            self._writer.pixels(self._run_first, self._run)
+            self._run, self._shown = [], None
+
+    async def _back(self, frame: int, look: Look) -> None:
+        """Tries a matte again; goes on with pixels if it is still wrong."""
+        try:
+            matte_id = await self._matte(look)
+        except NotMatte:
+            self._way(frame, self.pixels)
+            await self._paint_pixels(frame, look)
+            return
+        log.info("page.mattes-again", frame=frame)
+        self._flush()
+        self._writer.note(frame, "page.mattes", {})
+        self._way(frame, None)
+        await self._page.host("rest", "ramp")
+        self._resting = False
+        self._writer.show(frame, matte_id)
+        self._shown = matte_id
+
+    def finish(self) -> None:
+        """Writes what is painted but not written yet."""
+        self._flush()
+
+    def matte_of(self, matte_id: int) -> Matte:
+        return self._writer.load(matte_id)
