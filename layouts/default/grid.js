@@ -33,7 +33,7 @@ const Grid = (() => {
       (area.width - (columns - 1) * gap) / columns, (area.height - (rows - 1) * gap) / rows, shape);
     const seen = kept(shape.ideal, tile.width / tile.height);
     const empty = (rows * columns - count) / (rows * columns);
-    return { ...tile, columns, rows, worth: tile.width * tile.height * Math.sqrt(seen) * (1 - empty / 4) };
+    return { ...tile, columns, rows, worth: tile.width * tile.height * seen ** 0.3 * (1 - empty / 4) };
   }
 
   /** Of equal ones, the one that goes along the area's longer side. */
