@@ -255,10 +255,11 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder for the Matroska files.")],
 ) -> None:
     """Writes each track, unchanged, into a Matroska file that any player takes."""
-    from .journal import Journal
+    from .journal import Journal, recover
     from .journal.export import export as write
 
     def run() -> None:
+        recover(_journal_of(directory))
         for path in write(Journal.open(_journal_of(directory)), out):
             print(path)
 

@@ -183,9 +183,17 @@ class Journal:
         return sorted(found, key=lambda item: (item[0], item[1].track, item[1].rtp))
 
     def _mark(self, run: Run) -> int:
-        """A run that has not said anything yet is final up to where it began."""
-        earlier = [r.watermark_ns for r in self.runs if r.number < run.number]
-        return max([run.watermark_ns, *earlier])
+        """What a writer has said in this run or an earlier one of its own.
+
+        A new writer that has said nothing yet makes nothing final that lies after its beginning.
+        """
+        writer = run.header["writer"]
+        earlier = [
+            r for r in self.runs if r.number < run.number and r.header.get("writer") == writer
+        ]
+        if not earlier and not run.watermark_ns:
+            return run.started_ns
+        return max([run.watermark_ns, *(r.watermark_ns for r in earlier)])
 
     def _seal_superseded(self) -> None:
         latest: dict[str, Run] = {}

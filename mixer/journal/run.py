@@ -80,21 +80,21 @@ class Run:
                 self.damage.append(Damage(self.number, "meta", before + at, type_))
                 start = at + type_
                 continue
-            self._take(Type(type_), bytes(payload))
+            self._take(type_, bytes(payload))
             start = at + records.HEADER_SIZE + len(payload)
         self._meta_read = before + start
         return start > 0
 
-    def _take(self, type_: Type, payload: bytes) -> None:
-        if type_ is Type.WATERMARK:
+    def _take(self, type_: int, payload: bytes) -> None:
+        if type_ == Type.WATERMARK:
             self._marks.append(records.unpack_watermark(payload))
-        elif type_ is Type.PICTURE:
+        elif type_ == Type.PICTURE:
             picture = records.unpack_picture(payload, self.number)
             self.pictures.setdefault(picture.track, []).append(picture)
         else:
             self._take_json(type_, json.loads(payload))
 
-    def _take_json(self, type_: Type, value: dict[str, Any]) -> None:
+    def _take_json(self, type_: int, value: dict[str, Any]) -> None:
         match type_:
             case Type.RUN:
                 self.header = value

@@ -150,14 +150,12 @@ class RenderJob:
 
     async def _follow_page_pass(self) -> bool:
         s = self.settings
-        argv = ["mixer.layout", "--journal", str(self._journal), "--matte", str(self._work.matte)]
+        argv = ["mixer.layout", str(self._journal), str(self._work.matte)]
         argv += ["--layout", s.layout, "--size", f"{s.width}x{s.height}", "--fps", str(s.fps)]
         argv += ["--start-ns", str(s.start_ns), "--language", s.language]
         if self._stop_ns is not None:
             argv += ["--stop-ns", str(self._stop_ns)]
-        async with Child(
-            "page-pass", argv, nice=NICE, log_path=self._work.log("page-pass")
-        ) as child:
+        async with Child("page-pass", argv, log_path=self._work.log("page-pass")) as child:
             self._page_pass = child
             if self._stop_ns is not None:  # may have come since the arguments were made
                 await child.send("stop_at", t_ns=self._stop_ns)

@@ -25,6 +25,7 @@ from mixer.journal import (
     JournalWriter,
     Note,
     Track,
+    records,
     recover,
 )
 
@@ -252,6 +253,34 @@ def test_runs_join_into_one_recording(tmp_path: Path) -> None:
     frames = list(journal.frames([track.id, again.id], 0, 10**15))
     assert [frame.track for _, frame in frames] == [track.id, again.id, again.id, again.id]
     assert frames[0][0] == 10_000_000
+
+
+def test_the_slowest_of_several_writers_holds_the_watermark(tmp_path: Path) -> None:
+    """Nothing is final before every living writer has said so; its earlier runs count for it."""
+    directory = tmp_path / "j"
+    first = JournalWriter.create(directory, conference="c", writer="a")
+    first.watermark(10 * SECOND)
+    second = JournalWriter.create(directory, conference="c", writer="b")
+    second.watermark(8 * SECOND)
+    second.close(final=False)
+    first.close(final=True)
+    journal = Journal.open(directory)
+    assert journal.watermark_ns == 8 * SECOND
+    assert not journal.finished
+    again = JournalWriter.create(directory, conference="c", writer="b")
+    again.close(final=False)
+    journal.refresh()
+    assert journal.watermark_ns == 8 * SECOND
+
+
+def test_records_of_an_unknown_type_are_passed_over(tmp_path: Path) -> None:
+    """A record that this version does not know does not hide those after it."""
+    writer = JournalWriter.create(tmp_path / "j", conference="c")
+    writer._append_meta(records.pack_json(200, {"of": "the future"}))  # type: ignore[arg-type]
+    writer.event(Event(1, "known"))
+    writer.watermark(SECOND)
+    writer.close(final=True)
+    assert [event.type for event in Journal.open(tmp_path / "j").events()] == ["known"]
 
 
 def test_a_second_recorder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
