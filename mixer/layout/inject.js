@@ -448,6 +448,7 @@
       };
     },
     show(names, otherwise) { return settle(names, otherwise); },
+    settle() { return settle(null, resting); },
     rest(name) { resting = name; },
     card(name, base64) { cards.set(name, bytesOf(base64)); },
     picture(streamId, id, width, height, colorSpace, base64) {

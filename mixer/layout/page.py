@@ -287,6 +287,16 @@ class Page:
         raise PageFailure("a video of the page does not show its test card")
 
 
+    async def rest(self) -> None:
+        """After stills: videos show the resting card again, and no change of ours is left that
+        would be taken for one of the page (a still itself counts as one)."""
+        for _ in range(MAX_TICKS):
+            settled = await self.host("settle")
+            if not await self.frame() and settled:
+                return
+        raise PageFailure("the page changes while its clock stands still")
+
+
 async def boot(page: Page, url: str) -> Look:
     """Loads the page and lets it get ready; its clock then stands right before frame 0."""
     settings = page.settings

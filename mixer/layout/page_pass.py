@@ -272,6 +272,7 @@ class _Showing:
         if self._painter.pixels is not None or look.readers or (dirty and due):
             if fresh:
                 await self._painter.paint(frame, look, changed=changed, told=told)
+                await self._page.rest()
             dirty = False
         calm = 0 if changed or events else last.calm + 1
         self._waiting = Waiting(frame, look, calm, dirty)
