@@ -33,6 +33,7 @@ from mixer.journal.model import Codec
 log = structlog.get_logger()
 
 REPORT_EVERY_NS = 1_000_000_000
+FIRST_ANSWER_NS = 30_000_000  # after the first sender report
 CODECS: dict[str, Codec] = {"vp8": "vp8", "h264": "h264", "opus": "opus"}
 
 Receiver = VideoReceiver | AudioReceiver
@@ -131,8 +132,9 @@ class FeedReceiver:
             found = self.receivers.get(report.ssrc)
             if found is None:
                 continue
-            if found[1].reception.sender_report(report.ntp, self._journal_ns(arrival_ns)):
-                self._reported_ns = 0
+            now_ns = self._journal_ns(arrival_ns)
+            if found[1].reception.sender_report(report.ntp, now_ns):
+                self._reported_ns = now_ns - REPORT_EVERY_NS + FIRST_ANSWER_NS
 
     def tick(self, now_ns: int) -> None:
         """Losses, keyframes, alignments, reports: whatever is due."""
@@ -141,9 +143,8 @@ class FeedReceiver:
         self._tell_sizes()
         if self._transport is not None and now_ns - self._reported_ns >= REPORT_EVERY_NS:
             self._reported_ns = now_ns
-            blocks = [receiver.reception.report(now_ns) for _, receiver in self.receivers.values()]
-            if blocks:
-                self._transport.send(wire.receiver_report(self.ssrc, blocks[:31]))
+            for ssrc in self.receivers:  # Janus 1.1.2 looks at a packet's first block only
+                self._ask(ssrc, b"")
 
     def _take(self, offer: Offer, subscription: Subscription) -> None:
         """Makes a receiver for each section that is sent and can be taken."""
@@ -194,7 +195,7 @@ class FeedReceiver:
         self._resizes = untold
 
     def _ask(self, ssrc: int, feedback: bytes) -> None:
-        """Sends feedback about a section, in a compound packet as RFC 3550 section 6.1 wants it.
+        """Sends feedback (or a report alone) in a compound packet, as RFC 3550 section 6.1 has it.
 
         Janus 1.1.2 finds out by the report which section a PLI is for, and drops bare ones.
         """

@@ -50,7 +50,7 @@ class Reception:
         self._transit = transit
 
     def sender_report(self, ntp: int, arrival_ns: int) -> bool:
-        """True if it is the first one: to be answered at once (see SHORTENED_NS)."""
+        """True if it is the first one: to be answered soon (see SHORTENED_NS)."""
         first = self._sender_report is None
         self._sender_report = (ntp >> 16 & 0xFFFFFFFF, arrival_ns)
         return first
