@@ -286,7 +286,6 @@ class Page:
             await self.frame()
         raise PageFailure("a video of the page does not show its test card")
 
-
     async def rest(self) -> None:
         """After stills: videos show the resting card again, and no change of ours is left that
         would be taken for one of the page (a still itself counts as one)."""

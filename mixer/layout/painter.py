@@ -7,17 +7,17 @@ that a page pass that was killed decides the same.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from mixer.layout import stills
 from mixer.layout.chunks import Base
-from mixer.layout.colour import decode_png, to_planes
-from mixer.layout.matte import Matte, Tile
-from mixer.layout.matting import NotMatte
+from mixer.layout.colour import Rgb, decode_png, to_planes
+from mixer.layout.matte import Tile
+from mixer.layout.matting import NotMatte, same_videos
 from mixer.layout.page import Look, Page
 from mixer.layout.pixels import PICTURE, PictureFeed
 from mixer.layout.schedule import Rates
@@ -26,8 +26,41 @@ from mixer.layout.track import MatteTrackWriter
 
 log = structlog.get_logger()
 
-KEPT_TILES = 16
+KEPT_REFERENCES = 6
 WAY = "way"  # key in the track's memory: {"pixels": reason or None, "tried": frame}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A state whose tiles were made from stills of its own."""
+
+    shown: str  # whose videos its numbers are
+    added: Rgb
+    tiles: tuple[Tile, ...]
+
+
+class References:
+    """The last such states, also those of before a restart: their stills are kept in the track."""
+
+    def __init__(self, writer: MatteTrackWriter) -> None:
+        self._writer = writer
+        self._known: list[Reference] = []
+        for matte_id, shown, ramp, black in writer.references[-KEPT_REFERENCES:]:
+            added = decode_png(ramp) - decode_png(black)
+            self._known.append(Reference(shown, added, writer.load(matte_id).tiles))
+
+    def tiles_like(self, unseen: stills.Unseen) -> tuple[Tile, ...] | None:
+        """The tiles of the last state whose videos looked the same."""
+        added = unseen.added()
+        for reference in reversed(self._known):
+            if reference.shown == unseen.shown and same_videos(added, reference.added):
+                return reference.tiles
+        return None
+
+    def keep(self, unseen: stills.Unseen, matte_id: int, tiles: tuple[Tile, ...]) -> None:
+        self._writer.refer(matte_id, unseen.shown, unseen.ramp_png, unseen.black_png)
+        self._known.append(Reference(unseen.shown, unseen.added(), tiles))
+        del self._known[:-KEPT_REFERENCES]
 
 
 class Painter:
@@ -49,7 +82,7 @@ class Painter:
         self._run: list[Base] = []  # pixel-rendered frames that are not written yet
         self._run_first = 0
         self._resting = False  # the page's videos show the pictures already
-        self._tiles: OrderedDict[str, tuple[Tile, ...]] = OrderedDict()
+        self._references = References(writer)
 
     async def prepare(self) -> None:
         await stills.prepare(self._page)
@@ -110,28 +143,15 @@ class Painter:
         if known is not None:
             return int(known)
         unseen = await stills.Unseen.taken(self._page, look, rest)
-        tiles = self._same_tiles(unseen.key)
+        tiles = self._references.tiles_like(unseen)
+        fresh = tiles is None
         if tiles is None:
             tiles = tuple(await unseen.tiles(self._page))
         matte_id = self._writer.matte(unseen.matte(tiles))
         self._writer.remember(f"still {rest.key}", matte_id)
-        if f"tiles {unseen.key}" not in self._writer.seen:
-            self._writer.remember(f"tiles {unseen.key}", matte_id)
-        self._keep(unseen.key, tiles)
+        if fresh:
+            self._references.keep(unseen, matte_id, tiles)
         return matte_id
-
-    def _same_tiles(self, key: str) -> tuple[Tile, ...] | None:
-        """The tiles of a state whose videos looked the same."""
-        if key in self._tiles:
-            return self._tiles[key]
-        matte_id = self._writer.seen.get(f"tiles {key}")
-        return None if matte_id is None else self._writer.load(int(matte_id)).tiles
-
-    def _keep(self, key: str, tiles: tuple[Tile, ...]) -> None:
-        self._tiles[key] = tiles
-        self._tiles.move_to_end(key)
-        while len(self._tiles) > KEPT_TILES:
-            self._tiles.popitem(last=False)
 
     # ---- pixels -------------------------------------------------------------------------------
 
@@ -183,6 +203,3 @@ class Painter:
     def finish(self) -> None:
         """Writes what is painted but not written yet."""
         self._flush()
-
-    def matte_of(self, matte_id: int) -> Matte:
-        return self._writer.load(matte_id)

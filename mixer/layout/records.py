@@ -28,6 +28,7 @@ class Kind(IntEnum):
     NOTE = 6  # JSON: frame, type, data
     FINISH = 7  # frames u64: commit, the last
     SEEN = 8  # JSON: what the page pass remembers (key, value)
+    REFERENCE = 10  # matte u32, sizes of three parts u32; who is shown, ramp still, black still
     PIXELS = 9  # first frame u64, count u32, encoded pictures (chunks.py)
 
 

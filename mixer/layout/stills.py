@@ -60,18 +60,21 @@ async def resting(page: Page, look: Look) -> Resting:
 class Unseen:
     """A state that was not seen before: its first two stills."""
 
-    def __init__(self, look: Look, ramp: Rgb, black: Rgb) -> None:
+    def __init__(self, look: Look, ramp_png: bytes, black_png: bytes) -> None:
         self.look = look
-        self.ramp = ramp
-        self.black = black
-        added = ramp - black  # modulo 256: as good a fingerprint
-        self.key = _hash(added.tobytes(), _shown(look))
+        self.ramp_png = ramp_png
+        self.black_png = black_png
+        self.ramp = decode_png(ramp_png)
+        self.black = decode_png(black_png)
+        self.shown = _hash(_shown(look))
 
     @classmethod
     async def taken(cls, page: Page, look: Look, rest: Resting) -> Unseen:
-        ramp = decode_png(rest.png)
-        black = decode_png(await page.still(cards.BLACK)) if look.videos else ramp
-        return cls(look, ramp, black)
+        return cls(look, rest.png, await page.still(cards.BLACK) if look.videos else rest.png)
+
+    def added(self) -> Rgb:
+        """What the ramps add to the page, modulo 256."""
+        return self.ramp - self.black
 
     def matte(self, tiles: Sequence[Tile]) -> Matte:
         height, width, _ = self.black.shape
@@ -104,7 +107,7 @@ class Unseen:
             both = (numbers >= 0) & (groups >= 0)
             numbers[both] += cards.DIGITS * groups[both]
         numbers = matting.settled(numbers)
-        strange = set(np.unique(numbers[numbers >= 0]).tolist()) - known
+        strange = set(matting.present(numbers)) - known
         for number in strange:
             if np.count_nonzero(numbers == number) > matting.STRAY:
                 raise NotMatte("the videos' colours are changed")

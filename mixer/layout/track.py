@@ -33,6 +33,8 @@ PIXELS_ID = 1 << 40  # id of a pixel-rendered frame: this plus its number
 _FRAMES = struct.Struct("<Q")
 _SHOW = struct.Struct("<QI")
 _SIZES = struct.Struct("<II")
+_REFERENCE = struct.Struct("<IIII")
+KEPT_REFERENCES = 8
 DIGEST = 16
 CACHED_MATTES = 6
 CACHED_CHUNKS = 2
@@ -51,6 +53,14 @@ def _digest(data: bytes | memoryview) -> bytes:
     return hashlib.blake2b(data, digest_size=DIGEST).digest()
 
 
+def _parts(data: bytes, sizes: Sequence[int]) -> list[bytes]:
+    found, at = [], 0
+    for size in sizes:
+        found.append(data[at : at + size])
+        at += size
+    return found
+
+
 @dataclass(slots=True)
 class Contents:
     """What the records say, without the pixels: those are read from the file when asked for."""
@@ -64,6 +74,7 @@ class Contents:
     pixels: list[tuple[int, int, int, int]] = field(default_factory=list)  # first, count, where
     notes: list[TrackNote] = field(default_factory=list)
     seen: dict[str, Any] = field(default_factory=dict)
+    references: list[tuple[int, str, bytes, bytes]] = field(default_factory=list)
     frames: int = 0
     finished: bool = False
 
@@ -88,6 +99,11 @@ class Contents:
                 self.notes.append(TrackNote(told["frame"], told["type"], told["data"]))
             case Kind.SEEN:
                 self.seen.update(json.loads(body))
+            case Kind.REFERENCE:
+                matte_id, *sizes = _REFERENCE.unpack_from(body)
+                parts = _parts(body[_REFERENCE.size :], sizes)
+                self.references.append((matte_id, parts[0].decode(), parts[1], parts[2]))
+                del self.references[:-KEPT_REFERENCES]
             case Kind.PROGRESS | Kind.FINISH:
                 (self.frames,) = _FRAMES.unpack(body)
                 self.finished = record.kind == Kind.FINISH
@@ -206,6 +222,17 @@ class MatteTrackWriter:
     def remember(self, key: str, value: Any) -> None:
         """Keeps a value for the page pass itself: it comes back in `seen` after a restart."""
         self._append(Kind.SEEN, json.dumps({key: value}).encode())
+
+    @property
+    def references(self) -> Sequence[tuple[int, str, bytes, bytes]]:
+        """The last states that `refer` was told of: (matte id, shown, ramp PNG, black PNG)."""
+        return self._contents.references
+
+    def refer(self, matte_id: int, shown: str, ramp: bytes, black: bytes) -> None:
+        """Keeps the stills of a state whose tiles may be those of later ones."""
+        parts = [shown.encode(), ramp, black]
+        head = _REFERENCE.pack(matte_id, *(len(part) for part in parts))
+        self._append(Kind.REFERENCE, head + b"".join(parts))
 
     def progress(self, frames: int) -> None:
         """All frames before `frames` are final. Commits what was appended."""
