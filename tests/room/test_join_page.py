@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from mixer.conference.session import RoomSession, join
 from mixer.conference.state import State
@@ -95,8 +95,10 @@ class Person:
 
 
 @asynccontextmanager
-async def at(browser: Browser, url: str, name: str, query: str = "") -> AsyncIterator[Person]:
-    page = await browser.new_page(viewport={"width": 960, "height": 540})
+async def at(
+    browser: Browser | BrowserContext, url: str, name: str, query: str = ""
+) -> AsyncIterator[Person]:
+    page = await browser.new_page()
     person = Person(page)
     await page.goto(f"{url}?name={name}&autojoin=1{query}")
     await page.wait_for_selector("#room:not([hidden])")
@@ -236,6 +238,18 @@ async def test_people_come_back_after_the_server_was_killed(
                 await bob.sees("Ada")
                 assert await ada.page.evaluate("conference.participantId") == id
                 assert await ada.page.locator(".tile").count() == 2
+
+
+async def test_everything_works_by_tls(tmp_path: Path, browser: Browser) -> None:
+    """With a self-signed certificate that the user accepts: page, events, media."""
+    context = await browser.new_context(ignore_https_errors=True)
+    async with serving(tmp_path, "--tls-self-signed") as server:
+        url = server.room("tls")
+        async with at(context, url, "Ada") as ada, at(context, url, "Bob", "&audio=0") as bob:
+            assert await ada.page.evaluate("isSecureContext")
+            await ada.sees("Bob")
+            await bob.sees("Ada")
+    await context.close()
 
 
 async def test_the_lobby_leads_in(server: Server, browser: Browser) -> None:

@@ -223,6 +223,7 @@ async function lobbyAct(act) {
 
 $('settings').innerHTML = icon('settings');
 $('settings').setAttribute('aria-label', 'Camera and microphone');
+$('copy').innerHTML = `${icon('link')}<span>Copy link</span>`;
 $('leave').innerHTML = icon('leave');
 $('leave').setAttribute('aria-label', 'Leave');
 $('leave').title = 'Leave';
