@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 SECOND = 1_000_000_000
-FIRST_DECISION_NS = 400_000_000
+FIRST_DECISION_NS = 600_000_000
 BUCKET_NS = SECOND
 PULL_S = 15.0  # an error of the mapping is worked off with this time constant
 MAX_PPM = 500.0
-MAX_PULL_PPM = 1500.0
+MAX_PULL_PPM = 5000.0
 JUMP_NS = 300_000_000
 JUMP_PACKETS_NS = 250_000_000  # packets that agree about a jump must span this much time
 JUMP_AGREE_NS = 100_000_000

@@ -35,6 +35,7 @@ STATUS_EVERY_S = 1.0
 SETTLE_S = 0.2  # on stop: for packets under way
 BACKOFF_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
 LEAVE_TIMEOUT_S = 1.0
+CLOSE_TIMEOUT_S = 2.0
 
 
 class Recording:
@@ -56,6 +57,7 @@ class Recording:
         self._subscriptions: Subscriptions | None = None
         self._stopping: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._status = Status()
+        self._closing: list[asyncio.Task[None]] = []  # connections on their way out
         self._slow_ns = 0  # how late the event loop has been lately
         self._unsupported: set[tuple[object, str, str]] = set()
 
@@ -94,7 +96,7 @@ class Recording:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *self._closing, return_exceptions=True)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEAVE_TIMEOUT_S):
                     await self._session.leave()
@@ -158,11 +160,9 @@ class Recording:
             async for _ in media.changes():
                 self._sync(media, subscriptions)
         finally:
-            await asyncio.shield(self._disconnect(media, subscriptions))
-
-    async def _disconnect(self, media: Media, subscriptions: Subscriptions) -> None:
-        await subscriptions.close("reconnect")
-        await media.close()
+            subscriptions.end("reconnect")
+            self._closing = [task for task in self._closing if not task.done()]
+            self._closing.append(asyncio.create_task(_disconnect(media, subscriptions)))
 
     def _sync(self, media: Media, subscriptions: Subscriptions) -> None:
         publications = media.publications()
@@ -212,3 +212,11 @@ class Recording:
             )
             codecs = sorted({codec for _, _, codec in self._unsupported})
             self._emit("status", **fields, unsupported=codecs)
+
+
+async def _disconnect(media: Media, subscriptions: Subscriptions) -> None:
+    """Closes what is left of a connection; nobody waits for it but the end of the recording."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await subscriptions.close()
+            await media.close()

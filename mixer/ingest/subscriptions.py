@@ -48,7 +48,7 @@ class _Running:
 
 
 class Subscriptions:
-    """The subscriptions over one connection to the SFU. `follow` what is sent; `close` all.
+    """The subscriptions over one connection to the SFU. `follow` what is sent; `end`, `close`.
 
     `make` builds a receiver of a group; `ended` is told a receiver that is done and why.
     """
@@ -65,6 +65,7 @@ class Subscriptions:
         self._make = make
         self._ended = ended
         self._groups: list[_Running] = []
+        self._ending: list[asyncio.Task[None]] = []
 
     def receivers(self) -> list[FeedReceiver]:
         return [group.receiver for group in self._groups if group.receiver is not None]
@@ -80,15 +81,19 @@ class Subscriptions:
             group.task = asyncio.create_task(self._keep(group), name=f"feed-{sections[0].feed}")
             self._groups.append(group)
 
-    async def close(self, reason: str) -> None:
-        """Ends all; each section is told as ended for `reason`."""
+    def end(self, reason: str) -> None:
+        """Nothing is received any more; each section is told as ended for `reason`."""
         groups, self._groups = self._groups, []
         for group in groups:
             if group.task is not None:
                 group.task.cancel()
+                self._ending.append(group.task)
             self._tell(group, reason)
-        tasks = [group.task for group in groups if group.task is not None]
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Waits until the connections are closed."""
+        self.end("stopped")
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     def _stop(self, gone: Publication) -> None:
         for group in list(self._groups):
@@ -111,7 +116,7 @@ class Subscriptions:
                 await group.receiver.run(self._media, self._ice_servers)
                 group.failures = 0
             except (ConferenceError, ValueError) as error:
-                log.info("feed.failed", error=error.__class__.__name__, failures=group.failures)
+                log.info("feed.failed", error=error.__class__.__name__, why=str(error), failures=group.failures)
             except Exception:
                 log.exception("feed.crashed")
             self._tell(group, "reconnect")

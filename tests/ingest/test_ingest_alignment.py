@@ -87,7 +87,7 @@ def test_drift_is_followed_without_bias(drift: float, delay: Delay) -> None:
     run = Simulation(seconds=300, delay=delay, drift_ppm=drift)
     assert abs(run.between(60, 300).mean()) < 0.5
     assert np.abs(run.between(60, 300)).max() < 1.0
-    assert np.abs(run.between(0.5, 60)).max() < 3.0
+    assert np.abs(run.between(0.7, 60)).max() < 3.0
     assert run.written[-1].ppm == pytest.approx(drift, abs=15)
 
 
@@ -102,9 +102,10 @@ def test_alignments_join_without_a_step() -> None:
         assert abs(new.media_ns - continued) < 1000
 
 
-def test_the_first_decision_comes_within_half_a_second() -> None:
+def test_the_first_decision_comes_before_the_watermark() -> None:
+    """Within 0.7 s, of the second that the watermark lags behind."""
     run = Simulation(seconds=1.0, delay=loaded)
-    assert run.errors[0][0] <= 0.5
+    assert run.errors[0][0] <= 0.7
     assert len(run.written) >= 1
 
 
