@@ -18,8 +18,9 @@ from ..errors import RenderError
 from ..journal import Journal, Note
 from ..layout.matte import Matte, Placement, Tile
 from .colour import BT709, LIMITED_RANGE, Converter
+from .coverage import Extent
 from .decode import Shown, StreamPictures
-from .paint import Box, PaintPlan
+from .paint import PaintPlan
 from .planes import Planes, rows_of
 from .scale import PictureScaler
 
@@ -108,16 +109,16 @@ class _Scalers:
 
     def __init__(self) -> None:
         self._converter = Converter()
-        self._known: OrderedDict[tuple[str, Placement, tuple[int, int], Box], PictureScaler] = (
+        self._known: OrderedDict[tuple[str, Placement, tuple[int, int], Extent], PictureScaler] = (
             OrderedDict()
         )
 
     def get(
-        self, stream: str, placement: Placement, size: tuple[int, int], box: Box
+        self, stream: str, placement: Placement, size: tuple[int, int], extent: Extent
     ) -> PictureScaler:
-        key = (stream, placement, size, box)
+        key = (stream, placement, size, extent)
         scaler = self._known.pop(key, None)
-        scaler = scaler or PictureScaler(placement, size, box, self._converter)
+        scaler = scaler or PictureScaler(placement, size, extent, self._converter)
         self._known[key] = scaler
         if len(self._known) > MAX_SCALERS:
             self._known.popitem(last=False)
@@ -131,27 +132,27 @@ class _Scene:
         self.matte_id = matte_id
         self._plan = plan
         self._scalers = scalers
-        self._tiles = list(zip(plan.matte.tiles, plan.boxes, strict=True))
+        self._tiles = list(zip(plan.matte.tiles, plan.extents, strict=True))
         self._shown: list[Shown | None] = [None] * len(self._tiles)
         self._scaled: list[Planes | None] = [None] * len(self._tiles)
         self._latest: av.VideoFrame | None = None
-        self.streams = sorted({tile.stream for tile, box in self._tiles if box is not None})
+        self.streams = sorted({tile.stream for tile, extent in self._tiles if extent is not None})
 
     def update(self, shown: dict[str, Shown | None]) -> None:
         """Scales the pictures that have changed."""
-        for index, (tile, box) in enumerate(self._tiles):
+        for index, (tile, extent) in enumerate(self._tiles):
             picture = shown.get(tile.stream)
-            if box is None or picture is self._shown[index]:
+            if extent is None or picture is self._shown[index]:
                 continue
             self._shown[index] = picture
-            self._scaled[index] = self._scale(tile, box, picture)
+            self._scaled[index] = self._scale(tile, extent, picture)
             self._latest = None
 
-    def _scale(self, tile: Tile, box: Box, picture: Shown | None) -> Planes | None:
+    def _scale(self, tile: Tile, extent: Extent, picture: Shown | None) -> Planes | None:
         if picture is None:
             return None
         size = (picture.frame.width, picture.frame.height)
-        scaler = self._scalers.get(tile.stream, tile.placement, size, box)
+        scaler = self._scalers.get(tile.stream, tile.placement, size, extent)
         return scaler.scale(picture.frame)
 
     def frame(self, number: int, fps: int) -> av.VideoFrame:

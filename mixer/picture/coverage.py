@@ -7,6 +7,7 @@ Where two tiles claim the same pixel, the upper one has it, and the lower one wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,14 @@ from .planes import Plane
 
 Box = tuple[int, int, int, int]  # x, y, width, height
 Mask = NDArray[np.bool_]
+
+
+class Extent(NamedTuple):
+    """The pixels that a tile touches. `box` is even, and holds all chroma samples that it touches;
+    luma is needed in `luma` only, which keeps within the tile."""
+
+    box: Box
+    luma: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +72,14 @@ def chroma_layer(luma: Layer) -> Layer:
     return Layer(luma.x // 2, luma.y // 2, total.astype(np.uint8))
 
 
-def even_box(luma: Layer) -> Box:
-    """The even box that a tile's scaled picture must fill."""
-    return luma.x, luma.y, luma.width + luma.width % 2, luma.height + luma.height % 2
+def extent_of(luma: Layer) -> Extent:
+    """What of a tile's picture is needed."""
+    width, height = luma.width + luma.width % 2, luma.height + luma.height % 2
+    rows = np.flatnonzero(luma.coverage.any(axis=1))
+    columns = np.flatnonzero(luma.coverage.any(axis=0))
+    left, top = int(columns[0]), int(rows[0])
+    shown = (luma.x + left, luma.y + top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
+    return Extent((luma.x, luma.y, width, height), shown)
 
 
 def meeting(a: Layer, b: Layer) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..layout.matte import Matte
-from .coverage import Layer, Mask, chroma_layer, even_box, luma_layers, others_mask
+from .coverage import Layer, Mask, chroma_layer, extent_of, luma_layers, others_mask
 from .planes import Plane, Planes
 
 BLACK = (16, 128, 128)  # Y, Cb, Cr of a black video, limited range
@@ -29,7 +29,6 @@ SPLIT = 4096  # own pixels in another tile's box from which on it is cut up furt
 
 Factors = NDArray[np.uint32]
 Indices = NDArray[np.intp]
-Box = tuple[int, int, int, int]  # x, y, width, height
 Area = tuple[slice, slice]  # rows, columns
 
 
@@ -83,15 +82,15 @@ class PlanePlan:
 
 
 class PaintPlan:
-    """How frames of one matte are painted. `boxes`: for each tile the even box of pixels that its
-    scaled picture must fill, None if nothing of it is to be seen."""
+    """How frames of one matte are painted. `extents`: for each tile what its scaled picture must
+    fill, None if nothing of it is to be seen."""
 
     def __init__(self, matte: Matte, line_sizes: Sequence[int]) -> None:
         """`line_sizes`: bytes in a row of each plane of the frames to be painted."""
         self.matte = matte
         luma = luma_layers(matte)
         chroma = [chroma_layer(layer) if layer else None for layer in luma]
-        self.boxes = [even_box(layer) if layer else None for layer in luma]
+        self.extents = [extent_of(layer) if layer else None for layer in luma]
         self._planes = [
             _plane_plan(layers, base, line_size, black)
             for layers, base, line_size, black in zip(
@@ -101,7 +100,7 @@ class PaintPlan:
 
     def paint(self, rows: Planes, pictures: Sequence[Planes | None]) -> None:
         """Paints whole frames, given as arrays (height, line size); `pictures` of all tiles, each
-        as large as its box; a tile without one is black."""
+        as large as its extent's box; a tile without one is black."""
         for number, (plan, out) in enumerate(zip(self._planes, rows, strict=True)):
             for gap in plan.gaps:
                 out[gap] = plan.base[gap]
@@ -169,12 +168,11 @@ def _points(layer: Layer, mask: Mask, base: Plane, line_size: int, black: int) -
 
 
 def _factors(coverage: Plane, base: Plane, black: int) -> tuple[Factors, Factors]:
-    """(gain, bias); biases are clipped such that no result leaves 0..255, and nothing of the base
-    is left where the video covers all."""
+    """(gain, bias); biases are clipped such that no result leaves 0..255, which leaves nothing of
+    the base where the video covers all."""
     gain = _gain(coverage)
     bias = (base.astype(np.int64) << 16) + HALF - gain * black
     bias = np.clip(bias, 0, (256 << 16) - 1 - gain * 255)
-    bias[coverage == 255] = HALF
     return gain.astype(np.uint32), bias.astype(np.uint32)
 
 

@@ -11,6 +11,7 @@ import av
 from ..layout.matte import Placement
 from . import window
 from .colour import BT709, LIMITED_RANGE, Converter, known_colour
+from .coverage import Extent
 from .planes import Planes, planes_of
 from .resample import PlanePlan, PlaneResampler
 
@@ -18,7 +19,7 @@ STAGE_STEP = 32  # stages have whole multiples of it as width and height: fewer 
 
 
 class PictureScaler:
-    """Scales pictures of one size into one box of output pixels (even x, y, width and height).
+    """Scales pictures of one size onto the output pixels that a tile touches.
 
     The arrays that `scale` gives are overwritten by its next call.
     """
@@ -27,22 +28,24 @@ class PictureScaler:
         self,
         placement: Placement,
         size: tuple[int, int],
-        box: tuple[int, int, int, int],
+        extent: Extent,
         converter: Converter,
     ) -> None:
-        x, y, width, height = box
+        (x, y, width, height), (left, top, luma_width, luma_height) = extent
         self._converter = converter
         self._shape = (height, width)
         luma_x, luma_y = window.luma_axes(placement, *size)
         chroma_x, chroma_y = window.chroma_axes(placement, *size)
         half = (x // 2, (x + width) // 2), (y // 2, (y + height) // 2)
-        luma = PlanePlan.of(luma_x, luma_y, (x, x + width), (y, y + height))
+        luma = PlanePlan.of(luma_x, luma_y, (left, left + luma_width), (top, top + luma_height))
         chroma = PlanePlan.of(chroma_x, chroma_y, *half)
         self._resamplers = [PlaneResampler(plan) for plan in (luma, chroma, chroma)]
         self._stage = av.VideoFrame(_rounded(width), _rounded(height), "yuv420p")
-        self._into = _cropped(planes_of(self._stage), height, width)
         for plane in planes_of(self._stage):
             plane[...] = 128
+        self._made = _cropped(planes_of(self._stage), height, width)
+        inner = slice(top - y, top - y + luma_height), slice(left - x, left - x + luma_width)
+        self._into = (self._made[0][inner], self._made[1], self._made[2])
         self._latest: tuple[av.VideoFrame, Planes] | None = None
 
     @property
@@ -51,7 +54,7 @@ class PictureScaler:
         return all(resampler.plan.quick for resampler in self._resamplers)
 
     def scale(self, frame: av.VideoFrame) -> Planes:
-        """The picture's pixels in the box, BT.709 limited range."""
+        """The picture's pixels in the extent's box, BT.709 limited range."""
         if self._latest is None or self._latest[0] is not frame:
             self._latest = (frame, self._scale(frame))
         return self._latest[1]
@@ -65,7 +68,7 @@ class PictureScaler:
             resampler.into(source, into)
         matrix, range_ = known_colour(frame.colorspace, frame.color_range)
         if (matrix, range_) == (BT709, LIMITED_RANGE):
-            return self._into
+            return self._made
         converted = self._converter.convert(self._stage, matrix, range_)
         return _cropped(planes_of(converted), *self._shape)
 

@@ -105,6 +105,22 @@ def test_damage_freezes_the_picture_until_the_next_key_picture(
         assert shown(journal, first, 1) == [straight[first]]
 
 
+def test_pictures_that_decode_with_errors_are_not_shown(tmp_path: Path) -> None:
+    """H.264 of which a part is missing is concealed by the decoder: damage, too."""
+    random = np.random.default_rng(3)
+    noise = [random.integers(0, 60, (90, 160)).astype(np.uint8) for _ in range(12)]
+    gray = np.full((45, 80), 128, np.uint8)
+    made = sent([(noise[n] + LEVELS[n], gray, gray) for n in range(12)], key_every=8)  # type: ignore[misc]
+    made[5].data = made[5].data[: len(made[5].data) // 2]
+    journal = journals.write(tmp_path, [Video(made)], 1)
+    composer = journals.composer(journal, whole())
+    straight = list(journals.composed(composer, 0, 12))
+    assert [note.t_ns // 33_333_333 for note in composer.notes] == [5]
+    for number in (5, 6, 7):
+        assert np.array_equal(straight[number][0], straight[4][0])
+    assert not np.array_equal(straight[8][0], straight[4][0])
+
+
 def test_the_newest_track_of_a_stream_wins_once_it_has_a_picture(tmp_path: Path) -> None:
     """After a reconnection the old track's last picture stands until the new one's first."""
     old, new = pictures(10), sent([flat(200), flat(210)], start=0.6)

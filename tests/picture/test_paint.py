@@ -53,11 +53,11 @@ def painted(matte: Matte, pictures: list[Planes | None]) -> Planes:
         rows[...] = 99  # whatever was there must not matter
     plan = PaintPlan(matte, [plane.line_size for plane in frame.planes])
     cut: list[Planes | None] = []
-    for box, picture in zip(plan.boxes, pictures, strict=True):
-        if box is None or picture is None:
+    for extent, picture in zip(plan.extents, pictures, strict=True):
+        if extent is None or picture is None:
             cut.append(None)
             continue
-        x, y, w, h = box
+        x, y, w, h = extent.box
         luma, cb, cr = picture
         half = (slice(y // 2, (y + h) // 2), slice(x // 2, (x + w) // 2))
         cut.append((luma[y : y + h, x : x + w], cb[half], cr[half]))
@@ -106,15 +106,15 @@ def test_any_heap_of_tiles_is_blended_by_the_formula(seed: int) -> None:
 
 def test_where_a_video_covers_all_it_is_copied() -> None:
     """A fully covered pixel is the video's, to the bit, whatever a noisy still says of the page."""
-    coverage = np.full((40, 60), 255, np.uint8)
-    coverage[10:30, 10:50] = np.where(np.arange(40) % 2, 255, 254)  # blended as a rectangle
-    matte = matte_of(80, 60, [Tile("s", 10, 10, 60, 40, ANYWHERE, coverage)], 1)
-    matte.base[0][10:50, 10:70] = 18
-    picture = np.random.default_rng(2).integers(0, 256, (62, 82)).astype(np.uint8)
-    half = np.full((31, 41), 128, np.uint8)
+    coverage = np.full((40, 160), 255, np.uint8)
+    coverage[10:30, 10:150] = np.where(np.arange(140) % 2, 255, 200)  # blended as a rectangle
+    matte = matte_of(180, 60, [Tile("s", 10, 10, 160, 40, ANYWHERE, coverage)], 1)
+    matte.base[0][10:50, 10:170] = 18
+    picture = np.random.default_rng(2).integers(0, 256, (62, 182)).astype(np.uint8)
+    half = np.full((31, 91), 128, np.uint8)
     made = painted(matte, [(picture, half, half)])[0]
     full = coverage == 255
-    assert np.array_equal(made[10:50, 10:70][full], picture[10:50, 10:70][full])
+    assert np.array_equal(made[10:50, 10:170][full], picture[10:50, 10:170][full])
 
 
 def test_a_hidden_tile_is_not_asked_for() -> None:
@@ -127,4 +127,4 @@ def test_a_hidden_tile_is_not_asked_for() -> None:
         Tile("nothing", 60, 60, 30, 30, ANYWHERE, np.zeros((30, 30), np.uint8)),
     ]
     plan = PaintPlan(matte_of(100, 100, tiles, 1), [100, 50, 50])
-    assert [box is None for box in plan.boxes] == [True, False, True, True]
+    assert [extent is None for extent in plan.extents] == [True, False, True, True]
