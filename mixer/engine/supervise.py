@@ -126,12 +126,16 @@ class Child:
         return ChildExit(await self._running.wait())
 
     def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, sig: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, sig)
 
     async def _end(self) -> None:
         if self._running.returncode is None:
             await self.stop()
+            self._signal(signal.SIGTERM)  # for programs that do not listen on stdin
             try:
                 async with asyncio.timeout(self._stop_timeout_s):
                     async for _ in self.events:

@@ -170,7 +170,8 @@ def _short_text(value: Any) -> bool:
 
 
 def _small_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000_000
+    """Any 32-bit number: Janus draws private ids from all of them."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0xFFFFFFFF
 
 
 def _bool(value: Any) -> bool:

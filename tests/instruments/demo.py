@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import av
+import structlog
 from PIL import Image
 from playwright.async_api import async_playwright
 
@@ -59,7 +60,7 @@ async def browser_participant(url: str, name: str) -> AsyncIterator[None]:
         try:
             page = await browser.new_page()
             await page.goto(f"{url}?name={quote(name)}&autojoin=1")
-            await page.wait_for_function("document.body.dataset.view === 'room'", timeout=30_000)
+            await page.wait_for_selector("body[data-view=room]", timeout=60_000)
             yield
         finally:
             await browser.close()
@@ -114,8 +115,7 @@ async def run(out: Path) -> None:
             ),
             publisher(url, logs, "Lynn", "--flash-place", "2", "--tone", "880", "--no-video"),
         ]
-        for person in people:
-            await stack.enter_async_context(person)
+        await asyncio.gather(*(stack.enter_async_context(person) for person in people))
         sharer = ("--screen-from", str(SCREEN[0]), "--screen-to", str(SCREEN[1]))
         sharing = publisher(url, logs, "Edsger", *SMALL, "--tone", "440", *sharer)
         await stack.enter_async_context(sharing)
@@ -140,6 +140,10 @@ async def record_conference(url: str, record: Path) -> None:
 
 
 def main() -> None:
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger("warning"),
+    )
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo-out"))
     asyncio.run(run(parser.parse_args().out.absolute()))
