@@ -24,6 +24,7 @@ from tests.instruments import pattern
 from tests.instruments.publisher import Publisher, publish
 
 EVER = 1 << 62
+OPUS_DELAY = 312  # samples by which a decoder's output is late
 RATE = 48000
 
 
@@ -196,7 +197,7 @@ def tone_hz(samples: NDArray[np.float64]) -> float:
 
 
 def beeps_ns(journal: Journal, track: Track) -> list[int]:
-    """Media times at which beeps begin."""
+    """Media times at which beeps begin, in the sound that was encoded."""
     _start_ns, samples = sound(journal, track)
     loud = np.abs(samples) > 0.25
     onsets = [
@@ -204,7 +205,10 @@ def beeps_ns(journal: Journal, track: Track) -> list[int]:
         for index in np.flatnonzero(loud)
         if index > 4800 and not loud[max(0, index - 4800) : index].any()
     ]
-    return [journal.media_ns(track.id, _first_rtp(journal, track) + int(index)) for index in onsets]
+    return [
+        journal.media_ns(track.id, _first_rtp(journal, track) + int(index) - OPUS_DELAY)
+        for index in onsets
+    ]
 
 
 def flashes_ns(journal: Journal, track: Track) -> list[int]:

@@ -7,7 +7,7 @@ Video is pre-encoded (clip.py; a request for a keyframe is answered within GOP /
 changing over to another chain of the clip), sound is encoded live, and both are stamped from one
 clock: picture n is due n / fps after the start; the flash begins with each picture whose number is
 a multiple of the (rounded) rate, and the beep with the sample of the very same moment, counted at
-the *decoder's output* (Opus delays by 312 samples; the sound is made that much earlier).
+the encoder's input, as with any real sender (what a decoder gives is 312 samples later).
 
 --clock-ppm      the whole sender runs fast by that much
 --audio-clock-ppm   its sampling clock runs fast against its own clock: more RTP ticks a second,
@@ -48,7 +48,6 @@ from mixer.errors import ConferenceError
 from tests.instruments import pattern
 from tests.instruments.clip import PERIOD, Clip, ClipSettings, clip
 
-OPUS_DELAY = 312  # samples at 48 kHz, of libopus in its default mode
 PACKET = 960
 RATE = 48000
 BEEP_LEVEL, HUM_LEVEL = 0.5, 0.1
@@ -149,7 +148,7 @@ class ToneTrack(MediaStreamTrack):
         while True:
             index, self._next = self._next, self._next + 1
             await self._timing.until(index * PACKET / self._rate)
-            samples = self.samples(index * PACKET + OPUS_DELAY, PACKET)
+            samples = self.samples(index * PACKET, PACKET)
             frame = av.AudioFrame.from_ndarray(
                 (samples * 32767).astype(np.int16)[None, :], format="s16", layout="mono"
             )
