@@ -31,7 +31,7 @@ def plan(wanted: Iterable[Publication], running: Iterable[Publication]) -> Plan:
     taken = {one for one in wanted if one.codec in CODECS or not one.codec}
     present = set(running)
     new: dict[object, list[Publication]] = {}
-    for one in sorted(taken - present, key=lambda one: one.mid):
+    for one in sorted(taken - present, key=lambda one: (str(one.feed), one.mid)):
         new.setdefault((type(one.feed), one.feed), []).append(one)
     gone = sorted(present - taken, key=lambda one: (str(one.feed), one.mid))
     return Plan(tuple(gone), tuple(tuple(group) for group in new.values()))
@@ -116,7 +116,12 @@ class Subscriptions:
                 await group.receiver.run(self._media, self._ice_servers)
                 group.failures = 0
             except (ConferenceError, ValueError) as error:
-                log.info("feed.failed", error=error.__class__.__name__, why=str(error), failures=group.failures)
+                log.info(
+                    "feed.failed",
+                    error=error.__class__.__name__,
+                    why=str(error),
+                    failures=group.failures,
+                )
             except Exception:
                 log.exception("feed.crashed")
             self._tell(group, "reconnect")

@@ -28,11 +28,14 @@ class Telling:
         self._writer = writer
         self._pictures: dict[str, dict[str, Any]] = {}  # stream → what the media says of it
         self._speakers: dict[str, SpeakerDetector] = {}
+        self._since: dict[str, int] = {}  # participant or stream → when it was announced
 
     def begin(self, t_ns: int, state: State) -> None:
         """The whole state, as events; on a journal that goes on, what has changed meanwhile."""
         seen = _without_pictures(state)
         events = difference(self.known, seen) if self.known["participants"] else as_events(seen)
+        for someone in self.known["participants"]:
+            self._since.update({one["id"]: 0 for one in (someone, *someone["streams"])})
         for type_, data in events:
             self._write(t_ns, type_, data)
 
@@ -66,46 +69,57 @@ class Telling:
 
     def _speaks(self, participant: str, change: tuple[int, bool] | None) -> None:
         if change is not None:
-            data = {"id": participant, "speaking": change[1]}
-            self._write(change[0], "participant.speaking", data)
+            t_ns = max(change[0], self._since.get(participant, 0))
+            self._write(t_ns, "participant.speaking", {"id": participant, "speaking": change[1]})
 
     def _picture(self, publication: Publication, t_ns: int, picture: dict[str, Any]) -> None:
+        """Tells of a picture; one of a stream that is not announced yet comes with that."""
         self._pictures[publication.stream] = picture
         data = {
             "participantId": publication.participant,
             "streamId": publication.stream,
             "video": picture,
         }
-        self._write(t_ns, "stream.updated", data)
+        if publication.stream in self._since:
+            self._write(max(t_ns, self._since[publication.stream]), "stream.updated", data)
 
     def _corrected(self, type_: str, data: dict[str, Any]) -> dict[str, Any]:
-        """The event with what the media says of pictures in it."""
+        """The event with what the media says of pictures and speech in it."""
         if type_ == "participant.added":
             someone = data["participant"]
             streams = [self._with_picture(one) for one in someone["streams"]]
-            return {**data, "participant": {**someone, "streams": streams}}
+            changed = {**someone, "streams": streams}
+            if someone["id"] in self._speakers:
+                changed["speaking"] = self._speakers[someone["id"]].speaking
+            return {**data, "participant": changed}
         if type_ == "stream.added":
             return {**data, "stream": self._with_picture(data["stream"])}
         if type_ == "stream.updated" and isinstance(data.get("video"), dict):
-            kept = {k: v for k, v in data["video"].items() if k not in NO_PICTURE}
-            return {**data, "video": self._muted(str(data.get("streamId")), kept)}
+            one = {"id": data.get("streamId"), "video": data["video"]}
+            return {**data, "video": self._with_picture(one)["video"]}
         return data
 
-    def _muted(self, stream: str, video: dict[str, Any]) -> dict[str, Any]:
-        """A muted stream has no picture; unmuted, it has the one that it had."""
-        if "muted" not in video:
-            return video
-        picture = NO_PICTURE if video["muted"] else self._pictures.get(stream, NO_PICTURE)
-        return {**video, "available": picture["available"]}
-
     def _with_picture(self, stream: dict[str, Any]) -> dict[str, Any]:
+        """A muted stream has no picture; unmuted, it has the one that it had."""
         if stream.get("video") is None:
             return stream
         picture = self._pictures.get(stream["id"], NO_PICTURE)
-        return {**stream, "video": {**stream["video"], **picture}}
+        shown = picture["available"] and not stream["video"].get("muted")
+        return {**stream, "video": {**stream["video"], **picture, "available": shown}}
+
+    def _announced(self, t_ns: int, type_: str, data: dict[str, Any]) -> None:
+        """Remembers since when there are whom and what: nothing is told of them before."""
+        if type_ == "participant.added":
+            self._since[data["participant"]["id"]] = t_ns
+            self._since.update({one["id"]: t_ns for one in data["participant"]["streams"]})
+        elif type_ == "stream.added":
+            self._since[data["stream"]["id"]] = t_ns
+        elif type_ == "stream.removed":
+            self._since.pop(data["streamId"], None)
 
     def _write(self, t_ns: int, type_: str, data: dict[str, Any]) -> None:
         self.known = apply(self.known, type_, data)
+        self._announced(t_ns, type_, data)
         self._writer.event(Event(max(t_ns, self._writer.watermark_ns), type_, data))
 
 
