@@ -401,7 +401,8 @@
   const layout = config.layout && window === window.top ? window.mixerLayout : null;
   const progress = { ready: false, failed: null, finished: false };
   const pictures = new Map(); // stream id -> {id, bytes, width, height, colorSpace}
-  const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const bytesOf = (base64) => (Uint8Array.fromBase64 ? Uint8Array.fromBase64(base64)
+    : Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
 
   function movingAnimations() {
     return document.getAnimations().some((animation) => animation.playState === 'running' && animation.timeline === document.timeline
