@@ -30,6 +30,7 @@ VIDEO_RATE = 90_000
 FIRST_RTP = 4_294_900_000  # wraps within the first second: nobody may mind
 SCREEN_SIZE = (1920, 1080)
 SCREEN_FPS = 5
+FIRST_ORDER = -10_000
 NAMES = ("Ada", "Grace", "Edsger", "Barbara", "Donald", "Frances", "Alan", "Radia", "Ken", "Jean")
 
 
@@ -84,7 +85,7 @@ def make_journal(
     for place in range(participants + microphones):
         first_ns = start_ns + place * phase_ns
         video = videos[place] if place < participants else None
-        parts.append(_arrivals(_joining(place, start_ns, video, sound)))
+        parts.append(_arrivals(_joining(place, start_ns, video, sound), 10 * place))
         if video is not None:
             parts.append(_video(writer, f"p{place}.camera", "Camera", video, first_ns, end_ns))
         if sound:
@@ -124,14 +125,15 @@ def _screen(
         Event(to_ns, "stream.removed", {"participantId": "p0", "streamId": "p0.screen"}),
     ]
     return [
-        _arrivals(events),
+        _arrivals(events, 1000),
         _video(writer, "p0.screen", "ScreenShare", clip, from_ns, to_ns),
     ]
 
 
-def _arrivals(events: Sequence[Event]) -> Iterator[_Moment]:
+def _arrivals(events: Sequence[Event], order: int) -> Iterator[_Moment]:
+    """Events come before frames of the same time, in the order of `order`."""
     for number, event in enumerate(events):
-        yield _Moment(event.t_ns, number - len(events), event)
+        yield _Moment(event.t_ns, FIRST_ORDER + order + number, event)
 
 
 def _video(
