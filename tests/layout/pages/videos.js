@@ -1,6 +1,13 @@
-/** Gives the n-th stream with a picture to the n-th <video> of the page, and says when it is ready. */
+/**
+ * Gives the n-th stream with a picture to the n-th <video> of the page, puts the layout's parameters
+ * (CSS, by the id of an element) on, and says that it is ready.
+ */
 {
   const videos = [...document.querySelectorAll('video')];
+  for (const [id, css] of Object.entries(mixerLayout.parameters)) {
+    const element = document.getElementById(id);
+    if (element) element.style.cssText += css;
+  }
   const draw = () => {
     const streams = mixerLayout.state.participants.flatMap(({ streams }) => streams).filter(({ video }) => video);
     videos.forEach((video, index) => {

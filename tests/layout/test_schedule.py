@@ -1,0 +1,53 @@
+"""When a page is stepped, and which events it is told: pure functions of media time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mixer.journal import Journal
+from mixer.layout.page import Look
+from mixer.layout.schedule import Rates, Waiting
+from mixer.layout.timeline import Timeline
+from tests.layout.support import added, journal, speaking
+
+RATES = Rates(fps=30)
+STILL = Look(True, None, False, False, True, True, None, False, (), (), ())
+
+
+def test_a_page_that_waits_for_nothing_is_left_alone() -> None:
+    """Nothing pending and calm: the next step is the check a second later."""
+    assert Waiting(10, STILL, 3, False).next_step(RATES) == 40
+
+
+def test_what_is_pending_wakes_the_page() -> None:
+    """rAF and a fresh change want the next frame, timers theirs, animations the next still."""
+    assert Waiting(10, replace(STILL, moving=True), 9, False).next_step(RATES) == 11
+    assert Waiting(10, STILL, 0, False).next_step(RATES) == 11
+    assert Waiting(10, replace(STILL, due_ms=100.0), 9, False).next_step(RATES) == 13
+    assert Waiting(10, replace(STILL, due_ms=101.0), 9, False).next_step(RATES) == 14
+    assert Waiting(10, replace(STILL, animated=True), 9, False).next_step(RATES) == 12
+    assert Waiting(10, STILL, 9, True).next_step(RATES) == 12
+
+
+def test_an_event_is_seen_in_the_frame_whose_middle_it_precedes(tmp_path: Path) -> None:
+    """An event at t is visible in frame n iff t <= start + (n + 1/2) / fps."""
+    events = [added(0, 0), speaking(0.05, 0), speaking(0.050000001, 0, False), speaking(0.3, 0)]
+    timeline = Timeline(
+        Journal.open(journal(tmp_path, events, 1.0)), start_ns=0, stop_ns=None, fps=30
+    )
+    assert [len(timeline.events_at(frame)) for frame in range(4)] == [1, 1, 1, 0]
+    assert timeline.next_event_after(2) == 9
+    assert timeline.state_at(1)["participants"][0]["speaking"] is True
+    assert timeline.state_at(2)["participants"][0]["speaking"] is False
+    assert timeline.total == timeline.known == 30
+
+
+def test_events_before_the_start_are_the_first_state(tmp_path: Path) -> None:
+    """A mix that starts later begins with the conference as it is then."""
+    events = [added(0, 0), added(1, 1), speaking(2.4, 1)]
+    opened = Journal.open(journal(tmp_path, events, 3.0))
+    timeline = Timeline(opened, start_ns=2_000_000_000, stop_ns=2_500_000_000, fps=30)
+    assert len(timeline.state_at(0)["participants"]) == 2
+    assert timeline.next_event_after(0) == 12
+    assert timeline.total == 15
