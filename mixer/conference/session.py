@@ -23,7 +23,13 @@ import structlog
 from mixer.conference.difference import ConferenceEvent, difference
 from mixer.conference.schema import InvalidEvent, check_event, check_state
 from mixer.conference.state import ParticipantType, State, apply, empty
-from mixer.errors import ConferenceRefused, ConferenceUnknown, ConferenceUnreachable, UsageError
+from mixer.errors import (
+    ConferenceError,
+    ConferenceRefused,
+    ConferenceUnknown,
+    ConferenceUnreachable,
+    UsageError,
+)
 
 log = structlog.get_logger()
 
@@ -59,12 +65,13 @@ class RoomSession:
         self.base_url = base_url  # http(s)://host:port/rooms/NAME
         self.ssl_context = ssl_context
         self.state = empty()
-        self._profile = {
+        self._profile: dict[str, Any] = {
             "name": name,
             "type": type,
             "externalId": external_id,
             "avatarUrl": avatar_url,
         }
+        self._muted: dict[str, dict[str, Any]] = {}  # told again to a server that has forgotten
         self._token = ""
         self._left = False
         self._client = httpx2.AsyncClient(
@@ -86,7 +93,8 @@ class RoomSession:
 
         `events()` does this by itself. Raises the same errors as `join`.
         """
-        body = self._profile | ({"token": self._token} if self._token else {})
+        body = {**self._profile, "streams": self._muted}
+        body |= {"token": self._token} if self._token else {}
         answer = await self._request("POST", "/participants", body)
         try:
             self.participant_id = str(answer["participantId"])
@@ -118,7 +126,7 @@ class RoomSession:
                     yield type, data
                     if type == "conference.ended":
                         return
-            except (httpx2.HTTPError, ConferenceUnreachable, InvalidEvent) as error:
+            except (httpx2.HTTPError, ConferenceError, ValueError) as error:
                 log.info("session.events_lost", error=error.__class__.__name__)
             if self._left:
                 return
@@ -128,6 +136,9 @@ class RoomSession:
     async def update(self, **changes: Any) -> None:
         """Changes this participant: name, avatarUrl, streams={"camera": {"audio": {…}}}."""
         await self._request("PATCH", f"/participants/{self.participant_id}", changes)
+        for name, kinds in changes.pop("streams", {}).items():
+            self._muted.setdefault(name, {}).update(kinds)
+        self._profile.update(changes)
 
     async def end(self, reason: str = "ended") -> None:
         """Ends the conference for everybody (only a participant of type user may)."""
@@ -137,7 +148,7 @@ class RoomSession:
         """Leaves at once and closes everything. Never raises for a server that is gone."""
         if not self._left:
             self._left = True
-            with contextlib.suppress(ConferenceUnreachable, ConferenceRefused, ConferenceUnknown):
+            with contextlib.suppress(ConferenceError):
                 await self._request("DELETE", f"/participants/{self.participant_id}", None)
         await self._client.aclose()
 

@@ -107,10 +107,12 @@ class RoomInterface:
         body = await checked.read_json(request)
         profile = checked.profile_to_join(body)
         type = checked.participant_type(body)
+        muted = checked.changed_mutes(body)
         token = checked.known_token(body) or new_token()
         conference = self._rooms.open(name)
         id = participant_id(token, name)
         conference.join(id, token, type, profile)
+        conference.update(id, {}, muted)
         answer = {
             "participantId": id,
             "token": token,

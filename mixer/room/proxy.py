@@ -26,6 +26,7 @@ from mixer.room.requests import INVALID, Permission, Refused
 log = structlog.get_logger()
 
 JANUS_WAIT_S = 10.0
+RETRY_S = 0.05
 SEND_TIMEOUT_S = 10.0
 SUPERSEDE_TIMEOUT_S = 2.0
 SERVICE_RESTART = 1012
@@ -41,13 +42,11 @@ class ProxyConnection:
         conference: LiveConference,
         attendance: Attendance,
         gate: Gate,
-        port: int,
     ) -> None:
         self._websocket = websocket
         self._conference = conference
         self._attendance = attendance
         self._gate = gate
-        self._port = port
         self._close: tuple[int, str] | None = None
         self._closing = asyncio.Event()
         self.closed = asyncio.Event()  # Janus' side is closed too
@@ -62,15 +61,13 @@ class ProxyConnection:
             self._close = (code, reason)
         self._closing.set()
 
-    async def run(self) -> None:
-        """Serves the connection until either side or `close` ends it."""
+    async def run(self, janus: ClientConnection) -> None:
+        """Serves the connection until either side or `close` ends it; closes `janus`."""
         self._conference.connected(self._attendance.id, self)
         try:
-            async with open_janus(self._port) as janus:
+            async with janus:
                 await self._websocket.accept(subprotocol=JANUS_PROTOCOL)
                 await self._pass_on(janus)
-        except (OSError, TimeoutError, WebSocketException):
-            self.close(SERVICE_RESTART, "the media server is not there")
         finally:
             self.closed.set()
             self._conference.disconnected(self._attendance.id, self, self.feeds)
@@ -153,21 +150,36 @@ async def serve_proxy(
 ) -> None:
     """Waits for Janus and the room, then passes messages until the connection ends."""
     try:
-        await janus.ready(JANUS_WAIT_S)
-        await janus.ensure_room(conference.name, conference.pin)
-    except JanusGone as gone:
-        log.warning("proxy.no_janus", error=str(gone))
+        async with asyncio.timeout(JANUS_WAIT_S):
+            connection = await _reach_room(janus, conference)
+    except TimeoutError:
+        log.warning("proxy.no_janus")
         await websocket.accept(subprotocol=JANUS_PROTOCOL)
         await websocket.close(SERVICE_RESTART, "the media server is not there")
         return
     if conference.attendances.get(attendance.id) is not attendance:  # left while Janus started
+        await connection.close()
         await websocket.close(4000, "left")
         return
     permission = Permission(
         attendance.id, attendance.type, conference.name, conference.pin, max_bitrate_bps
     )
     gate = Gate(permission, janus.secrets.api)
-    await ProxyConnection(websocket, conference, attendance, gate, janus.port).run()
+    await ProxyConnection(websocket, conference, attendance, gate).run(connection)
+
+
+async def _reach_room(janus: Janus, conference: LiveConference) -> ClientConnection:
+    """A connection to the Janus that has the room; tries until cancelled.
+
+    A Janus that has just died still counts as ready until its supervisor notices.
+    """
+    while True:
+        try:
+            await janus.ready(JANUS_WAIT_S)
+            await janus.ensure_room(conference.name, conference.pin)
+            return await open_janus(janus.port)
+        except (JanusGone, OSError, WebSocketException):
+            await asyncio.sleep(RETRY_S)
 
 
 def _parsed(text: str) -> Any:

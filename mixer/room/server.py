@@ -24,7 +24,7 @@ from mixer.room.http import RoomInterface
 from mixer.room.janus_process import START_TIMEOUT_S, Janus
 from mixer.room.rooms import Rooms
 from mixer.room.settings import RoomSettings
-from mixer.room.tls import write_self_signed
+from mixer.room.tls import machine_addresses, write_self_signed
 
 log = structlog.get_logger()
 
@@ -145,7 +145,10 @@ def _listen(settings: RoomSettings) -> socket.socket:
 def _address(settings: RoomSettings, listener: socket.socket) -> str:
     if settings.public_url:
         return settings.public_url.rstrip("/")
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    host = settings.host
+    if host in ("0.0.0.0", "::"):  # cameras: by http only from this machine itself
+        host = (machine_addresses() or ["127.0.0.1"])[0] if settings.secure else "127.0.0.1"
+    host = f"[{host}]" if ":" in host else host
     scheme = "https" if settings.secure else "http"
     return f"{scheme}://{host}:{listener.getsockname()[1]}"
 
@@ -154,7 +157,7 @@ def _server(settings: RoomSettings, app: ASGIApp, directory: Path) -> uvicorn.Se
     """uvicorn, quiet and bounded. Raises UsageError when the certificate cannot be used."""
     cert, key = settings.tls_cert, settings.tls_key
     if settings.tls_self_signed:
-        cert, key = write_self_signed(directory, [settings.host])
+        cert, key = write_self_signed(directory, [settings.host, *machine_addresses()])
     config = uvicorn.Config(
         app,
         ssl_certfile=cert,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixer.conference.difference import as_events, difference
@@ -116,6 +116,7 @@ def test_events_of_a_wrong_form_are_refused(type: str, data: Any) -> None:
         check_event(type, data)
 
 
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(EVENT_TYPES)), states(), st.data())
 def test_what_passes_the_check_never_makes_the_reducer_fail(
     type: str, state: State, data: st.DataObject

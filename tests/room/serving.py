@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -36,8 +37,11 @@ class Server:
 
     def janus(self) -> psutil.Process | None:
         """The running Janus of this server."""
-        children = psutil.Process(self.pid).children()
-        return next((c for c in children if c.name() == "janus"), None)
+        for child in psutil.Process(self.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.name() == "janus" and child.status() != psutil.STATUS_ZOMBIE:
+                    return child
+        return None
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(

@@ -230,6 +230,8 @@ async def test_people_come_back_after_the_server_was_killed(
         async with at(browser, url, "Ada") as ada, at(browser, url, "Bob") as bob:
             await ada.sees("Bob")
             id = await ada.page.evaluate("conference.participantId")
+            await bob.page.click("#microphone")
+            await ada.shows("Bob", "Bob muted", label="Bob, muted")
             await first.stop(9)
             await ada.page.wait_for_selector("#connection:not([hidden])")
             async with serving(tmp_path, port=port):
@@ -238,6 +240,7 @@ async def test_people_come_back_after_the_server_was_killed(
                 await bob.sees("Ada")
                 assert await ada.page.evaluate("conference.participantId") == id
                 assert await ada.page.locator(".tile").count() == 2
+                await ada.shows("Bob", "Bob still muted", label="Bob, muted")
 
 
 async def test_everything_works_by_tls(tmp_path: Path, browser: Browser) -> None:

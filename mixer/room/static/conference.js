@@ -8,16 +8,16 @@
 // Documented in docs/conference-state.md ("conference.js"). Comes back by itself after a lost
 // network, a restarted media server, or a restarted conference server.
 
+import { capture, deviceOf } from './capture.js';
 import { PublishedFeed, ReceivedFeed } from './feeds.js';
 import { Janus } from './janus.js';
 import { allStreams, apply, emptyState } from './state.js';
 
 const BACKOFF_MS = [100, 200, 400, 800, 1500, 3000];
 const SILENCE_MS = 15_000; // the server sends a heartbeat every 5 s
-const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } };
-const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 const SCREEN = { video: { frameRate: { ideal: 15, max: 30 } }, audio: true };
 
+export { mediaConstraints } from './capture.js';
 export { allStreams } from './state.js';
 
 // Joins the room of `url` (http(s)://host/rooms/NAME). Rejects when the server refuses or is away.
@@ -25,11 +25,6 @@ export async function join(options) {
   const conference = new Conference(options);
   await conference.start();
   return conference;
-}
-
-// What a browser is asked for by `audio` and `video`: true, false, a device id, or constraints.
-export function mediaConstraints({ audio, video }) {
-  return { audio: constraints(audio, MICROPHONE), video: constraints(video, CAMERA) };
 }
 
 // Events: 'change' {type, data} after `state` has changed; 'media' {streamId, mediaStream|null};
@@ -49,7 +44,7 @@ export class Conference extends EventTarget {
   #janus = null;
   #published = new Map(); // 'camera' | 'screen' -> PublishedFeed
   #received = new Map(); // stream id -> ReceivedFeed
-  #muted = { camera: { audio: false, video: false }, screen: {} };
+  #muted = { audio: false, video: false };
   #devices = { audio: true, video: true };
   #left = false;
 
@@ -64,7 +59,7 @@ export class Conference extends EventTarget {
   }
 
   get muted() {
-    return { ...this.#muted.camera };
+    return { ...this.#muted };
   }
 
   // The MediaStream of a stream of `state`, null while it does not arrive.
@@ -78,16 +73,16 @@ export class Conference extends EventTarget {
     this.#stayConnected();
   }
 
-  // Publishes camera and microphone. `audio` and `video` as for mediaConstraints, or tracks.
+  // Publishes camera and microphone. `audio` and `video` as for mediaConstraints (capture.js), or tracks.
   async publishCamera({ audio = true, video = true } = {}) {
     const stream = await capture(audio, video);
     this.#devices = { audio: deviceOf(audio), video: deviceOf(video) };
     this.#replaceLocal('camera', stream);
-    this.#muted.camera = {
+    this.#muted = {
       audio: !stream.getAudioTracks().length,
       video: !stream.getVideoTracks().length,
     };
-    await this.#tellMuted('camera');
+    await this.#tellMuted();
     this.#publish('camera');
   }
 
@@ -114,13 +109,13 @@ export class Conference extends EventTarget {
   // Mutes or unmutes microphone (audio) and camera (video); a muted camera is switched off.
   async mute(changes) {
     for (const kind of ['audio', 'video']) {
-      if (kind in changes && changes[kind] !== this.#muted.camera[kind]) {
+      if (kind in changes && changes[kind] !== this.#muted[kind]) {
         if (changes[kind]) await this.#muteTrack(kind);
         else await this.#unmuteTrack(kind);
-        this.#muted.camera[kind] = changes[kind];
+        this.#muted[kind] = changes[kind];
       }
     }
-    await this.#tellMuted('camera');
+    await this.#tellMuted();
   }
 
   // Takes other devices, by id.
@@ -128,8 +123,8 @@ export class Conference extends EventTarget {
     if (audio) this.#devices.audio = audio;
     if (video) this.#devices.video = video;
     if (!this.local.camera) return;
-    if (audio && !this.#muted.camera.audio) await this.#newTrack('audio');
-    if (video && !this.#muted.camera.video) await this.#newTrack('video');
+    if (audio && !this.#muted.audio) await this.#newTrack('audio');
+    if (video && !this.#muted.video) await this.#newTrack('video');
   }
 
   // Leaves; works also while the page is being closed.
@@ -149,7 +144,8 @@ export class Conference extends EventTarget {
   // -- the server ------------------------------------------------------------------------------
 
   async #register() {
-    const body = { ...this.#profile, ...(this.#token ? { token: this.#token } : {}) };
+    const body = { ...this.#profile, streams: this.#mutedStreams() };
+    if (this.#token) body.token = this.#token;
     const answer = await this.#request('POST', '/participants', body);
     this.participantId = answer.participantId;
     this.#token = answer.token;
@@ -226,9 +222,13 @@ export class Conference extends EventTarget {
     this.#emit('change', { type: 'state', data: state });
   }
 
-  async #tellMuted(name) {
-    const { audio, video } = this.#muted[name];
-    const streams = { [name]: { audio: { muted: audio }, video: { muted: video } } };
+  #mutedStreams() {
+    const { audio, video } = this.#muted;
+    return { camera: { audio: { muted: audio }, video: { muted: video } } };
+  }
+
+  async #tellMuted() {
+    const streams = this.#mutedStreams();
     await this.#request('PATCH', `/participants/${this.participantId}`, { streams });
   }
 
@@ -367,30 +367,6 @@ export class Conference extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-async function capture(audio, video) {
-  const given = [audio, video].filter((one) => one instanceof MediaStreamTrack);
-  const asked = mediaConstraints({
-    audio: audio instanceof MediaStreamTrack ? false : audio,
-    video: video instanceof MediaStreamTrack ? false : video,
-  });
-  const captured =
-    asked.audio || asked.video ? (await navigator.mediaDevices.getUserMedia(asked)).getTracks() : [];
-  return new MediaStream([...given, ...captured]);
-}
-
-// What to ask for when the device is opened again.
-function deviceOf(wanted) {
-  if (wanted instanceof MediaStreamTrack) return wanted.getSettings().deviceId || true;
-  return wanted || true;
-}
-
-function constraints(wanted, defaults) {
-  if (!wanted) return false;
-  if (wanted === true) return defaults;
-  if (typeof wanted === 'string') return { ...defaults, deviceId: { exact: wanted } };
-  return { ...defaults, ...wanted };
 }
 
 function wait(ms) {

@@ -1,6 +1,6 @@
 // Before joining: camera preview, microphone level, choice of devices.
 
-import { mediaConstraints } from './conference.js';
+import { mediaConstraints } from './capture.js';
 import { fillAvatar } from './stage.js';
 
 const METER_FLOOR_DB = -60;
