@@ -7,8 +7,8 @@ earlier it is (`OffsetFilter`). Media time itself must be smooth, so it does not
 filter says but is led there over PULL_S by a slightly different rate (`Aligner`, a PLL): records of
 successive alignments join without a step. Pure; times in nanoseconds, RTP unwrapped.
 
-Drift up to MAX_PPM is followed. A jump of RTP timestamps against arrival (more than JUMP_NS that
-stays for JUMP_PACKETS_NS) makes the caller start a new track: `packet` says so.
+Drift up to MAX_PPM is followed. A jump of RTP timestamps against arrival (more than JUMP_NS, on
+which packets agree for JUMP_SPAN_NS) makes the caller start a new track: `packet` says so.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ PULL_S = 15.0  # an error of the mapping is worked off with this time constant
 MAX_PPM = 500.0
 MAX_PULL_PPM = 5000.0
 JUMP_NS = 300_000_000
-JUMP_PACKETS_NS = 250_000_000  # packets that agree about a jump must span this much time
-JUMP_AGREE_NS = 100_000_000
+JUMP_SPAN_NS = 350_000_000  # packets that agree about a jump must span this much time
+JUMP_AGREE_NS = 15_000_000  # a sender or a path that is overloaded does not agree that well
+JUMP_PACKETS = 8
+AFTER_JUMP_NS = 250_000_000  # the new track's first decision
 REPEAT_NS = 10 * SECOND  # an alignment is written at least this often
 
 FIRST_OFFSET_SD_NS = 4e6
@@ -113,8 +115,9 @@ class OffsetFilter:
 class Aligner:
     """Feed `packet`s; ask `decide` now and then for a new alignment to be written."""
 
-    def __init__(self, clock_rate: int) -> None:
+    def __init__(self, clock_rate: int, first_decision_ns: int = FIRST_DECISION_NS) -> None:
         self._rate = clock_rate
+        self._first_decision_ns = first_decision_ns
         self._filter: OffsetFilter | None = None
         self._mapping: Mapping | None = None
         self._first_arrival_ns: int | None = None
@@ -137,7 +140,7 @@ class Aligner:
         offset = arrival_ns - sent_ns
         if self._first_arrival_ns is None:
             self._first_arrival_ns = arrival_ns
-            self._bucket_end_ns = arrival_ns + FIRST_DECISION_NS
+            self._bucket_end_ns = arrival_ns + self._first_decision_ns
         if self._is_far(sent_ns, offset):
             return self._judge(arrival_ns, offset)
         self._far.clear()
@@ -193,5 +196,5 @@ class Aligner:
         self._far.append((arrival_ns, offset))
         if len(self._far) > 1000:
             del self._far[1:500]
-        spans = arrival_ns - self._far[0][0] >= JUMP_PACKETS_NS
-        return Verdict.JUMPED if spans and len(self._far) >= 4 else Verdict.SUSPECT
+        spans = arrival_ns - self._far[0][0] >= JUMP_SPAN_NS
+        return Verdict.JUMPED if spans and len(self._far) >= JUMP_PACKETS else Verdict.SUSPECT

@@ -12,13 +12,14 @@ from typing import Protocol
 import structlog
 
 from mixer.conference.media import Publication
-from mixer.ingest.alignment import Aligner, Verdict
+from mixer.ingest.alignment import AFTER_JUMP_NS, Aligner, Verdict
 from mixer.journal.model import Alignment, Event, Frame, FrameFlag, Gap, Kind, Note, Source, Track
 from mixer.journal.model import Codec as CodecName
 
 log = structlog.get_logger()
 
 MIN_GAP_NS = 5_000_000
+MAX_DOUBT_NS = 450_000_000  # then packets are late, not after a jump
 MAX_HELD = 512  # frames held back while it is not clear whether the RTP clock has jumped
 
 
@@ -109,7 +110,8 @@ class Timeline:
         self._before = before
         self._aligner = Aligner(identity.clock_rate)
         self._held: list[Unit] = []
-        self._suspect = False
+        self._holds = False
+        self._doubted_ns: int | None = None  # since when the RTP clock is in doubt
         self._end_rtp: int | None = None  # where the last usable frame ends
         self._gaps: list[_Gap] = []
 
@@ -118,15 +120,20 @@ class Timeline:
         verdict = self._aligner.packet(rtp, arrival_ns)
         if verdict is Verdict.JUMPED:
             self._begin_anew(rtp, arrival_ns)
-        self._suspect = verdict is Verdict.SUSPECT
-        if self._held and not self._suspect:
+        if verdict is not Verdict.SUSPECT:
+            self._doubted_ns = None
+        elif self._doubted_ns is None:
+            self._doubted_ns = arrival_ns
+        doubted_ns = self._doubted_ns
+        self._holds = doubted_ns is not None and arrival_ns - doubted_ns < MAX_DOUBT_NS
+        if self._held and not self._holds:
             held, self._held = self._held, []
             for unit in held:
                 self._write(unit)
 
     def write(self, unit: Unit) -> None:
         """A whole frame. Held back while the RTP clock is in doubt."""
-        if self._suspect and len(self._held) < MAX_HELD:
+        if self._holds and len(self._held) < MAX_HELD:
             self._held.append(unit)
         else:
             self._write(unit)
@@ -225,7 +232,7 @@ class Timeline:
         self._end_rtp = None
         self._gaps.clear()
         self.track = None
-        self._aligner = Aligner(self._identity.clock_rate)
+        self._aligner = Aligner(self._identity.clock_rate, AFTER_JUMP_NS)
         self._aligner.packet(rtp, arrival_ns)
 
     def _write_gap(self, track: int, gap: _Gap) -> None:

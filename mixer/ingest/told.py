@@ -11,7 +11,7 @@ from typing import Any
 
 from mixer.conference.difference import as_events, difference
 from mixer.conference.media import Publication
-from mixer.conference.state import State, apply, empty
+from mixer.conference.state import State, apply, empty, find
 from mixer.ingest.speaker import SpeakerDetector
 from mixer.ingest.timeline import Writer
 from mixer.journal.model import Event
@@ -68,7 +68,8 @@ class Telling:
             self._speaks(participant, detector.advance(now_ns - SPEECH_DELAY_NS))
 
     def _speaks(self, participant: str, change: tuple[int, bool] | None) -> None:
-        if change is not None:
+        someone = find(self.known, participant)
+        if change is not None and (someone is None or someone["speaking"] != change[1]):
             t_ns = max(change[0], self._since.get(participant, 0))
             self._write(t_ns, "participant.speaking", {"id": participant, "speaking": change[1]})
 

@@ -134,6 +134,19 @@ def test_a_stall_that_catches_up_is_no_jump() -> None:
     assert np.abs(run.between(1, 60)).max() < 1.0
 
 
+def test_an_overloaded_sender_is_no_jump() -> None:
+    """Half a second late for ten seconds, in bursts: late, not another clock."""
+
+    def overloaded(random: np.random.Generator, t: float) -> float:
+        if not 20 < t < 30:
+            return idle(random, t)
+        return 0.4 + 0.1 - t % 0.1 + float(random.exponential(10e-3))
+
+    run = Simulation(seconds=60, delay=overloaded)
+    assert Verdict.JUMPED not in run.verdicts
+    assert np.abs(run.between(1, 60)).max() < 1.0
+
+
 def test_a_shorter_way_is_followed_smoothly() -> None:
     """A queue of 20 ms at the start that goes away: worked off within a minute, no overshoot."""
     run = Simulation(seconds=200, delay=lambda r, t: (0.02 if t < 30 else 0) + idle(r, t))
@@ -145,7 +158,7 @@ def test_a_shorter_way_is_followed_smoothly() -> None:
 
 @pytest.mark.parametrize("jump_s", [-3600.0, -2.0, 2.0, 3600.0])
 def test_a_jump_of_the_rtp_clock_is_told(jump_s: float) -> None:
-    """Timestamps that jump against arrival are doubted at once and told within 0.4 s."""
+    """Timestamps that jump against arrival are doubted at once and told within 0.5 s."""
     aligner = Aligner(48000)
     verdicts: list[tuple[float, Verdict]] = []
     for index in range(500):
@@ -157,4 +170,4 @@ def test_a_jump_of_the_rtp_clock_is_told(jump_s: float) -> None:
             break
     assert {v for t, v in verdicts if t < 5} == {Verdict.GOOD}
     assert verdicts[-1][1] is Verdict.JUMPED
-    assert verdicts[-1][0] < 5.4
+    assert verdicts[-1][0] < 5.5

@@ -1,8 +1,8 @@
 """Pre-encoded, endlessly repeatable video clips for synthetic publishers, made on the machine.
 
-A clip is PERIOD pictures encoded CHAINS times. Chain c is a closed loop with a keyframe every GOP
-pictures, the first at picture c * GOP / CHAINS. To answer a request for a keyframe a publisher
-changes over to the chain whose keyframe comes next: at most GOP / CHAINS pictures later, without
+A clip is PERIOD pictures encoded CHAINS times. Chain c is a closed loop with a keyframe every `gop`
+pictures (two seconds), the first at picture c * gop / CHAINS. To answer a request for a keyframe a
+publisher changes over to the chain whose keyframe comes next: at most half a second later, without
 encoding anything and without a picture number out of order. Clips are cached in the machine's
 temporary folder (`python -m tests.instruments.clip SIZE FPS CODEC BITRATE PLACE` makes one).
 
@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from tests.instruments import pattern
 
 PERIOD = pattern.PERIOD
-GOP = 60
 CHAINS = 4
-VERSION = 4
+GOP_SECONDS = 2
+VERSION = 5
 NOISE = 3.0  # levels, standard deviation
 
 
@@ -43,6 +43,12 @@ class ClipSettings:
     place: int = 0  # of the flash, and the publisher's number in the mark
     source: str = ""  # a video file whose pictures are used instead of the talking head
 
+    @property
+    def gop(self) -> int:
+        """Pictures between keyframes of a chain: a divisor of PERIOD."""
+        longest = max(CHAINS, GOP_SECONDS * round(self.fps))
+        return next(n for n in range(longest, 0, -1) if PERIOD % n == 0)
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -52,7 +58,7 @@ class Clip:
     chains: tuple[tuple[bytes, ...], ...]
 
     def is_key(self, chain: int, number: int) -> bool:
-        return (number - chain * GOP // CHAINS) % GOP == 0
+        return (number - chain * self.settings.gop // CHAINS) % self.settings.gop == 0
 
     def chain_with_key(self, number: int) -> int | None:
         """The chain that has a keyframe at this picture."""
@@ -61,7 +67,7 @@ class Clip:
 
 def clip(settings: ClipSettings) -> Clip:
     """From the cache, or made now."""
-    key = hashlib.sha256(repr((VERSION, PERIOD, GOP, CHAINS, settings)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((VERSION, PERIOD, settings)).encode()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / "mixer-clips"
     folder.mkdir(exist_ok=True)
     path = folder / f"{key}.npz"
@@ -88,7 +94,7 @@ def _load(path: Path) -> tuple[tuple[bytes, ...], ...]:
 def encode(settings: ClipSettings) -> list[list[bytes]]:
     """Encodes all chains at once, each picture drawn once."""
     pictures = _Pictures(settings)
-    starts = [chain * GOP // CHAINS for chain in range(CHAINS)]
+    starts = [chain * settings.gop // CHAINS for chain in range(CHAINS)]
     encoders = [_encoder(settings) for _ in starts]
     chains: list[list[bytes]] = [[b""] * PERIOD for _ in starts]
     for count in range(PERIOD + starts[-1]):
@@ -100,7 +106,7 @@ def encode(settings: ClipSettings) -> list[list[bytes]]:
             frame.pts = count - starts[chain]
             frame.time_base = Fraction(1, 1) / Fraction(settings.fps).limit_denominator(1001)
             packets = encoders[chain].encode(frame)
-            if len(packets) != 1 or packets[0].is_keyframe != (frame.pts % GOP == 0):
+            if len(packets) != 1 or packets[0].is_keyframe != (frame.pts % settings.gop == 0):
                 raise RuntimeError("the encoder held a picture back or made its own keyframes")
             chains[chain][number] = bytes(packets[0])
     return chains
@@ -114,7 +120,7 @@ def _encoder(settings: ClipSettings) -> VideoCodecContext:
     context.pix_fmt = "yuv420p"
     context.bit_rate = settings.bitrate
     context.time_base = Fraction(1, 1) / Fraction(settings.fps).limit_denominator(1001)
-    context.gop_size = GOP
+    context.gop_size = settings.gop
     context.thread_count = 1
     context.options = (
         {
@@ -122,7 +128,7 @@ def _encoder(settings: ClipSettings) -> VideoCodecContext:
             "cpu-used": "8",
             "lag-in-frames": "0",
             "auto-alt-ref": "0",
-            "keyint_min": str(GOP),
+            "keyint_min": str(settings.gop),
             "drop-threshold": "0",
             "minrate": str(settings.bitrate),
             "maxrate": str(settings.bitrate),
@@ -133,7 +139,8 @@ def _encoder(settings: ClipSettings) -> VideoCodecContext:
             "preset": "veryfast",
             "tune": "zerolatency",
             "profile": "baseline",
-            "x264-params": f"keyint={GOP}:min-keyint={GOP}:scenecut=0:repeat-headers=1:annexb=1"
+            "x264-params": f"keyint={settings.gop}:min-keyint={settings.gop}:scenecut=0"
+            ":repeat-headers=1:annexb=1"
             f":vbv-maxrate={settings.bitrate // 1000}:vbv-bufsize={settings.bitrate // 1000}",
         }
     )

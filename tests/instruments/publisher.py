@@ -3,7 +3,7 @@
     python -m tests.instruments.publisher --room URL --name NAME [options]
 
 URL is a bare room (`janus+ws://host:port/ROOM`) or one of our own (`http://host:port/rooms/NAME`).
-Video is pre-encoded (clip.py; a request for a keyframe is answered within GOP / CHAINS pictures by
+Video is pre-encoded (clip.py; a request for a keyframe is answered within half a second by
 changing over to another chain of the clip), sound is encoded live, and both are stamped from one
 clock: picture n is due n / fps after the start; the flash begins with each picture whose number is
 a multiple of the (rounded) rate, and the beep with the sample of the very same moment, counted at
@@ -220,7 +220,9 @@ async def _publish_once(
             await ends
         finally:
             screen.cancel()
-            await asyncio.gather(screen, return_exceptions=True)
+            (result,) = await asyncio.gather(screen, return_exceptions=True)
+            if isinstance(result, Exception):
+                print(f"{settings.name}: no screen: {result!r}", file=sys.stderr)
 
 
 async def _wait(stop: asyncio.Event, lost: asyncio.Event, deadline: float | None) -> None:
