@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -23,8 +24,11 @@ import structlog
 from PIL import Image
 from playwright.async_api import async_playwright
 
+from mixer.clock import SECOND
 from mixer.engine import Child
+from mixer.journal import Journal
 from mixer.layout.browser import BrowserSettings, find_browser
+from mixer.recorder import RecordFolder
 
 SECONDS = 20
 SCREEN = (8, 14)
@@ -67,7 +71,7 @@ async def browser_participant(url: str, name: str) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def publisher(url: str, logs: Path, name: str, *options: str) -> AsyncIterator[None]:
+async def publisher(url: str, logs: Path, name: str, *options: str) -> AsyncIterator[Child]:
     """A synthetic participant (publisher.py) in a process of its own."""
     argv = ["tests.instruments.publisher", "--room", url, "--name", name, *options]
     async with Child(name, argv, log_path=logs / f"{name}.log") as child:
@@ -76,7 +80,7 @@ async def publisher(url: str, logs: Path, name: str, *options: str) -> AsyncIter
                 break
         else:
             raise SystemExit(f"demo: {name} could not join; see {logs}/{name}.log")
-        yield
+        yield child
 
 
 def contact_sheet(video: Path, sheet: Path) -> None:
@@ -108,18 +112,18 @@ async def run(out: Path) -> None:
         server = await stack.enter_async_context(conference_server(logs))
         url = f"{server}/rooms/demo"
         print(f"conference: {url}")
-        people = [
-            browser_participant(url, "Ada Browser"),
-            publisher(
-                url, logs, "Grace", "--flash-place", "1", "--tone", "660", "--size", "640x360"
-            ),
-            publisher(url, logs, "Lynn", "--flash-place", "2", "--tone", "880", "--no-video"),
-        ]
-        await asyncio.gather(*(stack.enter_async_context(person) for person in people))
-        sharer = ("--screen-from", str(SCREEN[0]), "--screen-to", str(SCREEN[1]))
-        sharing = publisher(url, logs, "Edsger", *SMALL, "--tone", "440", *sharer)
-        await stack.enter_async_context(sharing)
+        grace = ("--flash-place", "1", "--tone", "660", *SMALL)
+        lynn = ("--flash-place", "2", "--tone", "880", "--no-video")
+        edsger = ("--tone", "440", "--screen-by-signal", *SMALL)
+        *_, sharer = await asyncio.gather(
+            stack.enter_async_context(browser_participant(url, "Ada Browser")),
+            stack.enter_async_context(publisher(url, logs, "Grace", *grace)),
+            stack.enter_async_context(publisher(url, logs, "Lynn", *lynn)),
+            stack.enter_async_context(publisher(url, logs, "Edsger", *edsger)),
+        )
+        sharing = asyncio.create_task(share_screen(record, sharer.pid))
         await record_conference(url, record)
+        await sharing
     video = record / "mixes" / "default.mp4"
     contact_sheet(video, out / "contact-sheet.png")
     report = json.loads((record / "recording.json").read_text())
@@ -128,6 +132,18 @@ async def run(out: Path) -> None:
     print(f"video:         {video}")
     print(f"contact sheet: {out / 'contact-sheet.png'}")
     print(f"report:        {record / 'recording.json'}")
+
+
+async def share_screen(record: Path, pid: int) -> None:
+    """Has the publisher share a screen from second 8 to 14 of the recording."""
+    folder = RecordFolder(record)
+    while not (folder.plan.exists() and folder.load().mixes[0].start_ns is not None):
+        await asyncio.sleep(0.1)
+    start_ns = folder.load().mixes[0].start_ns
+    journal = Journal.open(folder.journal)
+    for second, sig in zip(SCREEN, (signal.SIGUSR1, signal.SIGUSR2), strict=True):
+        await asyncio.sleep(second - (journal.now_ns() - (start_ns or 0)) / SECOND)
+        os.kill(pid, sig)
 
 
 async def record_conference(url: str, record: Path) -> None:

@@ -22,9 +22,11 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import ssl
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -68,6 +70,7 @@ class Publisher:
     audio_clock_ppm: float = 0.0
     audio_delay: float = 0.0
     screen: tuple[float, float] | None = None  # from, to
+    screen_by_signal: bool = False  # SIGUSR1 begins to share a screen, SIGUSR2 ends it
     duration: float | None = None
     pin: str = ""
     api_secret: str = ""
@@ -236,16 +239,31 @@ async def _wait(stop: asyncio.Event, lost: asyncio.Event, deadline: float | None
 
 
 async def _share_screen(line: Line, settings: Publisher, timing: Timing) -> None:
-    if settings.screen is None or settings.video is None:
+    if settings.video is None or not (settings.screen or settings.screen_by_signal):
         return
-    begin, end = settings.screen
+    begin, end = _screen_moments(settings, timing)
     place = (settings.video.place + pattern.PLACES // 2) % pattern.PLACES
     video = replace(settings.video, fps=5.0, bitrate=settings.video.bitrate // 3, place=place)
     made = await asyncio.to_thread(clip, video)
-    await timing.until(begin)
+    await begin()
     silent = replace(settings, tone_hz=None, video=video)
     async with line.send("screen", silent, made, timing):
-        await timing.until(end)
+        await end()
+
+
+Wait = Callable[[], Awaitable[object]]
+
+
+def _screen_moments(settings: Publisher, timing: Timing) -> tuple[Wait, Wait]:
+    """What to wait for before a screen is shared, and before that ends."""
+    if settings.screen is not None:
+        begin, end = settings.screen
+        return (lambda: timing.until(begin)), (lambda: timing.until(end))
+    asked, ended = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, asked.set)
+    loop.add_signal_handler(signal.SIGUSR2, ended.set)
+    return asked.wait, ended.wait
 
 
 class Line:
@@ -383,6 +401,7 @@ def read_arguments(arguments: list[str]) -> Publisher:
     parser.add_argument("--audio-delay", type=float, default=0.0)
     parser.add_argument("--screen-from", type=float)
     parser.add_argument("--screen-to", type=float, default=1e9)
+    parser.add_argument("--screen-by-signal", action="store_true", help="SIGUSR1, SIGUSR2")
     parser.add_argument("--duration", type=float)
     parser.add_argument("--no-video", action="store_true")
     parser.add_argument("--no-audio", action="store_true")
@@ -405,6 +424,7 @@ def read_arguments(arguments: list[str]) -> Publisher:
         audio_clock_ppm=given.audio_clock_ppm,
         audio_delay=given.audio_delay,
         screen=None if given.screen_from is None else (given.screen_from, given.screen_to),
+        screen_by_signal=given.screen_by_signal,
         duration=given.duration,
         pin=os.environ.get("MIXER_PIN", ""),
         api_secret=os.environ.get("MIXER_JANUS_API_SECRET", ""),
