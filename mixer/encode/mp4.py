@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -56,21 +57,36 @@ def assemble(
         return
     tables = [read_segment(path) for path in segments]
     _check(tables, frames)
-    audio = _sound_frames(sound, frames, fps)
+    if sound is not None and not sound.exists():
+        raise RenderError(f"{sound} is missing; render again")
     with whole_file(out) as aside:
-        container = av.open(
-            str(aside), "w", format="mp4", options=_muxer_options(frames, len(audio), title, fps)
-        )
-        container.metadata["title"] = title
-        container.metadata["creation_time"] = f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-        streams = _streams(container, segments[0], fps, bool(audio))
-        packets = heapq.merge(
-            _pictures(tables, fps), _sounds(audio, frames, fps), key=lambda item: item[:2]
-        )
-        for _, stream, packet in packets:
-            packet.stream = streams[stream]
-            container.mux_one(packet)
-        container.close()
+        _mux(tables, sound, aside, _muxer_options(frames, title, fps), _tags(title, created), fps)
+
+
+def _mux(
+    tables: Sequence[SegmentTable],
+    sound: Path | None,
+    out: Path,
+    options: dict[str, str],
+    tags: dict[str, str],
+    fps: int,
+) -> None:
+    frames = sum(len(table.sizes) for table in tables)
+    container = av.open(str(out), "w", format="mp4", options=options)
+    container.metadata.update(tags)
+    streams = _streams(container, tables[0].path, fps, sound is not None)
+    packets = heapq.merge(
+        _pictures(tables, fps), _sounds(sound, frames, fps), key=lambda item: item[:2]
+    )
+    for _, stream, packet in packets:
+        packet.stream = streams[stream]
+        container.mux_one(packet)
+    container.close()
+
+
+def _tags(title: str, created: datetime) -> dict[str, str]:
+    moment = f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    return {"title": title, "creation_time": moment}
 
 
 def index_bound(pictures: int, sounds: int, title: str) -> int:
@@ -82,10 +98,10 @@ def index_bound(pictures: int, sounds: int, title: str) -> int:
     return _FIXED_INDEX + text + pictures * _PICTURE_INDEX + sounds * _SOUND_INDEX
 
 
-def _muxer_options(frames: int, sounds: int, title: str, fps: int) -> dict[str, str]:
+def _muxer_options(frames: int, title: str, fps: int) -> dict[str, str]:
     return {
         "fflags": "+bitexact",  # no library's version in the file
-        "moov_size": str(index_bound(frames, sounds, title)),
+        "moov_size": str(index_bound(frames, _frames_for(frames, fps), title)),
         "video_track_timescale": str(fps * 512),
         "movie_timescale": str(_timescale(fps)),
     }
@@ -138,32 +154,25 @@ def _pictures(tables: Sequence[SegmentTable], fps: int) -> Iterator[_Timed]:
         first += len(table.sizes)
 
 
-def _sound_frames(sound: Path | None, frames: int, fps: int) -> list[bytes]:
-    """The AAC frames that are heard within the picture's time, with the priming."""
-    if sound is None:
-        return []
-    try:
-        every = list(read_adts(sound))
-    except OSError as error:
-        raise RenderError(f"cannot read {sound}: {error.strerror}; render again") from error
-    return every[: _frames_for(frames, fps)]
-
-
 def _samples(frames: int, fps: int) -> int:
     """Samples that last as long as so many pictures, rounded up."""
     return -(-frames * SAMPLE_RATE_HZ // fps)
 
 
 def _frames_for(frames: int, fps: int) -> int:
+    """AAC frames in which the sound of so many pictures and the priming lie."""
     return -(-(PRIMING_SAMPLES + _samples(frames, fps)) // FRAME_SAMPLES)
 
 
-def _sounds(audio: Sequence[bytes], frames: int, fps: int) -> Iterator[_Timed]:
-    """The AAC frames, the first before 0 by the priming, the last cut at the picture's end."""
+def _sounds(sound: Path | None, frames: int, fps: int) -> Iterator[_Timed]:
+    """The AAC frames that are heard within the picture's time: the first lies before 0 by the
+    priming, the last is cut at the picture's end."""
+    if sound is None:
+        return
     end = _samples(frames, fps)
     time_base = Fraction(1, SAMPLE_RATE_HZ)
     ticks = _timescale(fps) // SAMPLE_RATE_HZ
-    for number, data in enumerate(audio):
+    for number, data in enumerate(islice(read_adts(sound), _frames_for(frames, fps))):
         packet: av.Packet[Any] = av.Packet(data)
         packet.time_base = time_base
         packet.pts = packet.dts = number * FRAME_SAMPLES - PRIMING_SAMPLES

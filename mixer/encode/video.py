@@ -159,7 +159,7 @@ def _configure(codec: VideoCodecContext, settings: VideoSettings) -> None:
     codec.color_range = _LIMITED
     # One IDR at the start; scene cuts may add more. Frames last 1 / fps each, always.
     parameters = "keyint=infinite:open-gop=0:force-cfr=1:sar=1/1"
-    if _has_avx512():
+    if -(-settings.width // 16) % 8 and _has_avx512():
         parameters += ":asm=avx2"
     codec.options = {
         "preset": settings.preset,
@@ -171,8 +171,9 @@ def _configure(codec: VideoCodecContext, settings: VideoSettings) -> None:
 
 @cache
 def _has_avx512() -> bool:
-    """x264 165 reads uninitialized memory in its AVX-512 code (macroblock tree) where the width is
-    no multiple of 128: its output then differs from run to run. AVX2 is as fast here, and right."""
+    """x264 165 reads uninitialized memory in its AVX-512 code (macroblock tree) where a row is no
+    multiple of 8 macroblocks, as in 960x540 and portrait formats: its output differs from run to
+    run. There AVX2 is used; elsewhere AVX-512 is right, and 4 % faster."""
     try:
         return " avx512f" in Path("/proc/cpuinfo").read_text()
     except OSError:

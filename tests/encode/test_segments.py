@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,17 +78,29 @@ def test_scene_cuts_stay_closed(tmp_path: Path) -> None:
     assert [mark.number for mark in marks(path)] == list(range(80))
 
 
-@pytest.mark.parametrize("size", [(320, 180), (336, 192), (480, 270)])
-def test_same_to_the_bit(tmp_path: Path, size: tuple[int, int]) -> None:
-    """Equal frames give equal files, whatever was in memory before, at awkward sizes too."""
-    settings = VideoSettings(*size, 30)
-    made = set()
-    for number in range(6):
-        litter = [np.full(1 << 16, (37 * number + n) % 256, dtype=np.uint8) for n in range(400)]
-        del litter  # what malloc hands out next is not what it was
-        encode_segment(pictures(0, 60, size=size), tmp_path / "0.mp4", settings)
-        made.add((tmp_path / "0.mp4").read_bytes())
-    assert len(made) == 1
+def test_same_to_the_bit(tmp_path: Path) -> None:
+    """Equal frames give equal files, whatever was in memory before, at awkward sizes too.
+
+    A new process each time, in which malloc hands out memory with other contents.
+    """
+    script = """if True:
+        import sys
+        from pathlib import Path
+        from mixer.encode import VideoSettings, encode_segment
+        from tests.encode.scenes import pictures
+        for size in ((320, 180), (336, 192), (640, 360), (270, 480)):
+            path = Path(sys.argv[1]) / f"{size[0]}.mp4"
+            encode_segment(pictures(0, 60, size=size), path, VideoSettings(*size, 30))
+    """
+    made = []
+    for perturb in ("0", "85", "170"):
+        directory = tmp_path / perturb
+        directory.mkdir()
+        command = [sys.executable, "-c", script, str(directory)]
+        subprocess.run(command, check=True, env=os.environ | {"MALLOC_PERTURB_": perturb})
+        made.append({path.name: path.read_bytes() for path in directory.iterdir()})
+    assert len(made[0]) == 4
+    assert made[0] == made[1] == made[2]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
