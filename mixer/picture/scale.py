@@ -34,6 +34,7 @@ class PictureScaler:
         (x, y, width, height), (left, top, luma_width, luma_height) = extent
         self._converter = converter
         self._shape = (height, width)
+        placement = window.snapped(placement, extent.luma)
         luma_x, luma_y = window.luma_axes(placement, *size)
         chroma_x, chroma_y = window.chroma_axes(placement, *size)
         half = (x // 2, (x + width) // 2), (y // 2, (y + height) // 2)

@@ -23,6 +23,8 @@ SEARCH = 40  # output samples that an end of a window may lie outside of what is
 SUPPORT = 2.0  # of the bicubic kernel, in samples of the coarser grid
 ERROR_WEIGHT = 300.0  # a hundredth of a sample is worth scaling this many hundredths more samples
 OUTSIDE_COST = 20.0  # of a window that needs samples beyond the source's edge
+SNAP = 0.08  # output pixels
+LEAST_SHARE = 1e-6  # of a picture in an output pixel: less is no placement
 AIM = 0.025  # of error at an end, if there is any such end within reach
 INTOLERABLE = 1e5  # cost of a sample of error above that
 ENLARGEMENTS = range(7, 64, 3)  # samples by which a source is enlarged where ends do not do
@@ -63,6 +65,29 @@ class Window:
     @property
     def good(self) -> bool:
         return self.error <= TOLERANCE
+
+
+def snapped(placement: Placement, box: tuple[int, int, int, int]) -> Placement:
+    """The placement with the picture's edges on whole output pixels, where that moves nothing
+    within `box` (x, y, width, height) by more than SNAP pixels.
+
+    Browsers paint videos into boxes of whole pixels; placements are measured, with an error of some
+    hundredths of a pixel. A screen at its own size is then copied, not blurred."""
+    x, y, width, height = box
+    across = _snapped(placement.ax, placement.bx, x, x + width)
+    down = _snapped(placement.ay, placement.by, y, y + height)
+    return Placement(*across, *down)
+
+
+def _snapped(a: float, b: float, first: int, last: int) -> tuple[float, float]:
+    if not (math.isfinite(a) and math.isfinite(b)) or abs(a) < LEAST_SHARE:
+        return a, b
+    start, end = round(-b / a), round((1 - b) / a)
+    if start == end:
+        return a, b
+    slope = 1 / (end - start)
+    moved = max(abs(slope * (x - start) - a * x - b) / abs(a) for x in (first, last))
+    return (slope, -start * slope) if moved <= SNAP else (a, b)
 
 
 def luma_axes(placement: Placement, width: int, height: int) -> tuple[Axis, Axis]:

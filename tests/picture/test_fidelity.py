@@ -189,6 +189,16 @@ def test_detailed_pictures_are_nearer_to_lanczos_than_a_browsers(
     )
 
 
+def test_a_screen_at_its_own_size_is_copied() -> None:
+    """Text stays sharp: luma is the source's to the bit, although the placement is measured."""
+    random = np.random.default_rng(9)
+    luma = random.integers(16, 236, (360, 640)).astype(np.uint8)
+    gray = np.full((180, 320), 128, np.uint8)
+    measured = Placement(1 / 639.96, 0.02 / 640, 1 / 360.03, -0.02 / 360)
+    made = scaled((luma, gray, gray), measured, (0, 0, 640, 360))
+    assert np.array_equal(made[0], luma)
+
+
 BARS = [(r, g, b) for r in (0.0, 0.75) for g in (0.0, 0.75) for b in (0.0, 0.75)]
 
 

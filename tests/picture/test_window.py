@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mixer.picture.window import TOLERANCE, Axis, steps
+from mixer.layout.matte import Placement
+from mixer.picture.window import TOLERANCE, Axis, snapped, steps
 
 slopes = st.floats(0.2, 12)
 
@@ -32,3 +33,31 @@ def test_windows_show_every_output_sample_where_it_belongs(
     error = np.abs(made - (axis.slope * (at + 0.5) + axis.offset)).max() / max(1.0, slope)
     assert error <= TOLERANCE * 1.01
     assert window.good
+
+
+@given(
+    st.integers(-300, 300),
+    st.integers(2, 4000),
+    st.booleans(),
+    st.floats(-0.03, 0.03),
+    st.floats(-0.03, 0.03),
+)
+def test_measured_placements_of_whole_boxes_are_whole(
+    start: int, length: int, mirrored: bool, left: float, right: float
+) -> None:
+    """A picture's edges within some hundredths of whole pixels are on them, mirrored ones too."""
+    a = 1 / (length + right - left)
+    b = -(start + left) * a
+    exact = (1 / length, -start / length)
+    if mirrored:
+        a, b, exact = -a, 1 - b, (-1 / length, 1 + start / length)
+    made = snapped(Placement(a, b, a, b), (start, start, length, length))
+    np.testing.assert_allclose(
+        (made.ax, made.bx, made.ay, made.by), exact * 2, rtol=1e-9, atol=1e-9
+    )
+
+
+def test_placements_between_pixels_stay() -> None:
+    """What is off by more than measuring explains is meant: a transform, an animation."""
+    placement = Placement(1 / 300.4, -10.2 / 300.4, 1 / 200.5, -3.5 / 200.5)
+    assert snapped(placement, (11, 4, 299, 199)) == placement
