@@ -42,17 +42,34 @@ FLAGS = (
     "--force-color-profile=srgb",
     "--autoplay-policy=no-user-gesture-required",
     "--disable-image-animation-resync",
-    "--disable-features=PaintHolding",
 )
+# The last --disable-features wins over Playwright's own: what matters of those is here too.
+DISABLED = (
+    "PaintHolding",
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PreconnectToSearch",
+)
+LOCAL_NETWORK = "LocalNetworkAccessChecks"
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserSettings:
-    """`executable` "": look for one; `sandbox` False only where the machine refuses it."""
+    """`executable` "": look for one; `sandbox` False only where the machine refuses it.
+
+    `local_network`: pages may load from this machine and its network (a room's avatars); for
+    layouts of our own only, never for pages from elsewhere.
+    """
 
     executable: str = ""
     sandbox: bool = True
     user: str = "nobody"
+    local_network: bool = False
 
     @classmethod
     def from_environment(cls) -> BrowserSettings:
@@ -162,10 +179,11 @@ def _explain(error: PlaywrightError, program: str) -> EnvironmentMissing:
 
 
 async def _launch(playwright: Playwright, settings: BrowserSettings, script: Path) -> Browser:
+    disabled = [*DISABLED, LOCAL_NETWORK] if settings.local_network else DISABLED
     return await playwright.chromium.launch(
         executable_path=str(script),
         chromium_sandbox=settings.sandbox,
-        args=list(FLAGS),
+        args=[*FLAGS, f"--disable-features={','.join(disabled)}"],
         timeout=LAUNCH_TIMEOUT_S * 1000,
         handle_sigint=False,
         handle_sigterm=False,

@@ -161,8 +161,10 @@ class PagePass:
         site = find_site(layout, variables, self._settings.cache)
         settings = replace(settings, parameters=site.parameters)
         state = self._timeline.state_at(first)
+        start = self._settings.browser or BrowserSettings.from_environment()
+        start = replace(start, local_network=site.folder is not None)
         async with AsyncExitStack() as stack:
-            browser = await stack.enter_async_context(launched(self._settings.browser))
+            browser = await stack.enter_async_context(launched(start))
             page, look = await stack.enter_async_context(opened(browser, site, settings, state))
             feed = PictureFeed(self._journal, page)
             painter = Painter(page, self._writer, self._timeline, feed)

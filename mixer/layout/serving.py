@@ -8,7 +8,9 @@ same recording gets the same answers.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import ipaddress
 import json
 import mimetypes
 import os
@@ -68,15 +70,30 @@ class Site:
         if request.is_navigation_request() and request.frame.parent_frame is None:
             if self._arrived and request.redirected_from is None:
                 notes.append(("navigation", request.url))
-                await route.abort("aborted")
+                await route.fulfill(status=204)  # no content: the page stays
                 return
             self._arrived = True
         if urlsplit(request.url).hostname == HOST:
             await self._from_disk(route, urlsplit(request.url).path)
+        elif self.folder is None and await self._reaches_in(request.url):
+            notes.append(("local-network", request.url))
+            await route.abort("blockedbyclient")
         elif self.cache is None or request.method != "GET" or request.resource_type in STREAMED:
             await route.continue_()
         else:
             await self._from_network(route, request, self.cache)
+
+    async def _reaches_in(self, url: str) -> bool:
+        """True if a page from elsewhere asks for an address inside this machine's network that is
+        not its own."""
+        host = urlsplit(url).hostname or ""
+        if host == urlsplit(self.url).hostname:
+            return False
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None)
+        except OSError:
+            return False
+        return any(not ipaddress.ip_address(entry[4][0]).is_global for entry in found)
 
     async def _from_disk(self, route: Route, path: str) -> None:
         body, kind = self._file(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mixer.layout.browser import BrowserSettings, launched
@@ -30,7 +31,9 @@ async def still(
     settings = PageSettings(width, height, fps, wall_start=1_700_000_000.0, language=language)
     variables = {"width": width, "height": height, "fps": fps, "language": language}
     site = find_site(layout, variables)
-    async with launched(browser) as running, opened(running, site, settings, state) as (page, look):
+    start = browser or BrowserSettings.from_environment()
+    start = replace(start, local_network=site.folder is not None)
+    async with launched(start) as running, opened(running, site, settings, state) as (page, look):
         start_ms = page.clock_ms
         for frame in range(max(1, round(seconds * fps))):
             await page.step(frame, start_ms + (frame + 1) * 1000 / fps)

@@ -20,7 +20,10 @@ def matte(level: int, tiles: int = 1) -> Matte:
     coverage = np.full((8, 10), 255, np.uint8)
     place = Placement(0.1 / 3, -0.2, -1 / 7, 0.3)
     return Matte(
-        WIDTH, HEIGHT, base, tuple(Tile(f"s{n}", n, 2, 10, 8, place, coverage) for n in range(tiles))
+        WIDTH,
+        HEIGHT,
+        base,
+        tuple(Tile(f"s{n}", n, 2, 10, 8, place, coverage) for n in range(tiles)),
     )
 
 
@@ -105,7 +108,7 @@ def test_another_shape_starts_over(tmp_path: Path) -> None:
 
 
 def test_pixel_frames_are_nearly_lossless(tmp_path: Path) -> None:
-    """Runs of pictures come back in order, without tiles, above 45 dB, each with an id of its own."""
+    """Runs of pictures come back in order, above 45 dB, without tiles, with ids of their own."""
     rng = np.random.default_rng(3)
     ys, xs = np.mgrid[0:HEIGHT, 0:WIDTH]
     pictures = []

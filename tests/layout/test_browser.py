@@ -1,0 +1,61 @@
+"""The browser's start: sandboxed, unprivileged, in a fresh profile that goes with it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mixer.errors import EnvironmentMissing
+from mixer.layout.browser import BrowserSettings, find_browser, launched
+from tests.layout.support import shown, state_of
+
+pytestmark = pytest.mark.system
+
+
+def status(process: psutil.Process) -> dict[str, str]:
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("mixer-browser-*"))
+
+
+async def test_renderers_run_unprivileged_behind_seccomp_and_leave_nothing() -> None:
+    """Every renderer has a seccomp filter and is not root; the profile is gone afterwards."""
+    before, known = set(psutil.Process().children(recursive=True)), folders()
+    async with launched() as browser, shown(browser, "default", state_of(1)):
+        made = folders() - known
+        mine = set(psutil.Process().children(recursive=True)) - before
+        renderers = [status(p) for p in mine if "--type=renderer" in p.cmdline()]
+        assert renderers
+        for facts in renderers:
+            assert facts["Seccomp"] == "2"
+            assert "0" not in facts["Uid"].split()
+    assert made and not any(folder.exists() for folder in made)
+
+
+def test_a_missing_browser_is_one_line_that_says_what_to_do() -> None:
+    """MIXER_BROWSER that cannot be run is named in the message."""
+    with pytest.raises(EnvironmentMissing, match=r"MIXER_BROWSER=/no/such/browser cannot be run"):
+        find_browser(BrowserSettings(executable="/no/such/browser"))
+
+
+@pytest.mark.parametrize("value", ["", "yes"])
+def test_a_wrong_sandbox_setting_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MIXER_SANDBOX is require or off, nothing else: a typing error switches nothing off."""
+    monkeypatch.setenv("MIXER_SANDBOX", value)
+    with pytest.raises(EnvironmentMissing, match="require or off"):
+        BrowserSettings.from_environment()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops privileges")
+async def test_root_needs_an_unprivileged_user_for_the_browser() -> None:
+    """The browser is never started as root."""
+    with pytest.raises(EnvironmentMissing, match="unprivileged"):
+        async with launched(BrowserSettings(user="root")):
+            pass

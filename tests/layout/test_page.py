@@ -1,0 +1,161 @@
+"""The page under the mixer's clock, in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from mixer.layout import cards
+from mixer.layout.page import PageFailure
+from tests.layout.support import PAGES, WALL, page_of, shown, state_of
+
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
+FRAME_MS = 1000 / 30
+
+
+async def test_the_clock_is_media_time(browser: Browser, tmp_path: Path) -> None:
+    """Timers, Date and the animations' time run by output frames: ten ticks of 100 ms a second."""
+    layout = page_of(
+        tmp_path,
+        "<script>let ticks = 0; setInterval(() => { ticks += 1; }, 100);"
+        "requestAnimationFrame(function f(t) { window.at = t; requestAnimationFrame(f); });"
+        "</script>",
+    )
+    async with shown(browser, layout, {}) as (page, _):
+        began = page.clock_ms
+        values = []
+        for frame in range(60):
+            await page.step(frame, began + (frame + 1) * FRAME_MS)
+            await page.look()
+            values.append(await page.call("[ticks, Date.now(), at]"))
+        assert values[59][0] - values[29][0] == 10
+        assert abs(values[59][1] - values[29][1] - 1000) <= 1
+        assert abs(values[59][2] - values[29][2] - 1000) < 1
+        assert abs(values[0][1] / 1000 - WALL - 0.1) < 0.05
+
+
+async def test_the_page_stands_still_while_stills_are_taken(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Exactly one animation frame an output frame, however many stills lie between."""
+    layout = page_of(
+        tmp_path,
+        "<video></video><div id=x style='width:9px;height:9px;background:red'></div>"
+        "<script>let n = 0; requestAnimationFrame(function f() {"
+        " n += 1; x.style.width = n + 'px'; requestAnimationFrame(f); });"
+        "new ResizeObserver(() => { window.seen = n; }).observe(x);</script>"
+        "<script>document.querySelector('video').srcObject = mixerLayout.mediaStream('p0.camera');"
+        "mixerLayout.ready();</script>",
+    )
+    async with shown(browser, layout, state_of(1)) as (page, _):
+        began, counts = page.clock_ms, []
+        for frame in range(4):
+            await page.step(frame, began + (frame + 1) * FRAME_MS)
+            await page.look()
+            counts.append(await page.call("n"))
+            for card in (cards.BLACK, cards.WHITE, cards.RAMP):
+                await page.still(card)
+            assert await page.call("n") == counts[-1]
+        assert [after - counts[0] for after in counts] == [0, 1, 2, 3]
+        assert await page.call("n - seen") <= 1
+
+
+async def test_chance_is_the_same_every_time(browser: Browser, tmp_path: Path) -> None:
+    """Math.random and crypto give the same numbers in every run."""
+    layout = page_of(
+        tmp_path,
+        "<script>window.drawn = [Math.random(), ...crypto.getRandomValues(new Uint8Array(4))];"
+        "</script>",
+    )
+    drawn = []
+    for _ in range(2):
+        async with shown(browser, layout, {}) as (page, _):
+            drawn.append(await page.call("drawn"))
+    assert drawn[0] == drawn[1]
+
+
+async def test_an_open_event_source_is_freed(browser: Browser, tmp_path: Path) -> None:
+    """A request that never ends stops the page's time; after the deadline it goes on, in full."""
+
+    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the page goes
+        writer.close()
+
+    async with await asyncio.start_server(silence, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        layout = page_of(
+            tmp_path,
+            "<script>let n = 0; setInterval(() => { n += 1; }, 10);"
+            f"setTimeout(() => new EventSource('http://127.0.0.1:{port}/'), 1100);</script>",
+        )
+        async with shown(browser, layout, {}, stall_wall_s=1.0) as (page, _):
+            assert not page.stalled
+            before, began = await page.call("[n, Date.now()]")
+            await page.advance(page.clock_ms + 500)
+            assert page.stalled
+            after, ended = await page.call("[n, Date.now()]")
+            assert abs(after - before - 50) <= 1
+            assert abs(ended - began - 500) <= 2
+
+
+async def test_what_nobody_could_answer_is_suppressed_and_noted(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Dialogs, pop-ups, cameras and navigation away do nothing to the page but are noted."""
+    layout = page_of(
+        tmp_path,
+        "<p id=here></p><script>alert('a'); window.open('http://x.test/');"
+        "window.camera = typeof navigator.mediaDevices; location.href = 'http://x.test/away';"
+        "</script>",
+    )
+    async with shown(browser, layout, {}) as (page, look):
+        kinds = {kind for kind, _ in [*page.suppressed, *look.notes]}
+        assert {"dialog", "popup", "navigation"} <= kinds
+        assert await page.call("camera") == "undefined"
+        assert await page.call("Boolean(document.getElementById('here'))")
+
+
+async def test_a_stream_without_picture_shows_nothing(browser: Browser) -> None:
+    """Only available streams are fed; one that becomes unavailable shows nothing again."""
+    async with shown(browser, str(PAGES / "styled.html"), state_of(2)) as (page, look):
+        assert len(look.videos) == 2
+        gone = {"participantId": "p0", "streamId": "p0.camera", "video": {"available": False}}
+        event = {"type": "stream.updated", "data": gone}
+        await page.step(9, page.clock_ms + FRAME_MS, [event])
+        look, _ = await page.look()
+        assert [video.stream for video in look.videos] == ["p1.camera"]
+        await page.step(10, page.clock_ms + FRAME_MS)
+        assert await page.call("document.getElementById('large').readyState") == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("<script>mixerLayout.parameters; throw new Error('oh dear');</script>", "oh dear"),
+        ("<script>mixerLayout.fail('no idea');</script>", "no idea"),
+        ("<script>mixerLayout.parameters;</script>", "not ready within"),
+    ],
+)
+async def test_a_page_that_never_gets_ready_says_why(
+    browser: Browser, tmp_path: Path, body: str, reason: str
+) -> None:
+    """Throwing, giving up and silence before `ready` each end in one line."""
+    with pytest.raises(PageFailure, match=reason):
+        async with shown(browser, page_of(tmp_path, body), {}, ready_wall_s=4):
+            pass
+
+
+async def test_a_missing_page_says_its_status(browser: Browser) -> None:
+    """A layout that is not there is told by its HTTP status."""
+    layout = str(PAGES / "styled.html")
+    with pytest.raises(PageFailure, match="404"):
+        from mixer.layout.page import PageSettings, opened
+        from mixer.layout.serving import find_site
+
+        site = find_site(layout, {})
+        site.url += ".gone"
+        async with opened(browser, site, PageSettings(320, 180, 30, WALL), {}):
+            pass
