@@ -30,6 +30,7 @@ from mixer.errors import ConferenceError, MixerError, UsageError
 from mixer.ingest.conference import ConferenceSession
 from mixer.ingest.earlier import Earlier, read_earlier
 from mixer.ingest.recording import Recording
+from mixer.ingest.transport import prepare
 from mixer.journal import JournalWriter
 
 log = structlog.get_logger()
@@ -108,8 +109,8 @@ async def join(settings: Settings) -> ConferenceSession:
     )
 
 
-async def record(settings: Settings, port: Port) -> str:
-    """Joins and records until the parent says stop or the conference ends; returns the reason.
+async def record(settings: Settings, port: Port) -> tuple[str, int]:
+    """Joins and records until the parent says stop or the conference ends: (reason, end_ns).
 
     A recording that goes on (an earlier run is in the journal) waits for a conference that is
     away; a new one fails at once. Raises MixerError.
@@ -117,7 +118,7 @@ async def record(settings: Settings, port: Port) -> str:
     earlier = await asyncio.to_thread(read_earlier, settings.directory)
     session = await _join_again(settings, port) if earlier.runs else await join(settings)
     if session is None:
-        return "stopped"
+        return "stopped", 0
     try:
         writer = await asyncio.to_thread(
             JournalWriter.create, settings.directory, conference=session.conference
@@ -127,20 +128,20 @@ async def record(settings: Settings, port: Port) -> str:
         raise
     final = False
     try:
-        reason = await _run(session, writer, earlier, port)
+        end = await _run(session, writer, earlier, port)
         final = True
-        return reason
+        return end
     finally:
         await asyncio.to_thread(writer.close, final=final)
 
 
 async def _run(
     session: ConferenceSession, writer: JournalWriter, earlier: Earlier, port: Port
-) -> str:
+) -> tuple[str, int]:
     recording = Recording(session, writer, earlier, port.emit)
     stopping = asyncio.create_task(_stop_when_told(port, recording))
     try:
-        return await recording.run()
+        return await recording.run(), recording.ended_ns
     finally:
         stopping.cancel()
         await asyncio.gather(stopping, return_exceptions=True)
@@ -169,14 +170,15 @@ async def main(arguments: list[str]) -> int:
     """Exit code: 0, or that of the MixerError that ended it."""
     async with Port() as port:
         try:
-            reason = await record(read_settings(arguments), port)
+            reason, end_ns = await record(read_settings(arguments), port)
         except MixerError as error:
             port.emit("failed", message=str(error), exit_code=error.exit_code)
             return error.exit_code
-        port.emit("ended", reason=reason)
+        port.emit("ended", reason=reason, t_ns=end_ns)
         return 0
 
 
 if __name__ == "__main__":
+    prepare()
     gc.freeze()  # what the imports have made is never garbage: collections stay short
     sys.exit(asyncio.run(main(sys.argv[1:])))

@@ -48,6 +48,7 @@ class Recording:
         earlier: Earlier,
         emit: Callable[..., None],
     ) -> None:
+        self.ended_ns = 0
         self._session = session
         self._writer = writer
         self._emit = emit
@@ -88,7 +89,7 @@ class Recording:
                 if task.done() and not task.cancelled():
                     task.result()
             reason = self._stopping.result() if self._stopping.done() else "conference-ended"
-            end_ns = self.now_ns()
+            self.ended_ns = end_ns = self.now_ns()
             await asyncio.sleep(SETTLE_S)
             tasks[2].cancel()
             self._finish(end_ns)

@@ -151,6 +151,11 @@ class MediaTransport:
             self.ended.set()
 
 
+def prepare() -> None:
+    """Makes what every connection needs and takes long: before joining, not after."""
+    _own_certificate()
+
+
 def _first_look(
     take: Callable[[bytes], bool], otherwise: Callable[[bytes, Any], None]
 ) -> Callable[[bytes, Any], None]:
