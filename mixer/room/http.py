@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,15 +22,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from mixer.room import input as checked
+from mixer.room.events import SEND_TIMEOUT_S, by_websocket, server_sent
 from mixer.room.identity import is_room_name, new_token, participant_id
 from mixer.room.janus_process import Janus
-from mixer.room.live import Attendance, Follower, LiveConference, RoomFull
+from mixer.room.live import Attendance, LiveConference, RoomFull
 from mixer.room.proxy import serve_proxy
 from mixer.room.rooms import Rooms, Stopping
 from mixer.room.settings import RoomSettings
 
-HEARTBEAT_S = 5.0
-SEND_TIMEOUT_S = 30.0
 STATIC = Path(__file__).parent / "static"
 PAGE_HEADERS = {
     "content-security-policy": (
@@ -66,6 +63,7 @@ class RoomInterface:
             Route(f"{room}/participants", self.join, methods=["POST"]),
             Route(f"{room}/participants/{{id}}", self.update, methods=["PATCH"]),
             Route(f"{room}/participants/{{id}}", self.leave, methods=["DELETE"]),
+            WebSocketRoute(f"{room}/events", self.events_by_websocket),
             WebSocketRoute(f"{room}/janus", self.janus),
         ]
         handlers: dict[Any, Any] = {
@@ -95,12 +93,22 @@ class RoomInterface:
         token = _token(request)
         id = _attendance(conference, token).id if token else None
         follower = conference.follow(id)
-        stream = _event_stream(conference, follower, id)
         return StreamingResponse(
-            stream,
+            server_sent(conference, follower, id),
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )
+
+    async def events_by_websocket(self, websocket: WebSocket) -> None:
+        try:
+            _check_origin(websocket, self._settings)
+            conference = self._rooms.open(_room_name(websocket))
+            token = _token(websocket)
+            id = _attendance(conference, token).id if token else None
+        except (HTTPException, RoomFull, Stopping) as refused:
+            await _deny(websocket, refused)
+            return
+        await by_websocket(websocket, conference, conference.follow(id), id)
 
     async def join(self, request: Request) -> Response:
         name = _room_name(request)
@@ -147,9 +155,7 @@ class RoomInterface:
             conference = self._rooms.existing(_room_name(websocket))
             attendance = _attendance(conference, _token(websocket))
         except HTTPException as refused:
-            await websocket.send_denial_response(
-                JSONResponse({"error": refused.detail}, refused.status_code)
-            )
+            await _deny(websocket, refused)
             return
         await serve_proxy(
             websocket, conference, attendance, self._janus, self._settings.bitrate_bps
@@ -162,29 +168,6 @@ class RoomInterface:
         if attendance.id != request.path_params["id"]:
             raise HTTPException(403, "this token is another participant's")
         return conference, attendance
-
-
-async def _event_stream(
-    conference: LiveConference, follower: Follower, id: str | None
-) -> AsyncIterator[bytes]:
-    """The state, then what happens; a heartbeat when nothing does."""
-    try:
-        while True:
-            try:
-                event = await follower.get(HEARTBEAT_S)
-            except TimeoutError:
-                yield _message("heartbeat", {})
-                continue
-            if event is None:
-                return
-            yield _message(*event)
-    finally:
-        conference.unfollow(follower, id)
-
-
-def _message(type: str, data: Any) -> bytes:
-    text = json.dumps({"type": type, "data": data}, ensure_ascii=False, separators=(",", ":"))
-    return f"data: {text}\n\n".encode()
 
 
 def _room_name(connection: HTTPConnection) -> str:
@@ -219,6 +202,12 @@ def _check_origin(connection: HTTPConnection, settings: RoomSettings) -> None:
         allowed.add(urlsplit(settings.public_url).netloc.lower())
     if urlsplit(origin).netloc.lower() not in allowed:
         raise HTTPException(403, "pages of other origins may not connect")
+
+
+async def _deny(websocket: WebSocket, refused: Exception) -> None:
+    status = refused.status_code if isinstance(refused, HTTPException) else 503
+    reason = refused.detail if isinstance(refused, HTTPException) else str(refused)
+    await websocket.send_denial_response(JSONResponse({"error": reason}, status))
 
 
 async def _error_answer(request: Request, error: Exception) -> Response:

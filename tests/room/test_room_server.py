@@ -377,3 +377,25 @@ async def test_run_room_can_be_cancelled(tmp_path: Path) -> None:
     await asyncio.gather(running, return_exceptions=True)
     assert not [c for c in psutil.Process().children() if c.name() == "janus"]
     assert (tmp_path / "janus-0.log").read_text()
+
+
+async def test_events_come_by_websocket_too(server: Server) -> None:
+    """The same messages as by server-sent events; reading is presence there too."""
+    url = server.room("socket")
+    async with await join(url, "Ada") as ada:
+        address = f"ws{url.removeprefix('http')}/events"
+        async with connect(f"{address}?token={ada.token}", proxy=None) as socket:
+            first = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert first["type"] == "state"
+            assert first["data"]["participants"][0]["status"] == "connected"
+            await ada.update(name="Ada King")
+            second = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert second["data"] == {"id": ada.participant_id, "name": "Ada King"}
+            await ada.end()
+            last = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert last["type"] == "conference.ended"
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(socket.recv(), 20)
+        for wrong, origin in ((f"{address}?token=x", None), (address, "https://evil.example")):
+            with pytest.raises(InvalidStatus):
+                await connect(wrong, origin=origin, proxy=None)  # type: ignore[arg-type]

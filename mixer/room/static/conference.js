@@ -182,7 +182,8 @@ export class Conference extends EventTarget {
   // Resolves when the connection is lost, with whether there was one.
   #readEvents() {
     return new Promise((resolve) => {
-      const source = new EventSource(`${this.#base}/events?token=${this.#token}`);
+      const address = `${this.#base.replace(/^http/, 'ws')}/events?token=${this.#token}`;
+      const source = new WebSocket(address);
       this.#events = source;
       let opened = false;
       let watchdog = setTimeout(() => done(), SILENCE_MS);
@@ -191,7 +192,7 @@ export class Conference extends EventTarget {
         source.close();
         resolve(opened);
       };
-      source.onerror = done;
+      source.onclose = done;
       source.onmessage = ({ data }) => {
         opened = true;
         clearTimeout(watchdog);
