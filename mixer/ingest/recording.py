@@ -175,18 +175,20 @@ class Recording:
     def _make(self, publications: Sequence[Publication]) -> FeedReceiver:
         return FeedReceiver(publications, self._writer, self, self.journal_ns, self._ends)
 
-    def _ended(self, receiver: FeedReceiver, publication: Publication, reason: str) -> None:
+    def _ended(self, receiver: FeedReceiver | None, publication: Publication, reason: str) -> None:
         """A section is no longer received; with a reason, it is a gap until it is again."""
-        for one, stream in receiver.receivers.values():
-            if one != publication:
-                continue
-            stream.tick(self.now_ns())
-            self._status.keep(one, stream)
-            end = stream.timeline.end(reason) if reason else None
-            if end is not None:
-                self._ends[(one.stream, one.kind)] = end
-        if not reason and publication.kind == "video":
-            self._telling.stopped(publication, self.now_ns())
+        key = (publication.stream, publication.kind)
+        for one, stream in receiver.receivers.values() if receiver is not None else ():
+            if one == publication:
+                stream.tick(self.now_ns())
+                self._status.keep(one, stream)
+                end = stream.timeline.end(reason)
+                if end is not None:
+                    self._ends[key] = end
+        if not reason:
+            self._ends.pop(key, None)
+            if publication.kind == "video":
+                self._telling.stopped(publication, self.now_ns())
 
     def _note_reconnect(self, lost_ns: int) -> None:
         now_ns = self.now_ns()

@@ -50,7 +50,8 @@ class _Running:
 class Subscriptions:
     """The subscriptions over one connection to the SFU. `follow` what is sent; `end`, `close`.
 
-    `make` builds a receiver of a group; `ended` is told a receiver that is done and why.
+    `make` builds a receiver of a group; `ended` is told which section is done, by which receiver
+    (if there is one just now), and why ("": it is no longer sent).
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Subscriptions:
         media: Media,
         ice_servers: Sequence[IceServer],
         make: Callable[[Sequence[Publication]], FeedReceiver],
-        ended: Callable[[FeedReceiver, Publication, str], None],
+        ended: Callable[[FeedReceiver | None, Publication, str], None],
     ) -> None:
         self._media = media
         self._ice_servers = ice_servers
@@ -100,8 +101,8 @@ class Subscriptions:
             if gone not in group.wanted:
                 continue
             group.wanted.discard(gone)
+            self._ended(group.receiver, gone, "")
             if group.receiver is not None:
-                self._ended(group.receiver, gone, "")
                 group.receiver.stop(gone.mid)
             if not group.wanted:
                 self._groups.remove(group)

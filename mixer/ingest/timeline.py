@@ -105,6 +105,7 @@ class Timeline:
     def __init__(self, writer: Writer, identity: Identity, before: TrackEnd | None) -> None:
         self.track: Track | None = None
         self.late = 0
+        self.lacks_reference = False  # a video's next picture must be a key picture
         self._writer = writer
         self._identity = identity
         self._before = before
@@ -182,11 +183,12 @@ class Timeline:
     def _write(self, unit: Unit) -> None:
         if self.track is None:
             self.track = self._announce()
-        flags = unit.flags
+        flags = self._with_reference(unit.flags)
         media_ns = self._aligner.media_ns(unit.rtp)
         if media_ns is not None and media_ns < self._writer.watermark_ns:
             flags |= FrameFlag.LATE
             self.late += 1
+            self.lacks_reference = self._identity.publication.kind == "video"
         elif not flags & FrameFlag.BROKEN:
             self._usable(unit)
         self._writer.frame(
@@ -201,6 +203,12 @@ class Timeline:
                 unit.height,
             )
         )
+
+    def _with_reference(self, flags: FrameFlag) -> FrameFlag:
+        """A late picture is used by nobody, so what refers to it is broken."""
+        if flags & FrameFlag.KEY:
+            self.lacks_reference = False
+        return flags | FrameFlag.BROKEN if self.lacks_reference else flags
 
     def _usable(self, unit: Unit) -> None:
         end = unit.rtp + unit.duration

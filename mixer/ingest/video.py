@@ -96,7 +96,7 @@ class VideoReceiver:
             self._duration = picture.rtp - self._last_rtp
         self._last_rtp = picture.rtp
         flags = FrameFlag(0)
-        if picture.broken:
+        if picture.broken or (self.timeline.lacks_reference and not info.key):
             flags = FrameFlag.BROKEN
             if self._gap_from is None:
                 self._gap_from = self.timeline.end_rtp
@@ -130,7 +130,8 @@ class VideoReceiver:
             self._resized(rtp, width, height)
 
     def _ask_for_keyframe(self, now_ns: int) -> None:
-        needed = self._assembler.broken or self._assembler.stalled(now_ns, EARLY_LOSS_NS)
+        needed = self._assembler.broken or self.timeline.lacks_reference
+        needed = needed or self._assembler.stalled(now_ns, EARLY_LOSS_NS)
         wait_ns = KEYFRAME_AGAIN_NS if needed else KEYFRAME_EVERY_NS
         if self.reception.packets == 0:
             wait_ns = SILENT_AGAIN_NS
