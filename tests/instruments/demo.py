@@ -137,12 +137,13 @@ async def run(out: Path) -> None:
 async def share_screen(record: Path, pid: int) -> None:
     """Has the publisher share a screen from second 8 to 14 of the recording."""
     folder = RecordFolder(record)
-    while not (folder.plan.exists() and folder.load().mixes[0].start_ns is not None):
+    start_ns = None
+    while start_ns is None:
         await asyncio.sleep(0.1)
-    start_ns = folder.load().mixes[0].start_ns
+        start_ns = folder.load().mixes[0].start_ns if folder.plan.exists() else None
     journal = Journal.open(folder.journal)
     for second, sig in zip(SCREEN, (signal.SIGUSR1, signal.SIGUSR2), strict=True):
-        await asyncio.sleep(second - (journal.now_ns() - (start_ns or 0)) / SECOND)
+        await asyncio.sleep(second - (journal.now_ns() - start_ns) / SECOND)
         os.kill(pid, sig)
 
 

@@ -196,6 +196,8 @@ async def publish(settings: Publisher, stop: asyncio.Event | None = None) -> Non
     """Publishes until the duration is over or `stop`, again and again if the room goes away."""
     stop = stop or asyncio.Event()
     made = await asyncio.to_thread(clip, settings.video) if settings.video else None
+    if shared := _screen_clip(settings):
+        await asyncio.to_thread(clip, shared)  # made now, found in the cache when it is shared
     timing = Timing(settings)
     deadline = None if settings.duration is None else timing.start + settings.duration
     while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
@@ -238,12 +240,20 @@ async def _wait(stop: asyncio.Event, lost: asyncio.Event, deadline: float | None
             wait.cancel()
 
 
+def _screen_clip(settings: Publisher) -> ClipSettings | None:
+    """What is shared, if a screen is."""
+    video = settings.video
+    if video is None or not (settings.screen or settings.screen_by_signal):
+        return None
+    place = (video.place + pattern.PLACES // 2) % pattern.PLACES
+    return replace(video, fps=5.0, bitrate=video.bitrate // 3, place=place)
+
+
 async def _share_screen(line: Line, settings: Publisher, timing: Timing) -> None:
-    if settings.video is None or not (settings.screen or settings.screen_by_signal):
+    video = _screen_clip(settings)
+    if video is None:
         return
     begin, end = _screen_moments(settings, timing)
-    place = (settings.video.place + pattern.PLACES // 2) % pattern.PLACES
-    video = replace(settings.video, fps=5.0, bitrate=settings.video.bitrate // 3, place=place)
     made = await asyncio.to_thread(clip, video)
     await begin()
     silent = replace(settings, tone_hz=None, video=video)
