@@ -43,8 +43,16 @@ def tile(
     x, y, width, height = box
     coverage = scenes.rounded(width, height, 16)
     coverage[height - height // 9 : height - height // 27, width // 40 : width // 4] = 100
-    placement = scenes.fit(box, size, mirrored=mirrored)
+    placement = scenes.filled(painted_box(box, size), mirrored=mirrored)
     return Tile(stream, x, y, width, height, placement, coverage)
+
+
+def painted_box(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The whole pixels into which a browser paints the whole picture for object-fit: cover."""
+    x, y, width, height = box
+    scale = max(width / size[0], height / size[1])
+    whole_w, whole_h = round(size[0] * scale), round(size[1] * scale)
+    return x + (width - whole_w) // 2, y + (height - whole_h) // 2, whole_w, whole_h
 
 
 def grid(columns: int, rows: int, size: tuple[int, int]) -> Matte:

@@ -86,10 +86,16 @@ def fit(
     scale = choose(width / size[0], height / size[1])
     shown_w, shown_h = size[0] * scale, size[1] * scale
     left, top = x + (width - shown_w) / 2, y + (height - shown_h) / 2
-    ax, bx = 1 / shown_w, -left / shown_w
+    return filled((left, top, shown_w, shown_h), mirrored=mirrored)
+
+
+def filled(box: tuple[float, float, float, float], *, mirrored: bool = False) -> Placement:
+    """A whole picture in a box (x, y, width, height)."""
+    x, y, width, height = box
+    ax, bx = 1 / width, -x / width
     if mirrored:
         ax, bx = -ax, 1 - bx
-    return Placement(ax, bx, 1 / shown_h, -top / shown_h)
+    return Placement(ax, bx, 1 / height, -y / height)
 
 
 def rounded(width: int, height: int, radius: float) -> Bytes:
