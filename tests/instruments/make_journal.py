@@ -70,15 +70,9 @@ def make_journal(
     participant 0 shares a screen ("p0.screen", 1080p, 5 pictures a second, VP8). `pace`: 1.0 writes
     in real time, 2.0 at twice its speed, 0 at once. Returns `directory`.
     """
-    fps = Fraction(fps)
-    places = range(participants)
+    wanted = [(codec, size, Fraction(fps), loop_seconds, k, noise) for k in range(participants)]
     with ThreadPoolExecutor(2) as pool:
-        videos = list(
-            pool.map(
-                lambda place: clips.video_clip(codec, size, fps, loop_seconds, place, noise=noise),
-                places,
-            )
-        )
+        videos = list(pool.map(lambda clip: clips.video_clip(*clip[:5], noise=clip[5]), wanted))
     writer = JournalWriter.create(directory, conference="made")
     end_ns = start_ns + round(seconds * SECOND)
     parts: list[Iterator[_Moment]] = []
