@@ -100,11 +100,12 @@ def test_any_order_gives_the_same_pictures(seed: int) -> None:
     assert all(same(made, n, p) and not p.broken for n, p in enumerate(pictures))
 
 
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
 @given(lost=st.sets(st.integers(1, 250), max_size=12))
-def test_after_a_loss_nothing_broken_is_shown(lost: set[int]) -> None:
+def test_after_a_loss_nothing_broken_is_shown(codec: str, lost: set[int]) -> None:
     """Whatever is lost for good: a picture that is not marked broken decodes to its own number's
     pixels, because it and every picture since its keyframe are bitwise the sender's."""
-    made = clip(ClipSettings(320, 180, 30.0, "vp8", 250_000, 1))
+    made = clip(ClipSettings(320, 180, 30.0, codec, 250_000, 1))
     buffer = assembler_for(made)
     shown: list[Assembled] = []
     now = 0

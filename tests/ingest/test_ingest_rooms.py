@@ -36,6 +36,8 @@ async def test_a_room_of_our_own(tmp_path: Path) -> None:
     seen, and the end of the conference ends the recording."""
     video = ClipSettings(320, 180, 30.0, "vp8", 250_000, 1)
     screen = ClipSettings(320, 180, 30.0, "vp8", 250_000, 2)
+    for one in (video, screen):
+        clip(one)
     async with serving(tmp_path / "log") as server:
         url = server.room("team")
         settings = Publisher(url, "Ann", video, 700.0)

@@ -28,7 +28,7 @@ OPUS_DELAY = 312  # samples by which a decoder's output is late
 RATE = 48000
 
 
-async def until(condition: Callable[[], Any], timeout_s: float = 20.0, what: str = "") -> None:
+async def until(condition: Callable[[], Any], timeout_s: float = 60.0, what: str = "") -> None:
     """Waits for a condition; fails the test if it does not come."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -119,7 +119,7 @@ class IngestProcess:
     async def stop(self) -> int:
         assert self.process.stdin is not None
         self.process.stdin.write(b'{"command": "stop"}\n')
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             code = await self.process.wait()
         await self._reading
         return code
