@@ -75,11 +75,12 @@ class Placement:
         self._rtps = [alignment.rtp for alignment in self._alignments]
         self._start_ns = start_ns
 
-    def position(self, rtp: int) -> int:
-        """The sample on which the sound encoded at `rtp` lies; rounded to the nearest."""
+    def position(self, rtp: int, delay: int = 0) -> int:
+        """The sample on which lies what was said `delay` ticks before `rtp`, to the nearest; by the
+        alignment that holds at `rtp`."""
         anchor = self._alignments[max(0, bisect_right(self._rtps, rtp) - 1)]
         whole, rest = divmod((anchor.media_ns - self._start_ns) * 3, _NS_PER_3_SAMPLES)
-        ticks = rtp - anchor.rtp
+        ticks = rtp - delay - anchor.rtp
         drift = rest / _NS_PER_3_SAMPLES + ticks * anchor.ppm / 1e6
         return whole + ticks + math.floor(drift + 0.5)
 
@@ -113,7 +114,7 @@ def place(
 def _packets(frames: Iterable[Frame], placement: Placement, delay: int) -> list[Packet]:
     once = {frame.rtp: frame.data for frame in frames}
     return [
-        Packet(data, samples, placement.position(rtp) - delay)
+        Packet(data, samples, placement.position(rtp, delay))
         for rtp, data in sorted(once.items())
         if (samples := packet_samples(data)) > 0
     ]
@@ -139,5 +140,6 @@ def _continue(run: Run, packet: Packet, lost: Sequence[tuple[int, int]], delay: 
 
 
 def _drift(samples: int) -> int:
-    """How far the clocks of today can part within so many samples: 2000 ppm, and rounding."""
-    return 2 + samples // 500
+    """By how much a packet may be stretched: 6000 ppm, and rounding. Clocks part by 500 at most,
+    but after a bad start ingest leads media time back by up to 5000."""
+    return 2 + samples * 6 // 1_000

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voices import speech
 
 from mixer.sound.limiter import AHEAD, CEILING, HISTORY, limit
+from tests.sound.voices import speech
 
 
 def loud(seed: int, seconds: float = 1.5, level: float = 0.6) -> np.ndarray:

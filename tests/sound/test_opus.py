@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from voices import RATE, decibels, opus, speech
 
 from mixer.sound import opus as module
 from mixer.sound.opus import (
@@ -14,6 +13,7 @@ from mixer.sound.opus import (
     open_decoder,
     packet_samples,
 )
+from tests.sound.voices import RATE, decibels, opus, speech
 
 VOICE = speech(2)
 

@@ -47,14 +47,14 @@ def test_without_drift_packets_join_exactly(media_ns: int, start_ns: int, first:
     assert [packet.at - run.start for packet in run.packets] == [960 * n for n in range(50)]
 
 
-@given(ppm=st.floats(-500, 500), start_ns=st.integers(0, 10**11))
+@given(ppm=st.floats(-5_500, 5_500), start_ns=st.integers(0, 10**11))
 def test_drift_is_followed_to_a_sample(ppm: float, start_ns: int) -> None:
     """Each packet lies within half a sample of its media time, three hours after the anchor too."""
     three_hours = 3 * 3600 * 48_000
     rtps = [three_hours + 960 * n for n in range(100)]
     (run,) = placed(frames(*rtps), alignment(0, 0, ppm), start_ns=start_ns)
     for rtp, packet in zip(rtps, run.packets, strict=True):
-        exact = rtp * (1 + ppm / 1e6) - start_ns * 48_000 / SECOND - ENCODER_DELAY
+        exact = (rtp - ENCODER_DELAY) * (1 + ppm / 1e6) - start_ns * 48_000 / SECOND
         assert abs(packet.at - exact) <= 0.5 + 1e-4
 
 

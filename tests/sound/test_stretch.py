@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from voices import RATE, decibels
 
 from mixer.sound.stretch import REACH, stretch
+from tests.sound.voices import RATE, decibels
 
 
 @pytest.mark.parametrize("hz", [100, 1_000, 8_000, 16_000])
