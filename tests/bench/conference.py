@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import statistics
 import sys
@@ -144,7 +145,7 @@ def _settled(sync: Sync | None) -> Sync | None:
 def _frame_rows(people: dict[int, Participant], seconds: int) -> list[Row]:
     exact, ntsc = people[0], people[4]
     backwards = sum(len(one.backwards) for one in people.values())
-    distances = [(b - a) / 30 for a, b in zip(ntsc.repeats, ntsc.repeats[1:], strict=False)]
+    distances = [(b - a) / 30 for a, b in itertools.pairwise(ntsc.repeats)]
     rows = [
         at_most("30.000 fps: pictures repeated", len(exact.repeats), 0, ""),
         at_most("30.000 fps: pictures skipped", len(exact.skips), 0, ""),

@@ -1,16 +1,16 @@
-"""kill -9 at random moments: what is lost, how long the gaps are, whether the output is the same."""
+"""kill -9 at random moments: what is lost, how long gaps are, whether the output is the same."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import json
 import random
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +130,10 @@ async def _record_with_kills(url: str, record: Path, victim: str, kills: int) ->
     process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.DEVNULL)
     chance = random.Random(2)
     at: list[int] = []
-    await _until((record / "journal" / "run-0001.meta").exists)
+    for _ in range(1200):
+        if (record / "journal" / "run-0001.meta").exists():
+            break
+        await asyncio.sleep(0.05)
     journal = Journal.open(record / "journal")
     for _ in range(kills):
         await asyncio.sleep(BETWEEN_KILLS_S + chance.uniform(0, 1))
@@ -151,12 +154,6 @@ def _victims(victim: str, recorder: int) -> list[psutil.Process]:
     return [process for process in mine if process.name() == "janus"]
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
 def _holes(journal: Journal) -> list[Hole]:
     """Pauses in each stream's pictures, over all of its tracks."""
     streams: dict[str, list[int]] = {}
@@ -166,7 +163,7 @@ def _holes(journal: Journal) -> list[Hole]:
     holes = []
     for stream, tracks in streams.items():
         times = [t for t, _ in journal.frames(tracks, 0, journal.watermark_ns)]
-        pairs = zip(times, times[1:], strict=False)
+        pairs = itertools.pairwise(times)
         holes += [Hole(stream, a, b) for a, b in pairs if b - a > HOLE_NS]
     return holes
 
