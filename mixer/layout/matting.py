@@ -24,9 +24,10 @@ from mixer.layout.cards import (
 )
 from mixer.layout.colour import Rgb
 from mixer.layout.matte import Placement, Plane, Tile
+from mixer.layout.refine import refined
 
 FAINT = 2  # coverage below this is rounding
-CLEAR = 128  # coverage from which a pixel tells its tile's number
+CLEAR = 40  # coverage from which a pixel tells its tile's number
 CHANNEL_SPREAD = 3  # levels that coverage may differ between channels
 STRAY = 16  # pixels that may break a rule: rounding where several layers lie
 FIT_PIXELS = 100_000
@@ -92,7 +93,8 @@ def digits(ramp: Rgb, base: Rgb, covered: Plane) -> Numbers:
     exact = np.zeros(covered.shape, np.float32)
     np.divide(blue * np.float32(255 / STEP), covered, out=exact, where=clear)
     whole = np.rint(exact)
-    found = np.where(np.abs(exact - whole) < 0.3, whole - 1, -2).astype(np.int16)
+    rough = np.where(covered >= 128, np.float32(0.3), np.float32(0.45))
+    found = np.where(np.abs(exact - whole) < rough, whole - 1, -2).astype(np.int16)
     found[~clear] = -1
     return found
 
@@ -128,11 +130,13 @@ def _cut(box: Box) -> tuple[slice, slice]:
     return slice(y, y + height), slice(x, x + width)
 
 
-def _line(values: Values, x: Values, y: Values) -> tuple[float, float, float, float]:
+def _line(
+    values: Values, x: Values, y: Values, weight: Values
+) -> tuple[float, float, float, float]:
     """Least squares: values = a x + c y + b; returns a, c, b and the root mean square left."""
-    design = np.stack([x, y, np.ones_like(x)], axis=1)
-    (a, c, b), *_ = np.linalg.lstsq(design, values, rcond=None)
-    left = values - design @ np.array([a, c, b])
+    design = np.stack([x, y, np.ones_like(x)], axis=1) * weight[:, None]
+    (a, c, b), *_ = np.linalg.lstsq(design, values * weight, rcond=None)
+    left = values * weight - design @ np.array([a, c, b])
     return float(a), float(c), float(b), float(np.sqrt(np.mean(left**2)))
 
 
@@ -147,8 +151,7 @@ def place(ramp: Rgb, opposite: Rgb, covered: Plane, mine: NDArray[np.bool_], box
     """
     rows, columns = _cut(box)
     inside, full = mine[rows, columns], covered[rows, columns]
-    best = inside & (full >= 0.96 * full[inside].max())
-    ys, xs = np.nonzero(best)
+    ys, xs = np.nonzero(inside & (full >= CLEAR))
     if xs.size > FIT_PIXELS:  # by chance: a regular choice would beat with the levels' rounding
         chosen = np.random.Generator(np.random.PCG64(1)).integers(0, xs.size, FIT_PIXELS)
         ys, xs = ys[chosen], xs[chosen]
@@ -161,13 +164,14 @@ def place(ramp: Rgb, opposite: Rgb, covered: Plane, mine: NDArray[np.bool_], box
         raise NotMatte("a video is too small or too covered to be placed")
     x: Values = xs[keep] + np.float64(box[0] + 0.5)
     y: Values = ys[keep] + np.float64(box[1] + 0.5)
-    ax, cx, bx, left_x = _line((levels[keep, 0] + 0.5) / CARD_WIDTH, x, y)
-    ay, cy, by, left_y = _line((levels[keep, 1] + 0.5) / CARD_HEIGHT, y, x)
+    weight: Values = own[keep] / 255  # a level of the still is the less, the more is covered
+    ax, cx, bx, left_x = _line((levels[keep, 0] + 0.5) / CARD_WIDTH, x, y, weight)
+    ay, cy, by, left_y = _line((levels[keep, 1] + 0.5) / CARD_HEIGHT, y, x, weight)
     if abs(ax) < 1e-6 or abs(ay) < 1e-6:
         raise NotMatte("a video is rotated")
     if abs(cx / ax) * box[3] > SKEW or abs(cy / ay) * box[2] > SKEW:
         raise NotMatte("a video is rotated or skewed")
-    if max(left_x, left_y) > FIT_ERROR * max(1.0, 255 / own.max() / 2):
+    if max(left_x, left_y) > FIT_ERROR:
         raise NotMatte("a video is not laid in straight")
     return Placement(ax, bx, ay, by)
 
@@ -264,7 +268,7 @@ def composed(
     """The reference compositor: base and every tile's share of its picture, in RGB, float32."""
     canvas = base.astype(np.float32)
     for tile, card in zip(tiles, cards, strict=True):
-        rows, columns = _cut((tile.x, tile.y, tile.width, tile.height))
+        rows, columns = _cut(_area(tile))
         share = tile.coverage.astype(np.float32)[..., None] / np.float32(255)
         canvas[rows, columns] += share * sampled(card, tile, steps)
     return canvas
@@ -295,19 +299,50 @@ def verify(still: Rgb, base: Rgb, tiles: Mapping[int, Tile]) -> dict[int, Tile]:
         for number, decibels in _decibels(error, tiles).items():
             if decibels > quality[number]:
                 way[number], quality[number] = tiles[number], decibels
+        for _ in range(2):  # twice, because tiles that lie over one another are fitted together
+            _refine(still, base, way, quality)
     wrong = [number for number, decibels in quality.items() if decibels < VERIFIED_DB]
     if wrong:
         worst = min(quality.values())
         raise NotMatte(f"a video is not shown as it is, {worst:.1f} dB", wrong)
+    error = _errors(still, base, {}, 0)
     for tile in tiles.values():
-        error[_cut((tile.x, tile.y, tile.width, tile.height))] = 0
+        error[_cut(_area(tile))] = 0
     if np.count_nonzero(np.abs(error) > OUTSIDE_LEVELS) > STRAY:
         raise NotMatte("the page changes with its videos outside of them")
     return way
 
 
+def _refine(
+    still: Rgb,
+    base: Rgb,
+    way: dict[int, Tile],
+    quality: dict[int, float],
+) -> None:
+    """Betters the placement of tiles whose quality is below GOOD_DB, where that helps."""
+    poor = [number for number, decibels in quality.items() if decibels < GOOD_DB]
+    if not poor:
+        return
+    error = _errors(still, base, way, 0)
+    mended = {
+        number: refined(tile, _card(tile), error[_cut(_area(tile))]) if number in poor else tile
+        for number, tile in way.items()
+    }
+    for number, decibels in _decibels(_errors(still, base, mended, 0), mended).items():
+        if number in poor and decibels > quality[number]:
+            way[number], quality[number] = mended[number], decibels
+
+
+def _card(tile: Tile) -> NDArray[np.uint8]:
+    return verification_card(block_for(tile.placement))
+
+
+def _area(tile: Tile) -> Box:
+    return tile.x, tile.y, tile.width, tile.height
+
+
 def _errors(still: Rgb, base: Rgb, tiles: Mapping[int, Tile], steps: int) -> Values32:
-    cards = [verification_card(block_for(tile.placement)) for tile in tiles.values()]
+    cards = [_card(tile) for tile in tiles.values()]
     return composed(base, list(tiles.values()), cards, steps) - still
 
 
@@ -315,7 +350,7 @@ def _decibels(error: Values32, tiles: Mapping[int, Tile]) -> dict[int, float]:
     """PSNR of each tile over the pixels that it covers."""
     found = {}
     for number, tile in tiles.items():
-        part = error[_cut((tile.x, tile.y, tile.width, tile.height))]
+        part = error[_cut(_area(tile))]
         mine = (tile.coverage >= FAINT).astype(np.float32)
         power = float(np.einsum("ijk,ijk,ij->", part, part, mine)) / max(1.0, 3 * float(mine.sum()))
         found[number] = 10 * math.log10(255**2 / max(power, 1e-3))

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,16 @@ def _shown(look: Look) -> bytes:
     far = len(look.videos) > cards.DIGITS
     told = [(v.number, v.stream, v.width, v.height, v.box if far else ()) for v in look.videos]
     return json.dumps(sorted(told)).encode()
+
+
+def _crossing(look: Look) -> bool:
+    """True if boxes of videos overlap (as the page says: only a hint)."""
+    boxes = [video.box for video in look.videos]
+    return any(
+        ax < bx + bw and bx < ax + aw and ay < by + bh and by < ay + ah
+        for index, (ax, ay, aw, ah) in enumerate(boxes)
+        for bx, by, bw, bh in boxes[:index]
+    )
 
 
 async def prepare(page: Page) -> None:
@@ -84,6 +94,15 @@ class Unseen:
         """Tiles in painting order, verified. Raises NotMatte."""
         if not self.look.videos:
             return []
+        try:
+            return await self._tiles_together(page)
+        except NotMatte:
+            if not _crossing(self.look):
+                raise
+        return await self._tiles_alone(page)
+
+    async def _tiles_together(self, page: Page) -> list[Tile]:
+        """From stills of all tiles at once, told apart by the ramp's blue."""
         white = decode_png(await page.still(cards.WHITE))
         covered = matting.coverage(white, self.black)
         numbers = await self._numbers(page, covered)
@@ -96,6 +115,23 @@ class Unseen:
             for tile in matting.painting_order(found, numbers)
             if (made := matting.tile_of(tile, streams[tile.number], shares[tile.number]))
         }
+        return list((await self._verify(page, tiles)).values())
+
+    async def _tiles_alone(self, page: Page) -> list[Tile]:
+        """From stills of each tile alone: videos that shine through one another."""
+        tiles: dict[int, Tile] = {}
+        for video in self.look.videos:
+            white, ramp, opposite = [
+                decode_png(await page.still(cards.BLACK, {video.number: card}))
+                for card in (cards.WHITE, cards.RAMP, cards.OPPOSITE)
+            ]
+            share = matting.coverage(white, self.black)
+            numbers = np.where(share >= matting.CLEAR, np.int16(video.number), np.int16(-1))
+            for tile in matting.find(ramp, opposite, share, numbers):
+                whole = replace(tile, box=(0, 0, share.shape[1], share.shape[0]))
+                made = matting.tile_of(whole, video.stream, share)
+                if made:
+                    tiles[video.number] = made
         return list((await self._verify(page, tiles)).values())
 
     async def _numbers(self, page: Page, covered: Plane) -> matting.Numbers:
