@@ -17,6 +17,7 @@ from ..errors import StorageError, UsageError
 from ..journal import Journal, recover
 from ..render.job import Progress, RenderJob, RenderResult, clean
 from .plan import MixPlan, Plan, RecordFolder, parse_size
+from .result import alias
 from .start import first_moment_ns
 
 POLL_S = 0.2
@@ -93,7 +94,7 @@ async def _another(
     wanted = _ranged(_changed(placed, options), journal, options)
     _check_room(folder, wanted, options)
     assert wanted.start_ns is not None
-    title = journal.conference
+    title = alias(journal)
     settings = replace(wanted.settings(wanted.start_ns, title), encoder=options.encoder)
     work = folder.work(f"render-{settings.digest()}")
     job = RenderJob(
@@ -123,7 +124,7 @@ async def _run(
     job = RenderJob(
         folder.journal,
         folder.work(mix.id),
-        mix.settings(mix.start_ns, journal.conference),
+        mix.settings(mix.start_ns, alias(journal)),
         out,
         stop_ns=mix.stop_ns,
         workers=options.workers,

@@ -48,6 +48,7 @@ def write_result(
     result = {
         "version": VERSION,
         "conference": journal.conference,
+        "alias": alias(journal),
         "url": plan.url,
         "startedAt": _iso(journal, 0),
         "endedAt": _iso(journal, journal.watermark_ns),
@@ -62,6 +63,16 @@ def write_result(
     text = json.dumps(result, indent=2, ensure_ascii=False)
     write_whole(folder.result, text.encode() + b"\n")
     return result
+
+
+def alias(journal: Journal) -> str:
+    """What people call the conference; its id where it has no other name."""
+    names = [
+        event.data["conference"].get("alias")
+        for event in journal.events()
+        if event.type == "conference.updated"
+    ]
+    return next((str(name) for name in reversed(names) if name), journal.conference)
 
 
 def participants(journal: Journal) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from ..journal import Journal, recover
 from ..render.job import Progress, RenderJob, RenderResult, clean, raise_for
 from .control import listening
 from .plan import MixPlan, Plan, RecordFolder, mix_from
-from .result import MixOutcome, write_result
+from .result import MixOutcome, alias, write_result
 from .start import first_shown_ns
 
 log = structlog.get_logger()
@@ -254,7 +254,7 @@ class Recorder:
         job = RenderJob(
             self.folder.journal,
             self.folder.work(mix.id),
-            mix.settings(mix.start_ns, title=self._journal.conference),
+            mix.settings(mix.start_ns, title=alias(self._journal)),
             self.folder.mix_file(mix.id),
             stop_ns=mix.stop_ns,
             on_progress=lambda progress: self._on_status(self.status),

@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from ..clock import SECOND
+from ..clock import SECOND, frame_time_ns
 from ..engine import Child
 from ..errors import LayoutError, MixerError, RenderError
 from ..journal import write_whole
@@ -170,7 +170,10 @@ class RenderJob:
                 self.progress.final = max(self.progress.final, event["frames"])
                 await self._tell()
             case "note":
-                self.progress.notes.append(event)
+                at = frame_time_ns(self.settings.start_ns, event["frame"], self.settings.fps)
+                note = {"t_ns": at, **event}
+                if note not in self.progress.notes:  # a restarted pass tells them again
+                    self.progress.notes.append(note)
             case "error":
                 if event.get("exit_code") == LayoutError.exit_code:
                     raise LayoutError(event["message"])
@@ -213,6 +216,7 @@ class RenderJob:
             del self._busy[number]
             self._done.add(piece.seq)
             self.progress.cpu_s += done["cpu_s"]
+            self.progress.notes += [{**n.pop("data"), **n} for n in done["notes"]]
             self.progress.frames += piece.count
             self.progress.stage = "rendering"
             log.info("segment.finished", seq=piece.seq, frames=self.progress.frames)

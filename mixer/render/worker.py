@@ -14,6 +14,7 @@ import asyncio
 import json
 import os
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Worker:
         self._journal = Journal.open(journal)
         self._mattes = MatteTrackReader.open(work.matte)
         self._soundtrack = Soundtrack(work.sound) if encodes_sound else None
+        self._told = 0  # of the composer's notes
         s = self._settings
         self._composer = Composer(
             self._journal,
@@ -59,7 +61,10 @@ class Worker:
             frames = self._composer.frames(first, count)
             encode_segment(frames, self._work.segment(seq), self._video())
         self._sound(seq, first, count)
-        return {"seq": seq, "frames": count, "cpu_s": time.process_time() - before}
+        notes = [asdict(note) for note in self._composer.notes[self._told :]]
+        self._told += len(notes)
+        cpu_s = time.process_time() - before
+        return {"seq": seq, "frames": count, "cpu_s": cpu_s, "notes": notes}
 
     def finish(self, segments: int, frames: int, out: Path) -> dict[str, Any]:
         """Joins all segments and the sound into one MP4."""

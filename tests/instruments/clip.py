@@ -23,13 +23,14 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from tests.instruments import pattern
 
 PERIOD = pattern.PERIOD
 CHAINS = 4
 GOP_SECONDS = 2
-VERSION = 5
+VERSION = 6
 NOISE = 3.0  # levels, standard deviation
 
 
@@ -42,6 +43,7 @@ class ClipSettings:
     bitrate: int = 1_500_000
     place: int = 0  # of the flash, and the publisher's number in the mark
     source: str = ""  # a video file whose pictures are used instead of the talking head
+    slide: bool = False  # a still slide, as of a shared screen, instead of the talking head
 
     @property
     def gop(self) -> int:
@@ -157,6 +159,8 @@ class _Pictures:
         noise = np.random.default_rng(settings.place).normal(0, NOISE, (8, height, width))
         self._noise = np.rint(noise).astype(np.int16)
         self._source = _decoded(settings) if settings.source else []
+        if settings.slide:
+            self._source = [_slide(width, height)]
 
     def draw(self, number: int) -> NDArray[np.uint8]:
         settings = self._settings
@@ -189,6 +193,24 @@ class _Pictures:
         hue = 2 * np.pi * settings.place / pattern.PLACES
         chroma[0] = (128 + 20 * np.cos(hue) * (1 - face) - 14 * face).astype(np.uint8)
         chroma[1] = (128 + 20 * np.sin(hue) * (1 - face) + 22 * face).astype(np.uint8)
+
+
+def _slide(width: int, height: int) -> NDArray[np.uint8]:
+    """A slide with a headline and a chart, yuv420p."""
+    image = Image.new("RGB", (width, height), "#f5f3ee")
+    draw = ImageDraw.Draw(image)
+    unit = height / 36
+    draw.rectangle((0, 0, width, unit * 0.6), fill="#c8553d")
+    draw.text((2 * unit, 2 * unit), "Quarterly review", fill="#22303c", font_size=3.6 * unit)
+    points = ("Recordings finished", "Median lag below 3 s", "Nothing lost")
+    for line, text in enumerate(points):
+        at = (2.2 * unit, (25.5 + 3 * line) * unit)
+        draw.text(at, f"•  {text}", fill="#22303c", font_size=1.9 * unit)
+    for bar, part in enumerate((0.35, 0.5, 0.45, 0.7, 0.85, 1.0)):
+        left, base = width * 0.58 + bar * 2.6 * unit, 34 * unit
+        draw.rectangle((left, base - part * 9 * unit, left + 1.8 * unit, base), fill="#2a6f77")
+    frame = av.VideoFrame.from_image(image).reformat(format="yuv420p", dst_colorspace="ITU601")
+    return frame.to_ndarray()
 
 
 def _decoded(settings: ClipSettings) -> list[NDArray[np.uint8]]:

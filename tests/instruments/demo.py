@@ -112,7 +112,7 @@ async def run(out: Path) -> None:
         server = await stack.enter_async_context(conference_server(logs))
         url = f"{server}/rooms/demo"
         print(f"conference: {url}")
-        grace = ("--flash-place", "1", "--tone", "660", *SMALL)
+        grace = ("--flash-place", "1", "--tone", "660", "--hum", *SMALL)
         lynn = ("--flash-place", "2", "--tone", "880", "--no-video")
         edsger = ("--tone", "440", "--screen-by-signal", *SMALL)
         *_, sharer = await asyncio.gather(
