@@ -17,7 +17,7 @@ import numpy as np
 from av.codec.context import Flags
 from numpy.typing import NDArray
 
-from mixer.encode.durable import whole_file
+from mixer.encode.durable import WholeFile, explained, whole_file
 from mixer.encode.pcm import SAMPLE_RATE_HZ, Pcm, to_pcm
 
 FRAME_SAMPLES = 1_024
@@ -42,9 +42,9 @@ class AacWriter:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        aside = self._stack.enter_context(whole_file(self._path))
+        file = self._stack.enter_context(whole_file(self._path))
         try:
-            self._open(aside)
+            self._open(file)
         except BaseException as error:
             self._stack.__exit__(type(error), error, error.__traceback__)
             raise
@@ -54,8 +54,9 @@ class AacWriter:
         """Takes the next (n, 2) samples at 48 kHz, of any n."""
         pcm = np.concatenate([self._rest, to_pcm(sound)])
         whole = len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES
-        for at in range(0, whole, FRAME_SAMPLES):
-            self._encode(pcm[at : at + FRAME_SAMPLES])
+        with explained(self._path):
+            for at in range(0, whole, FRAME_SAMPLES):
+                self._encode(pcm[at : at + FRAME_SAMPLES])
         self._rest = pcm[whole:]
         self.samples += len(sound)
 
@@ -69,8 +70,8 @@ class AacWriter:
             self._stack.push(self._finish)
         self._stack.__exit__(kind, error, traceback)
 
-    def _open(self, path: Path) -> None:
-        self._container = av.open(str(path), "w", format="adts", options={"fflags": "+bitexact"})
+    def _open(self, file: WholeFile) -> None:
+        self._container = av.open(file, "w", format="adts", options={"fflags": "+bitexact"})
         self._codec = self._container.add_stream("aac", rate=SAMPLE_RATE_HZ).codec_context
         self._codec.layout = "stereo"
         self._codec.format = "fltp"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av
@@ -27,25 +27,80 @@ _STORAGE_ERRNOS = {
 }
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A name to write the file under; it becomes `path` when the block ends without an error.
+class WholeFile:
+    """A file being written, for `av.open` too, that forgets no failed write.
 
-    After that it is on disk for good. An unfinished file of an earlier, killed run is written over.
-    Raises StorageError when the disk refuses, RenderError when a codec or muxer does.
+    FFmpeg does not tell when the last of what it has buffered cannot be written: a file on a full
+    disk would seem whole. Through this object it can not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._failure: OSError | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def write(self, data: bytes) -> int:
+        return self._kept(lambda: self._file.write(data))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._kept(lambda: self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def finish(self) -> None:
+        """Everything is on disk after this, or it raises what had failed."""
+        if self._failure is not None:
+            raise self._failure
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def abandon(self) -> None:
+        with suppress(OSError):
+            self._file.close()
+
+    def _kept(self, act: Callable[[], int]) -> int:
+        try:
+            return act()
+        except OSError as error:
+            self._failure = self._failure or error
+            raise
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[WholeFile]:
+    """A file to write; it becomes `path` when the block ends without an error, durably.
+
+    An unfinished file of an earlier, killed run is written over. Raises StorageError when the disk
+    refuses, RenderError when a codec or muxer does.
     """
     aside = path.with_name(path.name + ".part")
+    file: WholeFile | None = None
     try:
-        yield aside
-        sync(aside)
+        file = WholeFile(aside)
+        yield file
+        file.finish()
         aside.replace(path)
         sync(path.parent)
-    except OSError as error:  # av's errors are OSErrors, too
-        aside.unlink(missing_ok=True)
-        raise _explained(path, error) from error
     except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+        if file is not None:
+            file.abandon()
+            aside.unlink(missing_ok=True)
+        with explained(path):
+            raise
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Makes errors of disk and codec, while `path` is written, those of mixer.errors."""
+    try:
+        yield
+    except (OSError, av.error.FFmpegError) as error:
+        raise _explained(path, error) from error
 
 
 def sync(path: Path) -> None:
@@ -57,10 +112,8 @@ def sync(path: Path) -> None:
         os.close(fd)
 
 
-def _explained(path: Path, error: OSError) -> StorageError | RenderError:
-    reason = error.strerror or str(error)
-    if error.errno in _STORAGE_ERRNOS:
-        return StorageError(f"cannot write {path}: {reason}; free or mend the disk, then go on")
-    if isinstance(error, av.error.FFmpegError):
+def _explained(path: Path, error: OSError | av.error.FFmpegError) -> StorageError | RenderError:
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, av.error.FFmpegError) and error.errno not in _STORAGE_ERRNOS:
         return RenderError(f"cannot make {path}: {reason}")
-    return StorageError(f"cannot write {path}: {reason}")
+    return StorageError(f"cannot write {path}: {reason}; free or mend the disk, then go on")

@@ -20,7 +20,7 @@ import av
 
 from mixer.encode.audio import FRAME_SAMPLES, PRIMING_SAMPLES
 from mixer.encode.boxes import SegmentTable, read_adts, read_segment
-from mixer.encode.durable import whole_file
+from mixer.encode.durable import WholeFile, whole_file
 from mixer.encode.pcm import SAMPLE_RATE_HZ
 from mixer.errors import RenderError
 
@@ -52,27 +52,26 @@ def assemble(
     together or are damaged; StorageError when the disk refuses.
     """
     if segments and all(path.exists() and not path.stat().st_size for path in segments):
-        with whole_file(out) as aside:
-            aside.write_bytes(b"")
-        return
+        with whole_file(out):
+            return
     tables = [read_segment(path) for path in segments]
     _check(tables, frames)
     if sound is not None and not sound.exists():
         raise RenderError(f"{sound} is missing; render again")
-    with whole_file(out) as aside:
-        _mux(tables, sound, aside, _muxer_options(frames, title, fps), _tags(title, created), fps)
+    with whole_file(out) as file:
+        _mux(tables, sound, file, _muxer_options(frames, title, fps), _tags(title, created), fps)
 
 
 def _mux(
     tables: Sequence[SegmentTable],
     sound: Path | None,
-    out: Path,
+    out: WholeFile,
     options: dict[str, str],
     tags: dict[str, str],
     fps: int,
 ) -> None:
     frames = sum(len(table.sizes) for table in tables)
-    container = av.open(str(out), "w", format="mp4", options=options)
+    container = av.open(out, "w", format="mp4", options=options)
     container.metadata.update(tags)
     streams = _streams(container, tables[0].path, fps, sound is not None)
     packets = heapq.merge(

@@ -33,13 +33,13 @@ def to_pcm(sound: NDArray[np.float32] | Pcm) -> Pcm:
 def write_pcm(path: Path, sound: NDArray[np.float32] | Pcm) -> None:
     """Writes (n, 2) samples at 48 kHz as a WAV file, whole or not at all."""
     content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(CHANNELS)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
-        file.writeframes(to_pcm(sound).astype("<i2").tobytes())
-    with whole_file(path) as aside:
-        aside.write_bytes(content.getvalue())
+    with wave.open(content, "wb") as wav:
+        wav.setnchannels(CHANNELS)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE_HZ)
+        wav.writeframes(to_pcm(sound).astype("<i2").tobytes())
+    with whole_file(path) as file:
+        file.write(content.getvalue())
 
 
 def read_pcm(path: Path) -> Pcm:

@@ -19,7 +19,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from mixer.encode.durable import whole_file
+from mixer.encode.durable import WholeFile, whole_file
 from mixer.errors import RenderError
 
 _BT709 = 1  # ISO/IEC 23091-2, for primaries, transfer and matrix alike
@@ -63,10 +63,10 @@ class SegmentEncoder:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        aside = self._stack.enter_context(whole_file(self._path))
+        file = self._stack.enter_context(whole_file(self._path))
         make = _X264 if self._settings.encoder == "libx264" else _Null
         try:
-            self._sink: _Sink = make(aside, self._settings)
+            self._sink: _Sink = make(file, self._settings)
         except BaseException as error:
             self._stack.__exit__(type(error), error, error.__traceback__)
             raise
@@ -114,9 +114,9 @@ def encode_segment(frames: Iterable[av.VideoFrame], path: Path, settings: VideoS
 
 
 class _X264:
-    def __init__(self, path: Path, settings: VideoSettings) -> None:
+    def __init__(self, file: WholeFile, settings: VideoSettings) -> None:
         self._container = av.open(
-            str(path),
+            file,
             "w",
             format="mp4",
             options={"fflags": "+bitexact", "video_track_timescale": str(settings.fps * 512)},
@@ -137,8 +137,8 @@ class _X264:
 class _Null:
     """Takes frames as the encoder would and writes an empty segment."""
 
-    def __init__(self, path: Path, settings: VideoSettings) -> None:
-        path.write_bytes(b"")
+    def __init__(self, file: WholeFile, settings: VideoSettings) -> None:
+        pass
 
     def encode(self, frame: av.VideoFrame) -> None:
         pass
