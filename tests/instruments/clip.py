@@ -1,7 +1,7 @@
 """Pre-encoded, endlessly repeatable video clips for synthetic publishers, made on the machine.
 
-A clip is PERIOD pictures encoded CHAINS times. Chain c is a closed loop with a keyframe every `gop`
-pictures (two seconds), the first at picture c * gop / CHAINS. To answer a request for a keyframe a
+A clip is PERIOD pictures encoded CHAINS times (a slow one once). Chain c is a closed loop with a
+keyframe every `gop` pictures (two seconds), the first at picture c * gop / CHAINS. To answer a request for a keyframe a
 publisher changes over to the chain whose keyframe comes next: at most half a second later, without
 encoding anything and without a picture number out of order. Clips are cached in the machine's
 temporary folder (`python -m tests.instruments.clip SIZE FPS CODEC BITRATE PLACE` makes one).
@@ -30,7 +30,8 @@ from tests.instruments import pattern
 PERIOD = pattern.PERIOD
 CHAINS = 4
 GOP_SECONDS = 2
-VERSION = 6
+SLOW_FPS = 10
+VERSION = 7
 NOISE = 3.0  # levels, standard deviation
 
 
@@ -46,9 +47,14 @@ class ClipSettings:
     slide: bool = False  # a still slide, as of a shared screen, instead of the talking head
 
     @property
+    def chains(self) -> int:
+        """A slow clip has one chain only, with a keyframe every half second."""
+        return CHAINS if self.fps > SLOW_FPS else 1
+
+    @property
     def gop(self) -> int:
         """Pictures between keyframes of a chain: a divisor of PERIOD."""
-        longest = max(CHAINS, GOP_SECONDS * round(self.fps))
+        longest = max(1, round(GOP_SECONDS * self.chains / CHAINS * round(self.fps)))
         return next(n for n in range(longest, 0, -1) if PERIOD % n == 0)
 
 
@@ -60,11 +66,11 @@ class Clip:
     chains: tuple[tuple[bytes, ...], ...]
 
     def is_key(self, chain: int, number: int) -> bool:
-        return (number - chain * self.settings.gop // CHAINS) % self.settings.gop == 0
+        return (number - chain * self.settings.gop // self.settings.chains) % self.settings.gop == 0
 
     def chain_with_key(self, number: int) -> int | None:
         """The chain that has a keyframe at this picture."""
-        return next((c for c in range(CHAINS) if self.is_key(c, number)), None)
+        return next((c for c in range(self.settings.chains) if self.is_key(c, number)), None)
 
 
 def clip(settings: ClipSettings) -> Clip:
@@ -96,7 +102,7 @@ def _load(path: Path) -> tuple[tuple[bytes, ...], ...]:
 def encode(settings: ClipSettings) -> list[list[bytes]]:
     """Encodes all chains at once, each picture drawn once."""
     pictures = _Pictures(settings)
-    starts = [chain * settings.gop // CHAINS for chain in range(CHAINS)]
+    starts = [chain * settings.gop // settings.chains for chain in range(settings.chains)]
     encoders = [_encoder(settings) for _ in starts]
     chains: list[list[bytes]] = [[b""] * PERIOD for _ in starts]
     for count in range(PERIOD + starts[-1]):
@@ -156,7 +162,8 @@ class _Pictures:
         self._settings = settings
         width, height = settings.width, settings.height
         self._y, self._x = np.mgrid[0:height:2, 0:width:2].astype(np.float32)
-        noise = np.random.default_rng(settings.place).normal(0, NOISE, (8, height, width))
+        random = np.random.default_rng(settings.place)
+        noise = random.standard_normal((8, height, width), dtype=np.float32) * NOISE
         self._noise = np.rint(noise).astype(np.int16)
         self._source = _decoded(settings) if settings.source else []
         if settings.slide:
@@ -204,10 +211,11 @@ def _slide(width: int, height: int) -> NDArray[np.uint8]:
     draw.text((2 * unit, 2 * unit), "Quarterly review", fill="#22303c", font_size=3.6 * unit)
     points = ("Recordings finished", "Median lag below 3 s", "Nothing lost")
     for line, text in enumerate(points):
-        at = (2.2 * unit, (25.5 + 3 * line) * unit)
-        draw.text(at, f"•  {text}", fill="#22303c", font_size=1.9 * unit)
+        top = (25.5 + 3 * line) * unit
+        draw.ellipse((2.2 * unit, top + 0.8 * unit, 2.8 * unit, top + 1.4 * unit), fill="#c8553d")
+        draw.text((4 * unit, top), text, fill="#22303c", font_size=1.9 * unit)
     for bar, part in enumerate((0.35, 0.5, 0.45, 0.7, 0.85, 1.0)):
-        left, base = width * 0.58 + bar * 2.6 * unit, 34 * unit
+        left, base = width * 0.7 + bar * 2.6 * unit, 11.5 * unit
         draw.rectangle((left, base - part * 9 * unit, left + 1.8 * unit, base), fill="#2a6f77")
     frame = av.VideoFrame.from_image(image).reformat(format="yuv420p", dst_colorspace="ITU601")
     return frame.to_ndarray()

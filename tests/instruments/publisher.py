@@ -277,6 +277,12 @@ def _screen_moments(settings: Publisher, timing: Timing) -> tuple[Wait, Wait]:
     return asked.wait, ended.wait
 
 
+def screen_video(camera: ClipSettings) -> ClipSettings:
+    """What is shared as a screen: five pictures a second, a place of its own."""
+    place = (camera.place + pattern.PLACES // 2) % pattern.PLACES
+    return replace(camera, fps=5.0, bitrate=camera.bitrate // 3, place=place)
+
+
 class Line:
     """A connection to the SFU of a room, of whichever kind."""
 
