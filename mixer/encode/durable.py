@@ -30,8 +30,8 @@ _STORAGE_ERRNOS = {
 class WholeFile:
     """A file being written, for `av.open` too, that forgets no failed write.
 
-    FFmpeg does not tell when the last of what it has buffered cannot be written: a file on a full
-    disk would seem whole. Through this object it can not.
+    FFmpeg's MP4 muxer does not tell when what it has buffered last cannot be written before it goes
+    back to the index in front: a file on a full disk would seem whole. Through this it can not.
     """
 
     def __init__(self, path: Path) -> None:

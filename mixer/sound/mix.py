@@ -96,11 +96,19 @@ def audio_tracks(
 
 
 def _runs(journal: SoundSource, track: int, frames: Sequence[Frame], start_ns: int) -> list[Run]:
-    alignments = journal.alignments.get(track) or [
-        Alignment(track, 0, journal.media_ns(track, 0), 0.0, "arrival", 0)
-    ]
+    alignments = journal.alignments.get(track) or _by_arrival(journal, track, frames[0].rtp)
+    if not alignments:
+        return []
     gaps = [gap for gap in journal.gaps if gap.track == track]
     return place(frames, Placement(alignments, start_ns), gaps)
+
+
+def _by_arrival(journal: SoundSource, track: int, rtp: int) -> list[Alignment]:
+    """For a track whose writer died before it aligned it: as the journal places its packets. None
+    while nothing is known of its time (the journal says -1 then)."""
+    if journal.media_ns(track, rtp) == -1:
+        return []
+    return [Alignment(track, 0, journal.media_ns(track, 0), 0.0, "arrival", 0)]
 
 
 def _ends(journal: SoundSource, runs: Mapping[int, Sequence[Run]]) -> dict[int, int | None]:

@@ -61,7 +61,7 @@ LIMITED = """if True:
 def test_no_byte_may_be_missing(tmp_path: Path) -> None:
     """Wherever writing ends, at the last byte too, no file appears and a storage error is raised.
 
-    FFmpeg alone would not tell that what it had buffered last was not written.
+    FFmpeg alone does not tell that the last bytes of a joined file were not written.
     """
     command = [sys.executable, "-c", LIMITED, str(tmp_path)]
     told = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -228,6 +228,31 @@ def test_late_packets_are_used_by_none(tmp_path: Path) -> None:
     assert np.array_equal(heard, mix_segment(expected, 0, 4 * RATE))
 
 
+def test_a_track_that_was_never_aligned(tmp_path: Path) -> None:
+    """While nothing is known of a track's time it is silent; once its writer is gone, it is placed
+    by its packets' arrival."""
+    with JournalWriter.create(tmp_path, conference="test") as writer:
+        track = writer.track(
+            participant="ada",
+            stream="ada.camera",
+            source="Camera",
+            kind="audio",
+            codec="opus",
+            clock_rate=RATE,
+        )
+        for number, data in enumerate(SPOKEN[:100]):
+            arrival_ns = SECOND + number * 20_000_000 + (number % 7) * 1_000_000
+            writer.frame(Frame(track.id, 77 + number * 960, arrival_ns, data))
+        writer.watermark(3 * SECOND)
+        journal = Journal.open(tmp_path)
+        while journal.watermark_ns < 3 * SECOND:
+            journal.refresh()
+        assert not mix_segment(journal, 0, 3 * RATE).any()
+        writer.close(final=False)
+    heard = mix_segment(Journal.open(tmp_path), 0, 3 * RATE)[:, 0]
+    assert abs(offset(heard, padded(speech(2), RATE, 3 * RATE))) < 7
+
+
 def test_nobody_there_is_silence(tmp_path: Path) -> None:
     """Before anyone speaks, and where nobody is, there is silence of the right length."""
     journal = journal_of(tmp_path, [Voice(SPOKEN, start_ns=5 * SECOND)])
