@@ -1,10 +1,11 @@
 """Pre-encoded, endlessly repeatable video clips for synthetic publishers, made on the machine.
 
 A clip is PERIOD pictures encoded CHAINS times (a slow one once). Chain c is a closed loop with a
-keyframe every `gop` pictures (two seconds), the first at picture c * gop / CHAINS. To answer a request for a keyframe a
-publisher changes over to the chain whose keyframe comes next: at most half a second later, without
-encoding anything and without a picture number out of order. Clips are cached in the machine's
-temporary folder (`python -m tests.instruments.clip SIZE FPS CODEC BITRATE PLACE` makes one).
+keyframe every `gop` pictures (two seconds), the first at picture c * gop / CHAINS. To answer a
+request for a keyframe a publisher changes over to the chain whose keyframe comes next: at most
+half a second later, without encoding anything and without a picture number out of order. Clips
+are cached in the machine's temporary folder (`python -m tests.instruments.clip SIZE FPS CODEC
+BITRATE PLACE` makes one).
 
 The content is like a talking head: a soft background that moves slowly, a face-like blob that
 sways, sensor noise; on it the mark of pattern.py.
