@@ -68,6 +68,11 @@
   }, true);
   window.addEventListener('unhandledrejection', (event) => note('error', event.reason?.message ?? event.reason));
 
+  // ---- time: in whole milliseconds; finer ones are jittered, differently in each process --------
+
+  const whole = (time) => Math.round(time);
+  performance.now = function now() { return whole(native.now()); };
+
   // ---- what the page waits for ------------------------------------------------------------------
 
   const timers = new Map(); // id -> page time at which it is due, in ms
@@ -76,16 +81,16 @@
   window.setTimeout = function setTimeout(handler, ms, ...values) {
     const run = runnable(handler);
     const id = native.setTimeout(() => { timers.delete(id); run.apply(window, values); }, ms);
-    timers.set(id, native.now() + wait(ms));
+    timers.set(id, whole(native.now()) + wait(ms));
     return id;
   };
   window.setInterval = function setInterval(handler, ms, ...values) {
     const run = runnable(handler);
     const id = native.setInterval(() => {
-      if (timers.has(id)) timers.set(id, native.now() + wait(ms));
+      if (timers.has(id)) timers.set(id, whole(native.now()) + wait(ms));
       run.apply(window, values);
     }, ms);
-    timers.set(id, native.now() + wait(ms));
+    timers.set(id, whole(native.now()) + wait(ms));
     return id;
   };
   window.clearTimeout = function clearTimeout(id) { timers.delete(id); native.clearTimeout(id); };
@@ -101,9 +106,10 @@
   const videoFrames = new Map(); // id -> {video, callback}
   const observed = []; // deliveries of observers held back
 
-  function pump(time) {
+  function pump(exact) {
     pumping = false;
     if (!open || pumped) return;
+    const time = whole(exact);
     pumped = true;
     const due = [...animationFrames];
     for (const [id, callback] of due) {
@@ -404,17 +410,53 @@
   const bytesOf = (base64) => (Uint8Array.fromBase64 ? Uint8Array.fromBase64(base64)
     : Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
 
+  /** Animations are whole milliseconds old at a step's frame: what is finer is jitter. */
+  function align() {
+    if (instant === null) return;
+    for (const animation of document.getAnimations()) {
+      const { startTime, timeline } = animation;
+      if (startTime === null || timeline !== document.timeline || animation.playState !== 'running') continue;
+      const due = instant - whole(instant - startTime);
+      if (Math.abs(due - startTime) > 1e-6) animation.startTime = due;
+    }
+  }
+
   function movingAnimations() {
-    return document.getAnimations().some((animation) => animation.playState === 'running' && animation.timeline === document.timeline
+    return frozen.size > 0 || document.getAnimations().some((animation) => animation.playState === 'running' && animation.timeline === document.timeline
       && animation.effect?.getComputedTiming().progress !== null || animation.pending);
   }
 
+  let instant = null; // of the animations' timeline at the step's frame
+  const frozen = new Map(); // animation -> its start time
+
+  /** Animations stand where the step's frame showed them, however many frames of it are issued. */
+  function freeze() {
+    for (const animation of document.getAnimations()) {
+      const { startTime } = animation;
+      if (animation.playState !== 'running' || startTime === null || instant === null || frozen.has(animation)) continue;
+      if (animation.timeline !== document.timeline) continue;
+      frozen.set(animation, startTime);
+      animation.pause();
+      animation.currentTime = (instant - startTime) * animation.playbackRate;
+    }
+  }
+
+  function thaw() {
+    for (const [animation, startTime] of frozen) {
+      if (animation.playState === 'paused') animation.startTime = startTime;
+    }
+    frozen.clear();
+  }
+
   const host = {
+    freeze,
     /** Before an output frame: what happened in the conference, and the page may move once. */
     step({ events, frame }) {
+      thaw();
       open = true;
       pumped = false;
       stepped = frame;
+      native.requestAnimationFrame(() => { if (open) instant = document.timeline.currentTime; });
       for (const deliver of observed.splice(0)) { try { deliver(); } catch (error) { reportError(error); } }
       if (events?.length && layout) {
         layout.host.apply(events);
@@ -425,8 +467,9 @@
     /** After it: the page stands still; its videos get the resting card; what does it wait for? */
     look() {
       open = false;
+      align();
       const settled = settle(null, resting);
-      const now = native.now();
+      const now = whole(native.now());
       let due = null;
       for (const at of timers.values()) if (due === null || at < due) due = at;
       const touched = layout?.host.touched ?? false;

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,11 +30,16 @@ from mixer.layout.serving import Site
 log = structlog.get_logger()
 T = TypeVar("T")
 
-TICK_MS = 0.01  # frames of one instant are this far apart: animations see the same millisecond
-MAX_TICKS = 40  # frames of one instant, at most
-SETTLE_MS = 0.1  # page time given to elements that start; taken from the next step
+# Pages see times of frames in steps of 0.1 ms, jittered per process (Chromium's time clamper), but
+# exact where a frame's time is a whole step. So the first frame of an instant is that; the others,
+# as little later as is possible, are for stills, in which animations are frozen.
+STEP_MS = 0.1
+TICK_US = 1
+MAX_TICKS = 30  # frames of one instant, at most
+SETTLE_MS = 0.01  # page time given to elements that start; taken from the next step
 COMMAND_TIMEOUT_S = 20.0
 GONE_WAIT_S = 1.0
+LOAD_POLL_S = 0.02
 SDK = Path(__file__).parents[2] / "layouts" / "sdk" / "mixer-layout.js"
 
 
@@ -140,7 +146,7 @@ class Page:
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ticks_ms = 0.0  # virtual time at which the page's clock started
         self._clock_ms = 0.0  # page time since then
-        self._tick = 0
+        self._frame_us = 0  # absolute time of the last frame
         cdp.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())
         page.on("crash", lambda _: self.lost(PageCrashed("the page's process crashed")))
 
@@ -188,6 +194,15 @@ class Page:
         told = ", ".join(json.dumps(value) for value in values)
         return await self.call(f"__mixerHost.{method}({told})")
 
+    async def go(self, url: str) -> None:
+        """Opens an address. Raises PageFailure when it cannot be had."""
+        try:
+            response = await self._page.goto(url, wait_until="commit", timeout=0)
+        except PlaywrightError as error:
+            raise PageFailure(f"the page cannot be loaded: {str(error).splitlines()[0]}") from None
+        if response is not None and response.status >= 400:
+            raise PageFailure(f"the page's address answers {response.status}")
+
     # ---- clock ------------------------------------------------------------------------------
 
     async def start_clock(self) -> None:
@@ -205,7 +220,11 @@ class Page:
         return self._clock_ms
 
     async def advance(self, to_ms: float) -> None:
-        """Runs the page's timers up to page time `to_ms` (since the clock's start)."""
+        """Runs the page's timers up to page time `to_ms` (since the clock's start), rounded to
+        a millisecond: as finely as pages are told the time."""
+        await self._run(round(to_ms))
+
+    async def _run(self, to_ms: float) -> None:
         budget = round(to_ms - self._clock_ms, 3)
         if budget <= 0:
             return
@@ -219,7 +238,6 @@ class Page:
         except PageFailure:
             await self._free(to_ms)
         self._clock_ms += budget
-        self._tick = 0
 
     async def _free(self, to_ms: float) -> None:
         """Lets page time run to `to_ms` without waiting for the network, now and from now on."""
@@ -234,10 +252,11 @@ class Page:
         await self._guarded(self._expired.wait(), self.settings.stall_wall_s)
 
     async def _begin_frame(self, **more: Any) -> dict[str, Any]:
-        self._tick += 1
+        whole_us = math.ceil((self._ticks_ms + self._clock_ms) / STEP_MS - 1e-4) * 100
+        self._frame_us = max(whole_us, self._frame_us + TICK_US)
         return await self._send(
             "HeadlessExperimental.beginFrame",
-            frameTimeTicks=self._ticks_ms + self._clock_ms + self._tick * TICK_MS,
+            frameTimeTicks=(self._frame_us + 0.25) / 1000,  # cut off to whole microseconds there
             interval=1000 / self.settings.fps,
             **more,
         )
@@ -272,7 +291,7 @@ class Page:
             look = Look.parse(await self.host("look"))
             if look.settled:
                 return look, damage
-            await self.advance(self._clock_ms + SETTLE_MS)
+            await self._run(self._clock_ms + SETTLE_MS)
             damage |= await self.frame()
         log.warning("page.video-does-not-show", clock_ms=self._clock_ms)
         return look, damage
@@ -286,6 +305,10 @@ class Page:
             await self.frame()
         raise PageFailure("a video of the page does not show its test card")
 
+    async def freeze(self) -> None:
+        """Animations stand where the step's frame showed them, until the next step."""
+        await self.host("freeze")
+
     async def rest(self) -> None:
         """After stills: videos show the resting card again, and no change of ours is left that
         would be taken for one of the page (a still itself counts as one)."""
@@ -297,45 +320,47 @@ class Page:
 
 
 async def boot(page: Page, url: str) -> Look:
-    """Loads the page and lets it get ready; its clock then stands right before frame 0."""
+    """Loads the page and lets it get ready; its clock then stands right before frame 0.
+
+    Time begins when the page is there, and runs in output frames until `boot_media_s` are over and
+    it is ready: nothing that the page can see depends on how long loading took.
+    """
     settings = page.settings
     deadline = asyncio.get_running_loop().time() + settings.ready_wall_s
-    loading = asyncio.ensure_future(page._page.goto(url, wait_until="commit", timeout=0))
+    await _arrive(page, url, deadline)
+    frames = round(settings.boot_media_s * settings.fps)
     errors: list[str] = []
-    loaded_ms: float | None = None
+    loaded = 0
+    while True:
+        loaded += 1
+        await page.step(loaded - frames, loaded * 1000 / settings.fps)
+        look, _ = await page.look()
+        errors += [detail for kind, detail in look.notes if kind == "error"]
+        page.suppressed += look.notes
+        if look.failed is not None:
+            raise PageFailure(f"the page gave up: {look.failed}")
+        if look.ready and loaded >= frames:
+            return look
+        if errors and not look.ready and loaded >= frames:
+            raise PageFailure(f"the page threw before it was ready: {errors[0]}")
+        if asyncio.get_running_loop().time() > deadline:
+            raise PageFailure(f"the page was not ready within {settings.ready_wall_s:g} s")
+
+
+async def _arrive(page: Page, url: str, deadline: float) -> None:
+    """Goes to the page; its clock does not move meanwhile."""
+    loading = asyncio.ensure_future(page.go(url))
     try:
-        while True:
-            await page.advance(page.clock_ms + 1000 / settings.fps)
+        while not loading.done():
             await page.frame()
-            if loading.done() and loading.exception() is None:
-                _check_status(loading.result())
-                look, _ = await page.look()
-                errors += [detail for kind, detail in look.notes if kind == "error"]
-                page.suppressed += look.notes
-                if look.failed is not None:
-                    raise PageFailure(f"the page gave up: {look.failed}")
-                if look.ready:
-                    break
-                if look.loaded and loaded_ms is None:
-                    loaded_ms = page.clock_ms
-                if errors and loaded_ms is not None and page.clock_ms > loaded_ms + 1000:
-                    raise PageFailure(f"the page threw before it was ready: {errors[0]}")
-            elif loading.done():
-                reason = str(loading.exception()).splitlines()[0]
-                raise PageFailure(f"the page cannot be loaded: {reason}")
+            await asyncio.wait({loading}, timeout=LOAD_POLL_S)
             if asyncio.get_running_loop().time() > deadline:
-                raise PageFailure(f"the page was not ready within {settings.ready_wall_s:g} s")
+                raise PageFailure(f"{url} was not loaded in time")
+        await loading
     finally:
         loading.cancel()
-        with suppress(asyncio.CancelledError, PlaywrightError):
+        with suppress(asyncio.CancelledError, PlaywrightError, PageFailure):
             await loading
-    await page.advance(settings.boot_media_s * 1000)
-    return look
-
-
-def _check_status(response: Any) -> None:
-    if response is not None and response.status >= 400:
-        raise PageFailure(f"the page's address answers {response.status}")
 
 
 async def _new_target(

@@ -111,6 +111,7 @@ class Painter:
 
     async def paint(self, frame: int, look: Look, *, changed: bool, told: bool) -> None:
         """Paints a frame whose look may have changed; `told`: events came with it."""
+        await self._page.freeze()
         if self.pixels is None and not look.readers:
             await self._try_matte(frame, look)
         elif self.pixels is None:

@@ -1,0 +1,244 @@
+"""The page pass: from a journal to a matte track, the same to the bit whatever is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from mixer.journal import Event, Journal, JournalWriter
+from mixer.layout.page_pass import PagePass, PassSettings
+from mixer.layout.track import MatteTrackReader
+from tests.instruments.make_journal import make_journal
+from tests.instruments.pattern import read_mark
+from tests.layout.support import PAGES, added, journal, page_of, speaking
+
+pytestmark = pytest.mark.system
+SIZE = (480, 270)
+EVENTS = [added(0, 0), added(0, 1), speaking(0.5, 0), speaking(1.0, 0, False), speaking(1.2, 1)]
+Told = list[tuple[str, dict[str, Any]]]
+# A page that moves by rAF, timers, CSS and chance, so that anything left out would show.
+RESTLESS = (
+    "<video style='width:200px;height:120px'></video><p id=n></p>"
+    "<div id=d style='width:20px;height:20px;background:red;position:absolute;left:0;top:200px;"
+    "animation:m 1s linear infinite'></div>"
+    "<style>@keyframes m { to { transform: translateX(300px) } } body { background: #345 }</style>"
+    "<script>let k = 0; setInterval(() => { n.textContent = (k += 1) + ' ' + Date.now(); }, 200);"
+    "addEventListener('load', () => { d.style.opacity = .5 + Math.random() / 2; });"
+    "requestAnimationFrame(function f() { d.style.top = 150 + (k * 7) % 60 + 'px';"
+    " requestAnimationFrame(f); });"
+    "document.querySelector('video').srcObject = mixerLayout.mediaStream('p0.camera');"
+    "mixerLayout.ready();</script>"
+)
+
+
+def settings(layout: str, **more: Any) -> PassSettings:
+    return PassSettings(layout, *SIZE, fps=30, start_ns=0, **more)
+
+
+async def passed(
+    recording: Path, track: Path, wanted: PassSettings, heed: Callable[[str], None] | None = None
+) -> Told:
+    """Runs a pass to its end; what it told."""
+    told: Told = []
+
+    def tell(event: str, fields: dict[str, Any]) -> None:
+        told.append((event, fields))
+        if heed:
+            heed(event)
+
+    await PagePass(Journal.open(recording), track, wanted, tell).run()
+    return told
+
+
+def everything(track: Path) -> list[Any]:
+    """All that a reader can learn from a track."""
+    reader = MatteTrackReader.open(track)
+    assert reader.finished
+    found: list[Any] = [reader.frames, list(reader.notes)]
+    for frame, id_ in reader.changes(0, reader.frames):
+        matte = reader.at(frame)[1]
+        tiles = [(t.stream, t.x, t.y, t.placement, t.coverage.tobytes()) for t in matte.tiles]
+        found.append((frame, id_, [plane.tobytes() for plane in matte.base], tiles))
+    return found
+
+
+async def test_the_track_changes_where_the_conference_does(tmp_path: Path) -> None:
+    """The default layout: a new matte at each event's frame and at no other; old ones come back."""
+    recording = journal(tmp_path / "j", EVENTS, 2.0)
+    told = await passed(recording, tmp_path / "m", settings("default"))
+    reader = MatteTrackReader.open(tmp_path / "m")
+    changes = reader.changes(0, reader.frames)
+    assert reader.frames == 60 and reader.finished
+    assert [frame for frame, _ in changes] == [0, 15, 30, 36]
+    assert changes[2][1] == changes[0][1]
+    assert {tile.stream for tile in reader.at(59)[1].tiles} == {"p0.camera", "p1.camera"}
+    assert [event for event, _ in told if event != "progress"] == ["ready"]
+
+
+async def test_a_quiet_page_costs_no_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing happens for ten seconds: the page is stepped a few times, not 300."""
+    from mixer.layout.page import Page
+
+    steps = []
+    step = Page.step
+
+    async def counted(self: Page, *values: Any) -> bool:
+        steps.append(values[0])
+        return await step(self, *values)
+
+    monkeypatch.setattr(Page, "step", counted)
+    recording = journal(tmp_path / "j", EVENTS[:2], 10.0)
+    await passed(recording, tmp_path / "m", settings("default"))
+    assert len([frame for frame in steps if frame >= 0]) < 20  # those before it load the page
+
+
+def browsers() -> list[psutil.Process]:
+    mine = psutil.Process().children(recursive=True)
+    return [p for p in mine if "headless" in p.name() and "--type=" not in " ".join(p.cmdline())]
+
+
+async def test_killed_browsers_leave_no_trace(tmp_path: Path) -> None:
+    """kill -9 of Chromium in the middle, twice: the same track to the bit."""
+    recording = journal(tmp_path / "j", EVENTS, 2.0)
+    layout = page_of(tmp_path, RESTLESS)
+    await passed(recording, tmp_path / "whole", settings(layout))
+    kills = iter((7, 12))
+    due, progress = [next(kills)], [0]
+
+    def kill(event: str) -> None:
+        progress[0] += event == "progress"
+        if due[0] and progress[0] == due[0]:
+            due[0] = next(kills, 0)
+            for browser in browsers():
+                browser.kill()
+
+    told = await passed(recording, tmp_path / "killed", settings(layout), kill)
+    failures = [fields for _, fields in told if fields.get("type") == "page.failed"]
+    assert len(failures) == 2
+    assert everything(tmp_path / "killed") == everything(tmp_path / "whole")
+
+
+async def child(recording: Path, track: Path, layout: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mixer.layout", str(recording), str(track),
+        "--layout", layout, "--size", f"{SIZE[0]}x{SIZE[1]}", "--fps", "30",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+async def events(process: asyncio.subprocess.Process) -> Any:
+    assert process.stdout
+    async for line in process.stdout:
+        yield json.loads(line)
+
+
+async def test_a_killed_page_pass_goes_on_where_it_was(tmp_path: Path) -> None:
+    """kill -9 of the process in the middle; started again it makes the same track to the bit."""
+    recording = journal(tmp_path / "j", EVENTS, 2.0)
+    layout = page_of(tmp_path, RESTLESS)
+    await passed(recording, tmp_path / "whole", settings(layout))
+    process = await child(recording, tmp_path / "killed", layout)
+    async for event in events(process):
+        if event["event"] == "progress" and event["frames"] > 20:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    await process.wait()
+    assert 20 < MatteTrackReader.open(tmp_path / "killed").frames < 60
+    process = await child(recording, tmp_path / "killed", layout)
+    told = [event["event"] async for event in events(process)]
+    assert await process.wait() == 0
+    assert told[0] == "ready" and told[-1] == "ended"
+    assert everything(tmp_path / "killed") == everything(tmp_path / "whole")
+
+
+async def test_a_pass_follows_a_growing_journal_and_stops_when_told(tmp_path: Path) -> None:
+    """Frames are final up to the watermark, no further; `stop_at` ends an open recording."""
+    with JournalWriter.create(tmp_path / "j", conference="c") as writer:
+        for event in EVENTS:
+            writer.event(event)
+        writer.watermark(1_000_000_000)
+        process = await child(tmp_path / "j", tmp_path / "m", "default")
+        assert process.stdin
+        async for event in events(process):
+            if event.get("frames") == 30:
+                assert MatteTrackReader.open(tmp_path / "m").frames == 30
+                writer.event(Event(1_500_000_000, "participant.removed", {"id": "p1"}))
+                writer.watermark(2_000_000_000)
+            if event.get("frames") == 60:
+                process.stdin.write(b'{"command": "stop_at", "t_ns": 1900000000}\n')
+            if event["event"] == "ended":
+                assert event["frames"] == 57
+        assert await process.wait() == 0
+    reader = MatteTrackReader.open(tmp_path / "m")
+    assert reader.finished and reader.frames == 57
+    assert [tile.stream for tile in reader.at(50)[1].tiles] == ["p0.camera"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("<script>mixerLayout.parameters; throw new Error('broken');</script>", "broken"),
+        (
+            "<script>mixerLayout.ready();"
+            "setTimeout(() => mixerLayout.fail('tired'), 1700);</script>",
+            "tired",
+        ),
+    ],
+)
+async def test_a_page_that_fails_twice_is_replaced(tmp_path: Path, body: str, reason: str) -> None:
+    """The default layout takes over at the frame of the failure; a restart does the same."""
+    recording = journal(tmp_path / "j", EVENTS, 2.0)
+    layout = page_of(tmp_path, body)
+    await passed(recording, tmp_path / "m", settings(layout))
+    first = everything(tmp_path / "m")
+    (note,) = first[1]
+    assert note.type == "page.replaced" and reason in note.data["reason"]
+    reader = MatteTrackReader.open(tmp_path / "m")
+    assert len(reader.at(reader.frames - 1)[1].tiles) == 2
+    path = tmp_path / "m" / "matte.track"
+    path.write_bytes(path.read_bytes()[:-40])  # as if killed near the end
+    await passed(recording, tmp_path / "m", settings(layout))
+    assert everything(tmp_path / "m") == first
+
+
+async def test_a_filtered_video_is_rendered_by_pixels_and_mattes_come_back(tmp_path: Path) -> None:
+    """Under `contrast` every frame is painted by the browser, with the picture that is due in both
+    videos; once the filter is gone (p1 speaks at 0.8 s) mattes are used again."""
+    recording = tmp_path / "j"
+    make_journal(
+        recording, participants=2, size=(640, 360), seconds=2, loop_seconds=2, sound=False,
+        final=False,
+    )  # fmt: skip
+    with JournalWriter.create(recording, conference="made", writer="room") as writer:
+        writer.event(speaking(0.8, 1))
+        writer.watermark(2_000_000_000)
+        writer.close(final=True)
+    layout = f"{PAGES / 'styled.html'}?large=filter: contrast(1.1)"
+    wanted = PassSettings(layout, 960, 540, 30, 0, stop_ns=1_400_000_000)
+    await passed(recording, tmp_path / "m", wanted)
+    reader = MatteTrackReader.open(tmp_path / "m")
+    kinds = [(note.type, note.frame) for note in reader.notes]
+    assert kinds[0] == ("page.pixels", 0) and kinds[1][0] == "page.mattes"
+    assert "filter: contrast(1.1)" in reader.notes[0].data["reason"]
+    back = kinds[1][1]
+    assert 24 <= back <= 31
+    assert {tile.stream for tile in reader.at(back)[1].tiles} == {"p0.camera", "p1.camera"}
+    for frame in range(1, back):
+        matte = reader.at(frame)[1]
+        assert matte.tiles == ()
+        marks = [read_mark(np.ascontiguousarray(matte.base[0]), box)
+                 for box in ((40, 30, 480, 270), (560, 340, 320, 180))]  # fmt: skip
+        for mark in marks:
+            assert mark is not None and mark.number == frame
+        assert {mark.place for mark in marks if mark} == {0, 1}
