@@ -9,10 +9,10 @@ import jinja2
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from mixer.layout.browser import BrowserSettings, find_browser
 from tests.layouts.people import Opener
 
 LAYOUTS = Path(__file__).parents[2] / "layouts"
-BROWSER = "/usr/bin/chromium-headless-shell"
 PAGE = "http://layout.mixer/default/index.html"
 
 HOST = """
@@ -36,7 +36,10 @@ HOST = """
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER)
+        found = find_browser(
+            BrowserSettings.from_environment(), playwright.chromium.executable_path
+        )
+        running = playwright.chromium.launch(executable_path=found)
         yield running
         running.close()
 
