@@ -134,9 +134,11 @@ class _PyAvDecoder:
 
     def __init__(self, channels: int) -> None:
         self._channels = channels
-        self._codec: Any = av.CodecContext.create("libopus", "r")
-        self._codec.sample_rate = SAMPLE_RATE_HZ
-        self._codec.layout = "mono" if channels == 1 else "stereo"
+        name = "libopus" if "libopus" in av.codecs_available else "opus"
+        codec: Any = av.CodecContext.create(name, "r")
+        codec.sample_rate = SAMPLE_RATE_HZ
+        codec.layout = "mono" if channels == 1 else "stereo"
+        self._codec = codec
 
     def decode(self, data: bytes) -> Samples:
         result = np.zeros((packet_samples(data), self._channels), dtype=np.float32)
@@ -156,8 +158,10 @@ class _PyAvDecoder:
 
 
 def _interleaved(frame: av.AudioFrame) -> Samples:
-    """Of a frame of libopus' decoder: packed 16-bit samples, or floats if it gives those."""
-    raw = frame.to_ndarray().reshape(-1, len(frame.layout.channels))
+    """(samples, channels) of a decoded frame: 16-bit integers or floats, packed or planar."""
+    planes = frame.to_ndarray()
+    channels = len(frame.layout.channels)
+    raw = planes.T if frame.format.is_planar else planes.reshape(-1, channels)
     scale = np.float32(1 / 32_768) if raw.dtype == np.int16 else np.float32(1)
     return raw.astype(np.float32) * scale
 
