@@ -17,7 +17,8 @@ lint: setup
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 
-bench: setup
+bench:
+	@bash .ci/setup bench
 	@$(PY) -m tests.bench --out bench-out
 
 clean:
