@@ -126,6 +126,7 @@ def measure(directory: Path, width: int, height: int, seconds: int) -> dict[str,
     settings = VideoSettings(width, height, FPS)
     frames = seconds * FPS
     null = VideoSettings(width, height, FPS, encoder="null")
+    next(grid(width, height))  # the clips are made
     _, idle_cpu, _ = _timed(lambda: segmented(directory, null, frames))
     paths, cpu, _ = _timed(lambda: segmented(directory, settings, frames))
     size = sum(_picture_bytes(path) for path in paths)
