@@ -437,7 +437,7 @@
       if (animation.timeline !== document.timeline) continue;
       frozen.set(animation, startTime);
       animation.pause();
-      animation.currentTime = (instant - startTime) * animation.playbackRate;
+      animation.currentTime = whole(instant - startTime) * animation.playbackRate;
     }
   }
 
