@@ -53,3 +53,34 @@ def to_planes(rgb: Rgb) -> tuple[Plane, Plane, Plane]:
     cb = _rounded(chroma[:, 0], 128).reshape(sums.shape[:2])
     cr = _rounded(chroma[:, 1], 128).reshape(sums.shape[:2])
     return y, cb, cr
+
+
+class Converter:
+    """`to_planes` for pictures that mostly are like the one before: only rows that changed."""
+
+    def __init__(self) -> None:
+        self._rgb: Rgb | None = None
+        self._planes: tuple[Plane, Plane, Plane] | None = None
+
+    def planes(self, rgb: Rgb) -> tuple[Plane, Plane, Plane]:
+        if self._rgb is None or self._planes is None or self._rgb.shape != rgb.shape:
+            made = to_planes(rgb)
+        else:
+            made = self._mended(rgb, self._rgb, self._planes)
+        self._rgb, self._planes = rgb, made
+        return made
+
+    @staticmethod
+    def _mended(
+        rgb: Rgb, before: Rgb, planes: tuple[Plane, Plane, Plane]
+    ) -> tuple[Plane, Plane, Plane]:
+        rows = np.flatnonzero((rgb != before).any(axis=(1, 2)))
+        if rows.size == 0:
+            return planes
+        top, bottom = int(rows[0]) // 2 * 2, int(rows[-1]) // 2 * 2 + 2
+        band = to_planes(rgb[top:bottom])
+        y, cb, cr = (plane.copy() for plane in planes)
+        y[top:bottom] = band[0]
+        for plane, part in ((cb, band[1]), (cr, band[2])):
+            plane[top // 2 : bottom // 2] = part
+        return y, cb, cr

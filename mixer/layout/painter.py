@@ -15,7 +15,7 @@ import structlog
 
 from mixer.layout import stills
 from mixer.layout.chunks import Base
-from mixer.layout.colour import Rgb, decode_png, to_planes
+from mixer.layout.colour import Converter, Rgb, decode_png
 from mixer.layout.matte import Tile
 from mixer.layout.matting import NotMatte, same_videos
 from mixer.layout.page import Look, Page
@@ -83,6 +83,7 @@ class Painter:
         self._run_first = 0
         self._resting = False  # the page's videos show the pictures already
         self._references = References(writer)
+        self._converter = Converter()
 
     async def prepare(self) -> None:
         await stills.prepare(self._page)
@@ -148,7 +149,7 @@ class Painter:
         fresh = tiles is None
         if tiles is None:
             tiles = tuple(await unseen.tiles(self._page))
-        matte_id = self._writer.matte(unseen.matte(tiles))
+        matte_id = self._writer.matte(unseen.matte(tiles, self._converter))
         self._writer.remember(f"still {rest.key}", matte_id)
         if fresh:
             self._references.keep(unseen, matte_id, tiles)
@@ -172,7 +173,7 @@ class Painter:
 
     async def _paint_pixels(self, frame: int, look: Look) -> None:
         await self._feed.give(look, self._timeline.time_ns(frame))
-        base = to_planes(decode_png(await self._page.still(PICTURE)))
+        base = self._converter.planes(decode_png(await self._page.still(PICTURE)))
         if not self._run:
             self._run_first = frame
         self._run.append(base)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mixer.layout import cards, matting
-from mixer.layout.colour import Rgb, decode_png, to_planes
+from mixer.layout.colour import Converter, Rgb, decode_png
 from mixer.layout.matte import Matte, Plane, Tile
 from mixer.layout.matting import Found, NotMatte
 from mixer.layout.page import Look, Page
@@ -86,9 +86,9 @@ class Unseen:
         """What the ramps add to the page, modulo 256."""
         return self.ramp - self.black
 
-    def matte(self, tiles: Sequence[Tile]) -> Matte:
+    def matte(self, tiles: Sequence[Tile], converter: Converter) -> Matte:
         height, width, _ = self.black.shape
-        return Matte(width, height, to_planes(self.black), tuple(tiles))
+        return Matte(width, height, converter.planes(self.black), tuple(tiles))
 
     async def tiles(self, page: Page) -> list[Tile]:
         """Tiles in painting order, verified. Raises NotMatte."""
