@@ -46,7 +46,8 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Matte:
-    """A page's look at one moment. Tiles are in painting order, bottom first.
+    """A page's look at one moment. Tiles are in painting order, bottom first; a tile's coverage is
+    its own share of each pixel after what lies over it, so where tiles overlap shares add up.
 
     `base` is the page with every video black, 4:2:0: Y (height, width), Cb and Cr
     (ceil(height/2), ceil(width/2)), uint8, BT.709 limited, chroma sited left (MPEG-2).
