@@ -13,6 +13,7 @@ import pwd
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from mixer.errors import EnvironmentMissing
 log = structlog.get_logger()
 
 LAUNCH_TIMEOUT_S = 30.0
+REMOVALS, REMOVAL_WAIT_S = 20, 0.1
 NAMES = ("chromium-headless-shell", "headless_shell", "chrome-headless-shell")
 # The distribution's start scripts drop what they do not know; the program itself lies here.
 BEHIND_SCRIPTS = ("/usr/lib/chromium/chromium-headless-shell",)
@@ -164,7 +166,11 @@ def _start_script(settings: BrowserSettings, program: str) -> Iterator[Path]:
         try:
             yield _write_wrapper(folder, program, settings.user if os.geteuid() == 0 else None)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            for _ in range(REMOVALS):  # the last of the browser's processes may still be writing
+                shutil.rmtree(folder, ignore_errors=True)
+                if not folder.exists():
+                    break
+                time.sleep(REMOVAL_WAIT_S)
 
 
 def _explain(error: PlaywrightError, program: str) -> EnvironmentMissing:

@@ -20,7 +20,8 @@ import structlog
 from mixer.errors import EnvironmentMissing, LayoutError
 from mixer.journal import Journal
 from mixer.layout.browser import BrowserSettings, launched
-from mixer.layout.page import BrowserGone, Look, Page, PageFailure, PageSettings, opened
+from mixer.layout.look import Look
+from mixer.layout.page import BrowserGone, Page, PageFailure, PageSettings, opened
 from mixer.layout.painter import WAY, Painter
 from mixer.layout.pixels import PictureFeed
 from mixer.layout.schedule import Rates, Waiting

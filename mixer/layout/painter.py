@@ -16,9 +16,10 @@ import structlog
 from mixer.layout import stills
 from mixer.layout.chunks import Base
 from mixer.layout.colour import Converter, Rgb, decode_png
+from mixer.layout.look import Look
 from mixer.layout.matte import Tile
 from mixer.layout.matting import NotMatte, same_videos
-from mixer.layout.page import Look, Page
+from mixer.layout.page import Page
 from mixer.layout.pixels import PICTURE, PictureFeed
 from mixer.layout.schedule import Rates
 from mixer.layout.timeline import Timeline

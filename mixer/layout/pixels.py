@@ -15,7 +15,8 @@ import av
 import numpy as np
 
 from mixer.journal import Journal
-from mixer.layout.page import Look, Page
+from mixer.layout.look import Look
+from mixer.layout.page import Page
 from mixer.picture.decode import Shown, StreamPictures
 
 AHEAD_NS = 2_000_000_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mixer.layout.page import Look
+from mixer.layout.look import Look
 
 
 @dataclass(frozen=True, slots=True)

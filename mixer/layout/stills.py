@@ -18,9 +18,10 @@ import numpy as np
 
 from mixer.layout import cards, matting
 from mixer.layout.colour import Converter, Rgb, decode_png
+from mixer.layout.look import Look
 from mixer.layout.matte import Matte, Plane, Tile
 from mixer.layout.matting import Found, NotMatte
-from mixer.layout.page import Look, Page
+from mixer.layout.page import Page
 
 
 @dataclass(frozen=True, slots=True)

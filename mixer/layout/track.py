@@ -9,15 +9,13 @@ needs to remember so that it then decides exactly as before.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import struct
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,88 +23,24 @@ import numpy as np
 
 from mixer.errors import RenderError, StorageError
 from mixer.layout import chunks
-from mixer.layout.matte import Matte, Placement, Plane, Tile
-from mixer.layout.records import MAGIC, Kind, Record, committed, pack
+from mixer.layout.contents import (
+    FRAMES,
+    REFERENCE,
+    SHOW,
+    SIZES,
+    Contents,
+    TrackNote,
+    digest,
+    load,
+    read,
+)
+from mixer.layout.matte import Matte, Plane
+from mixer.layout.records import MAGIC, Kind, Record, pack
 
 FILE = "matte.track"
 PIXELS_ID = 1 << 40  # id of a pixel-rendered frame: this plus its number
-_FRAMES = struct.Struct("<Q")
-_SHOW = struct.Struct("<QI")
-_SIZES = struct.Struct("<II")
-_REFERENCE = struct.Struct("<IIII")
-KEPT_REFERENCES = 8
-DIGEST = 16
 CACHED_MATTES = 6
 CACHED_CHUNKS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class TrackNote:
-    """Something irregular about the page at an output frame."""
-
-    frame: int
-    type: str
-    data: Mapping[str, Any]
-
-
-def _digest(data: bytes | memoryview) -> bytes:
-    return hashlib.blake2b(data, digest_size=DIGEST).digest()
-
-
-def _parts(data: bytes, sizes: Sequence[int]) -> list[bytes]:
-    found, at = [], 0
-    for size in sizes:
-        found.append(data[at : at + size])
-        at += size
-    return found
-
-
-@dataclass(slots=True)
-class Contents:
-    """What the records say, without the pixels: those are read from the file when asked for."""
-
-    header: dict[str, Any] = field(default_factory=dict)
-    planes: list[tuple[int, int]] = field(default_factory=list)  # (offset, length) of bodies
-    plane_ids: dict[bytes, int] = field(default_factory=dict)
-    mattes: list[dict[str, Any]] = field(default_factory=list)
-    matte_ids: dict[bytes, int] = field(default_factory=dict)
-    shown: list[tuple[int, int]] = field(default_factory=list)  # (frame, matte id)
-    pixels: list[tuple[int, int, int, int]] = field(default_factory=list)  # first, count, where
-    notes: list[TrackNote] = field(default_factory=list)
-    seen: dict[str, Any] = field(default_factory=dict)
-    references: list[tuple[int, str, bytes, bytes]] = field(default_factory=list)
-    frames: int = 0
-    finished: bool = False
-
-    def take(self, record: Record, end: int) -> None:
-        """Adds one record that ends at offset `end` of the file."""
-        body, where = record.body, (end - len(record.body), len(record.body))
-        match record.kind:
-            case Kind.HEADER:
-                self.header = json.loads(body)
-            case Kind.PLANE:
-                self.plane_ids[body[:DIGEST]] = len(self.planes)
-                self.planes.append(where)
-            case Kind.MATTE:
-                self.matte_ids[_digest(body)] = len(self.mattes)
-                self.mattes.append(json.loads(body))
-            case Kind.SHOW:
-                self.shown.append(_SHOW.unpack(body))
-            case Kind.PIXELS:
-                self.pixels.append((*_SHOW.unpack_from(body), *where))
-            case Kind.NOTE:
-                told = json.loads(body)
-                self.notes.append(TrackNote(told["frame"], told["type"], told["data"]))
-            case Kind.SEEN:
-                self.seen.update(json.loads(body))
-            case Kind.REFERENCE:
-                matte_id, *sizes = _REFERENCE.unpack_from(body)
-                parts = _parts(body[_REFERENCE.size :], sizes)
-                self.references.append((matte_id, parts[0].decode(), parts[1], parts[2]))
-                del self.references[:-KEPT_REFERENCES]
-            case Kind.PROGRESS | Kind.FINISH:
-                (self.frames,) = _FRAMES.unpack(body)
-                self.finished = record.kind == Kind.FINISH
 
 
 class MatteTrackWriter:
@@ -132,7 +66,7 @@ class MatteTrackWriter:
             directory.mkdir(parents=True, exist_ok=True)
             path = directory / FILE
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            contents, end = _read(descriptor, Contents(), 0)
+            contents, end = read(descriptor, Contents(), 0)
             if contents.header != header:
                 contents, end = Contents(), 0
             os.ftruncate(descriptor, end)
@@ -177,11 +111,11 @@ class MatteTrackWriter:
 
     def _plane(self, plane: Plane) -> int:
         rows = np.ascontiguousarray(plane, np.uint8)
-        sizes = _SIZES.pack(rows.shape[1], rows.shape[0])
-        digest = _digest(sizes + rows.tobytes())
-        if digest not in self._contents.plane_ids:
-            self._append(Kind.PLANE, digest + sizes + zlib.compress(rows.tobytes(), 1))
-        return self._contents.plane_ids[digest]
+        sizes = SIZES.pack(rows.shape[1], rows.shape[0])
+        key = digest(sizes + rows.tobytes())
+        if key not in self._contents.plane_ids:
+            self._append(Kind.PLANE, key + sizes + zlib.compress(rows.tobytes(), 1))
+        return self._contents.plane_ids[key]
 
     def matte(self, matte: Matte) -> int:
         """Stores a matte, or finds the equal one; its id."""
@@ -200,19 +134,19 @@ class MatteTrackWriter:
             ],
         }
         data = json.dumps(body, sort_keys=True).encode()
-        digest = _digest(data)
-        if digest not in self._contents.matte_ids:
+        key = digest(data)
+        if key not in self._contents.matte_ids:
             self._append(Kind.MATTE, data)
-        return self._contents.matte_ids[digest]
+        return self._contents.matte_ids[key]
 
     def show(self, frame: int, matte_id: int) -> None:
         """From output frame `frame` on this matte holds."""
-        self._append(Kind.SHOW, _SHOW.pack(frame, matte_id))
+        self._append(Kind.SHOW, SHOW.pack(frame, matte_id))
 
     def pixels(self, first: int, pictures: Sequence[chunks.Base]) -> None:
         """Frames `first`, `first + 1`, … are these pictures, without tiles."""
         data = chunks.encode(pictures, self._contents.header["fps"])
-        self._append(Kind.PIXELS, _SHOW.pack(first, len(pictures)) + data)
+        self._append(Kind.PIXELS, SHOW.pack(first, len(pictures)) + data)
 
     def note(self, frame: int, type: str, data: Mapping[str, Any]) -> None:
         self._append(
@@ -231,19 +165,19 @@ class MatteTrackWriter:
     def refer(self, matte_id: int, shown: str, ramp: bytes, black: bytes) -> None:
         """Keeps the stills of a state whose tiles may be those of later ones."""
         parts = [shown.encode(), ramp, black]
-        head = _REFERENCE.pack(matte_id, *(len(part) for part in parts))
+        head = REFERENCE.pack(matte_id, *(len(part) for part in parts))
         self._append(Kind.REFERENCE, head + b"".join(parts))
 
     def progress(self, frames: int) -> None:
         """All frames before `frames` are final. Commits what was appended."""
-        self._append(Kind.PROGRESS, _FRAMES.pack(frames))
+        self._append(Kind.PROGRESS, FRAMES.pack(frames))
         self._commit()
 
     def finish(self, frames: int) -> None:
         """The track has `frames` frames and is complete."""
         if self.finished and self.frames == frames:
             return
-        self._append(Kind.FINISH, _FRAMES.pack(frames))
+        self._append(Kind.FINISH, FRAMES.pack(frames))
         self._commit()
         os.fdatasync(self._descriptor)
 
@@ -265,49 +199,7 @@ class MatteTrackWriter:
 
     def load(self, matte_id: int) -> Matte:
         """A committed matte."""
-        return _load(self._descriptor, self._contents, matte_id)
-
-
-def _read(descriptor: int, contents: Contents, offset: int) -> tuple[Contents, int]:
-    """Takes the committed records from `offset` on; where the next ones will be."""
-    size = os.fstat(descriptor).st_size
-    if offset == 0:
-        if os.pread(descriptor, len(MAGIC), 0) != MAGIC:
-            return contents, 0
-        offset = len(MAGIC)
-    data = os.pread(descriptor, max(0, size - offset), offset)
-    records, end = committed(memoryview(data))
-    for record in records:
-        contents.take(record, offset + record.end)
-    if not contents.header:
-        return contents, 0
-    return contents, offset + end
-
-
-def _load_plane(descriptor: int, contents: Contents, number: int) -> Plane:
-    offset, length = contents.planes[number]
-    body = os.pread(descriptor, length, offset)
-    width, height = _SIZES.unpack_from(body, DIGEST)
-    rows = zlib.decompress(body[DIGEST + _SIZES.size :])
-    return np.frombuffer(rows, np.uint8).reshape(height, width)
-
-
-def _load(descriptor: int, contents: Contents, matte_id: int) -> Matte:
-    told = contents.mattes[matte_id]
-    y, cb, cr = (_load_plane(descriptor, contents, number) for number in told["base"])
-    tiles = tuple(
-        Tile(
-            tile["stream"],
-            tile["box"][0],
-            tile["box"][1],
-            tile["box"][2],
-            tile["box"][3],
-            Placement(**tile["placement"]),
-            _load_plane(descriptor, contents, tile["coverage"]),
-        )
-        for tile in told["tiles"]
-    )
-    return Matte(told["width"], told["height"], (y, cb, cr), tiles)
+        return load(self._descriptor, self._contents, matte_id)
 
 
 class MatteTrackReader:
@@ -337,7 +229,7 @@ class MatteTrackReader:
     def refresh(self) -> bool:
         """True if anything new was there."""
         before = self._offset
-        _, self._offset = _read(self._descriptor, self._contents, self._offset)
+        _, self._offset = read(self._descriptor, self._contents, self._offset)
         return self._offset != before
 
     def close(self) -> None:
@@ -385,7 +277,7 @@ class MatteTrackReader:
         if matte_id >= PIXELS_ID:
             return matte_id, self._picture(frame)
         if matte_id not in self._mattes:
-            self._mattes[matte_id] = _load(self._descriptor, self._contents, matte_id)
+            self._mattes[matte_id] = load(self._descriptor, self._contents, matte_id)
             while len(self._mattes) > CACHED_MATTES:
                 self._mattes.popitem(last=False)
         self._mattes.move_to_end(matte_id)
@@ -397,7 +289,7 @@ class MatteTrackReader:
         width, height = self.header["width"], self.header["height"]
         first, _, offset, length = self._contents.pixels[index]
         if index not in self._chunks:
-            data = os.pread(self._descriptor, length, offset)[_SHOW.size :]
+            data = os.pread(self._descriptor, length, offset)[SHOW.size :]
             self._chunks[index] = chunks.decode(data, width, height)
             while len(self._chunks) > CACHED_CHUNKS:
                 self._chunks.popitem(last=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import psutil
@@ -21,22 +20,28 @@ def status(process: psutil.Process) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("mixer-browser-*"))
+def profile(process: psutil.Process) -> Path:
+    (given,) = [a for a in process.cmdline()[1:] if a.startswith("--user-data-dir=/")][-1:]
+    return Path(given.partition("=")[2])
 
 
 async def test_renderers_run_unprivileged_behind_seccomp_and_leave_nothing() -> None:
     """Every renderer has a seccomp filter and is not root; the profile is gone afterwards."""
-    before, known = set(psutil.Process().children(recursive=True)), folders()
+    before = set(psutil.Process().children(recursive=True))
     async with launched() as browser, shown(browser, "default", state_of(1)):
-        made = folders() - known
         mine = set(psutil.Process().children(recursive=True)) - before
         renderers = [status(p) for p in mine if "--type=renderer" in p.cmdline()]
         assert renderers
+        folders = {
+            profile(p)
+            for p in mine
+            if "--type=" not in " ".join(p.cmdline()) and "headless" in p.name()
+        }
+        assert len(folders) == 1 and all(folder.is_dir() for folder in folders)
         for facts in renderers:
             assert facts["Seccomp"] == "2"
             assert "0" not in facts["Uid"].split()
-    assert made and not any(folder.exists() for folder in made)
+    assert not any(folder.parent.exists() for folder in folders)
 
 
 def test_a_missing_browser_is_one_line_that_says_what_to_do() -> None:

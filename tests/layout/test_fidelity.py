@@ -15,9 +15,10 @@ from playwright.async_api import Browser
 
 from mixer.layout import stills
 from mixer.layout.colour import Rgb, decode_png, to_planes
+from mixer.layout.look import Look
 from mixer.layout.matte import Tile
 from mixer.layout.matting import NotMatte, composed
-from mixer.layout.page import Look, Page
+from mixer.layout.page import Page
 from mixer.layout.pixels import COLOUR, PICTURE
 from tests.layout.support import PAGES, shown, state_of
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mixer.journal import Journal
-from mixer.layout.page import Look
+from mixer.layout.look import Look
 from mixer.layout.schedule import Rates, Waiting
 from mixer.layout.timeline import Timeline
 from tests.layout.support import added, journal, speaking

@@ -1,0 +1,135 @@
+"""What a matte track's records say, and how its planes are read back (track.py, records.py)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mixer.layout.matte import Matte, Placement, Plane, Tile
+from mixer.layout.records import MAGIC, Kind, Record, committed
+
+FRAMES = struct.Struct("<Q")
+SHOW = struct.Struct("<QI")
+SIZES = struct.Struct("<II")
+REFERENCE = struct.Struct("<IIII")
+KEPT_REFERENCES = 8
+DIGEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TrackNote:
+    """Something irregular about the page at an output frame."""
+
+    frame: int
+    type: str
+    data: Mapping[str, Any]
+
+
+def digest(data: bytes | memoryview) -> bytes:
+    return hashlib.blake2b(data, digest_size=DIGEST).digest()
+
+
+def parts(data: bytes, sizes: Sequence[int]) -> list[bytes]:
+    found, at = [], 0
+    for size in sizes:
+        found.append(data[at : at + size])
+        at += size
+    return found
+
+
+@dataclass(slots=True)
+class Contents:
+    """What the records say, without the pixels: those are read from the file when asked for."""
+
+    header: dict[str, Any] = field(default_factory=dict)
+    planes: list[tuple[int, int]] = field(default_factory=list)  # (offset, length) of bodies
+    plane_ids: dict[bytes, int] = field(default_factory=dict)
+    mattes: list[dict[str, Any]] = field(default_factory=list)
+    matte_ids: dict[bytes, int] = field(default_factory=dict)
+    shown: list[tuple[int, int]] = field(default_factory=list)  # (frame, matte id)
+    pixels: list[tuple[int, int, int, int]] = field(default_factory=list)  # first, count, where
+    notes: list[TrackNote] = field(default_factory=list)
+    seen: dict[str, Any] = field(default_factory=dict)
+    references: list[tuple[int, str, bytes, bytes]] = field(default_factory=list)
+    frames: int = 0
+    finished: bool = False
+
+    def take(self, record: Record, end: int) -> None:
+        """Adds one record that ends at offset `end` of the file."""
+        body, where = record.body, (end - len(record.body), len(record.body))
+        match record.kind:
+            case Kind.HEADER:
+                self.header = json.loads(body)
+            case Kind.PLANE:
+                self.plane_ids[body[:DIGEST]] = len(self.planes)
+                self.planes.append(where)
+            case Kind.MATTE:
+                self.matte_ids[digest(body)] = len(self.mattes)
+                self.mattes.append(json.loads(body))
+            case Kind.SHOW:
+                self.shown.append(SHOW.unpack(body))
+            case Kind.PIXELS:
+                self.pixels.append((*SHOW.unpack_from(body), *where))
+            case Kind.NOTE:
+                told = json.loads(body)
+                self.notes.append(TrackNote(told["frame"], told["type"], told["data"]))
+            case Kind.SEEN:
+                self.seen.update(json.loads(body))
+            case Kind.REFERENCE:
+                matte_id, *sizes = REFERENCE.unpack_from(body)
+                found = parts(body[REFERENCE.size :], sizes)
+                self.references.append((matte_id, found[0].decode(), found[1], found[2]))
+                del self.references[:-KEPT_REFERENCES]
+            case Kind.PROGRESS | Kind.FINISH:
+                (self.frames,) = FRAMES.unpack(body)
+                self.finished = record.kind == Kind.FINISH
+
+
+def read(descriptor: int, contents: Contents, offset: int) -> tuple[Contents, int]:
+    """Takes the committed records from `offset` on; where the next ones will be."""
+    size = os.fstat(descriptor).st_size
+    if offset == 0:
+        if os.pread(descriptor, len(MAGIC), 0) != MAGIC:
+            return contents, 0
+        offset = len(MAGIC)
+    data = os.pread(descriptor, max(0, size - offset), offset)
+    records, end = committed(memoryview(data))
+    for record in records:
+        contents.take(record, offset + record.end)
+    if not contents.header:
+        return contents, 0
+    return contents, offset + end
+
+
+def load_plane(descriptor: int, contents: Contents, number: int) -> Plane:
+    offset, length = contents.planes[number]
+    body = os.pread(descriptor, length, offset)
+    width, height = SIZES.unpack_from(body, DIGEST)
+    rows = zlib.decompress(body[DIGEST + SIZES.size :])
+    return np.frombuffer(rows, np.uint8).reshape(height, width)
+
+
+def load(descriptor: int, contents: Contents, matte_id: int) -> Matte:
+    told = contents.mattes[matte_id]
+    y, cb, cr = (load_plane(descriptor, contents, number) for number in told["base"])
+    tiles = tuple(
+        Tile(
+            tile["stream"],
+            tile["box"][0],
+            tile["box"][1],
+            tile["box"][2],
+            tile["box"][3],
+            Placement(**tile["placement"]),
+            load_plane(descriptor, contents, tile["coverage"]),
+        )
+        for tile in told["tiles"]
+    )
+    return Matte(told["width"], told["height"], (y, cb, cr), tiles)
