@@ -73,6 +73,8 @@ class RenderJob:
     ) -> None:
         self.settings = settings
         self.progress = Progress()
+        if stop_ns is not None:
+            self.progress.total = settings.frames_until(stop_ns)
         self._journal = journal
         self._work = work
         self._out = out
@@ -116,8 +118,6 @@ class RenderJob:
     def _prepare(self) -> None:
         self._work.make()
         write_whole(self._work.settings, json.dumps(self.settings.to_json(), indent=1).encode())
-        if self._stop_ns is not None:
-            self.progress.total = self.settings.frames_until(self._stop_ns)
         known = self.progress.total or 10**9
         for piece in pieces(known, self.settings.segment_frames):
             if not self._is_made(piece):
