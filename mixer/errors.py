@@ -1,21 +1,21 @@
 """Every error this program raises on purpose, with its exit code. Its one line says what to do.
 
-    MixerError                     1   (base; an unexpected failure also ends with 1)
-    ├── UsageError                 2   the caller can mend it: bad flag, size, range, scheme
-    ├── EnvironmentMissing         3   the machine lacks something: browser, Janus, fonts, sandbox
-    ├── ConferenceError
-    │   ├── ConferenceUnreachable 10   nothing answers at the address
-    │   ├── ConferenceUnknown     11   it answers, but there is no such room
-    │   ├── ConferenceRefused     12   wrong pin, token or secret
-    │   ├── UnsupportedCodec      13   the room's codecs are none that we can take
-    │   └── NothingToRecord       14   nobody came within --start-timeout
-    ├── LayoutError               20   a page that 404s, throws or never gets ready
-    ├── StorageError              30   unwritable or full disk
-    ├── JournalError
-    │   ├── JournalMissing        40   no journal in that folder
-    │   ├── JournalTooNew         41   written by a newer version
-    │   └── JournalDamaged        42   not even one whole run header is readable
-    └── RenderError               50   a render failed and cannot be retried
+MixerError                     1   (base; an unexpected failure also ends with 1)
+├── UsageError                 2   the caller can mend it: bad flag, size, range, scheme
+├── EnvironmentMissing         3   the machine lacks something: browser, Janus, fonts, sandbox
+├── ConferenceError
+│   ├── ConferenceUnreachable 10   nothing answers at the address
+│   ├── ConferenceUnknown     11   it answers, but there is no such room
+│   ├── ConferenceRefused     12   wrong pin, token or secret
+│   ├── UnsupportedCodec      13   the room's codecs are none that we can take
+│   └── NothingToRecord       14   nobody came within --start-timeout
+├── LayoutError               20   a page that 404s, throws or never gets ready
+├── StorageError              30   unwritable or full disk
+├── JournalError
+│   ├── JournalMissing        40   no journal in that folder
+│   ├── JournalTooNew         41   written by a newer version
+│   └── JournalDamaged        42   not even one whole run header is readable
+└── RenderError               50   a render failed and cannot be retried
 """
 
 from __future__ import annotations

@@ -20,6 +20,13 @@ from .child import die_with_parent, spawnable
 log = structlog.get_logger()
 
 LINE_LIMIT = 1 << 20
+# One heap for all threads: big pictures come and go in several of them, and what one has freed
+# another can use. Node.js is Playwright's driver.
+LEAN = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": "1000000",
+    "NODE_OPTIONS": "--max-semi-space-size=1",
+}
 STOP_TIMEOUT_S = 10.0
 
 
@@ -82,7 +89,7 @@ class Child:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
-                env={**os.environ, **self._environment},
+                env={**LEAN, **os.environ, **self._environment},
                 limit=LINE_LIMIT,
                 preexec_fn=_preparation(self._nice),
                 start_new_session=True,  # Ctrl-C is the parent's to handle
