@@ -106,6 +106,12 @@ def record(
     api_secret: Annotated[
         str, typer.Option(envvar="MIXER_JANUS_API_SECRET", help="Janus' api_secret.")
     ] = "",
+    tls_ca: Annotated[
+        Path | None, typer.Option(envvar="MIXER_CA_FILE", help="Trust this certificate (PEM).")
+    ] = None,
+    tls_insecure: Annotated[
+        bool, typer.Option("--tls-insecure", help="Trust any certificate, for tests.")
+    ] = False,
     min_free: Annotated[int, typer.Option(help="Stop when the disk has less MB left.")] = 256,
     keep_work: Annotated[
         bool, typer.Option("--keep-work", help="Keep intermediate files.")
@@ -138,6 +144,8 @@ def record(
                 "MIXER_JANUS_TOKEN": token,
                 "MIXER_JANUS_API_SECRET": api_secret,
                 "MIXER_ICE_SERVERS": json.dumps(servers),
+                "MIXER_CA_FILE": str(tls_ca or ""),
+                **({"MIXER_TLS_INSECURE": "1"} if tls_insecure else {}),
             },
         )
         with display_for(as_json=as_json) as display:
@@ -267,11 +275,16 @@ def export(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    out: Annotated[
+        Path | None, typer.Option(help="Also measure the disk that recordings shall go to.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Says what this machine lacks, and how to get it."""
     from .doctor import run
 
-    raise typer.Exit(run(as_json))
+    raise typer.Exit(run(as_json, out=out))
 
 
 def main() -> None:
