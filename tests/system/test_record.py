@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -129,7 +130,8 @@ def test_everything_is_killed_and_the_video_is_made(tmp_path: Path) -> None:
             family = psutil.Process(recorder.pid).children(recursive=True)
             recorder.kill()
             for child in family:
-                child.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # may have gone with its parent
+                    child.kill()
             psutil.wait_procs(family, 10)
     assert mixer("inspect", str(out), "--json").returncode == 0
     mixer("render", str(out))
