@@ -85,3 +85,10 @@ class JournalDamaged(JournalError):
 
 class RenderError(MixerError):
     exit_code = 50
+
+
+def first_of(errors: BaseExceptionGroup[MixerError]) -> MixerError:
+    """One error of ours out of a group of them: the one to be told."""
+    for error in errors.exceptions:
+        return first_of(error) if isinstance(error, BaseExceptionGroup) else error
+    raise AssertionError("an empty group")

@@ -20,7 +20,7 @@ import structlog
 
 from ..clock import SECOND, frame_time_ns
 from ..engine import Child
-from ..errors import LayoutError, MixerError, RenderError
+from ..errors import LayoutError, MixerError, RenderError, first_of
 from ..journal import write_whole
 from .schedule import Piece, is_complete, next_pieces, pieces
 from .settings import RenderSettings, Workspace
@@ -83,7 +83,10 @@ class RenderJob:
         self._on_progress = on_progress
         self._page_pass: Child | None = None
         self._done: set[int] = set()
-        self._busy: dict[int, int] = {}
+        self._busy: dict[int, int] = {}  # worker → segment
+        self._begun: dict[int, int] = {}  # worker → frames of it that are encoded
+        self._finished = 0  # frames of whole segments
+        self._children: dict[int, Child] = {}
         self._changed = asyncio.Condition()
         self._result: RenderResult | None = None
 
@@ -103,7 +106,7 @@ class RenderJob:
                 for task in tasks:
                     task.cancel()
         except* MixerError as errors:
-            raise _first(errors) from errors
+            raise first_of(errors) from errors
         assert self._result is not None
         return self._result
 
@@ -113,6 +116,8 @@ class RenderJob:
         self.progress.total = self.settings.frames_until(t_ns)
         if self._page_pass:
             await self._page_pass.send("stop_at", t_ns=t_ns)
+        for child in self._children.values():
+            await child.send("limit", frames=self.progress.total)
         await self._tell()
 
     def _prepare(self) -> None:
@@ -123,7 +128,8 @@ class RenderJob:
             if not self._is_made(piece):
                 break
             self._done.add(piece.seq)
-        self.progress.frames = min(known, len(self._done) * self.settings.segment_frames)
+        self._finished = min(known, len(self._done) * self.settings.segment_frames)
+        self.progress.frames = self._finished
 
     def _is_made(self, piece: Piece) -> bool:
         start = self.settings.sample(piece.first)
@@ -190,13 +196,16 @@ class RenderJob:
                 argv.append("--encodes-sound")
             name = f"worker-{number}"
             async with Child(name, argv, nice=NICE, log_path=self._work.log(name)) as child:
+                self._children[number] = child
                 try:
                     return await self._feed(number, child)
                 except (StopAsyncIteration, TimeoutError):
                     child.kill()
                     return False
                 finally:
+                    del self._children[number]
                     self._busy.pop(number, None)
+                    self._begun.pop(number, None)
 
         return session
 
@@ -204,6 +213,8 @@ class RenderJob:
         """Gives a worker one segment after the other, and worker 0 the finish."""
         events = child.events
         await _reply(events, "ready", 60.0)
+        if self.progress.total is not None:
+            await child.send("limit", frames=self.progress.total)
         while True:
             await self._until(lambda: self._complete or bool(self._next()))
             found = self._next()
@@ -212,18 +223,36 @@ class RenderJob:
             piece = found[0]
             self._busy[number] = piece.seq
             await child.send("segment", seq=piece.seq, first=piece.first, count=piece.count)
-            done = await _reply(events, "segment", SEGMENT_TIMEOUT_S)
-            del self._busy[number]
-            self._done.add(piece.seq)
-            self.progress.cpu_s += done["cpu_s"]
-            self.progress.notes += [{**n.pop("data"), **n} for n in done["notes"]]
-            self.progress.frames += piece.count
-            self.progress.stage = "rendering"
-            log.info("segment.finished", seq=piece.seq, frames=self.progress.frames)
-            await self._tell()
+            await self._made(
+                number, await _reply(events, "segment", SEGMENT_TIMEOUT_S, self._making(number))
+            )
         if number == 0:
             await self._finish(child, events)
         return True
+
+    def _making(self, number: int) -> Callable[[dict[str, Any]], None]:
+        """Hears how far a worker is within its segment."""
+
+        def heard(event: dict[str, Any]) -> None:
+            if event["event"] == "made":
+                self._begun[number] = self._begun.get(number, 0) + event["frames"]
+                self.progress.frames = self._finished + sum(self._begun.values())
+                self.progress.stage = "rendering"
+                self._on_progress(self.progress)
+
+        return heard
+
+    async def _made(self, number: int, done: dict[str, Any]) -> None:
+        """A segment is whole."""
+        del self._busy[number]
+        self._begun.pop(number, None)
+        self._done.add(done["seq"])
+        self._finished += done["frames"]
+        self.progress.frames = self._finished + sum(self._begun.values())
+        self.progress.cpu_s += done["cpu_s"]
+        self.progress.notes += [{**note.pop("data"), **note} for note in done["notes"]]
+        log.info("segment.finished", seq=done["seq"], frames=self.progress.frames)
+        await self._tell()
 
     async def _finish(self, child: Child, events: Any) -> None:
         total = self.progress.total
@@ -289,7 +318,12 @@ def _all_errors(kind: type[MixerError]) -> list[type[MixerError]]:
     return [s for child in kind.__subclasses__() for s in [child, *_all_errors(child)]]
 
 
-async def _reply(events: Any, wanted: str, timeout_s: float) -> dict[str, Any]:
+async def _reply(
+    events: Any,
+    wanted: str,
+    timeout_s: float,
+    other: Callable[[dict[str, Any]], None] = lambda event: None,
+) -> dict[str, Any]:
     """The child's next event of that name. Raises StopAsyncIteration when it died instead."""
     async with asyncio.timeout(timeout_s):
         while True:
@@ -298,9 +332,4 @@ async def _reply(events: Any, wanted: str, timeout_s: float) -> dict[str, Any]:
                 return event
             if event["event"] == "error":
                 raise_for(event)
-
-
-def _first(errors: BaseExceptionGroup[MixerError]) -> MixerError:
-    for error in errors.exceptions:
-        return _first(error) if isinstance(error, BaseExceptionGroup) else error
-    raise AssertionError("an empty group")
+            other(event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,16 @@ def next_pieces(
     """The segments that `free` workers should start on now, earliest first.
 
     `total`: frames of the whole render, None while its end is not known; `final`: frames whose
-    input is final. A segment starts only when all of its input is final, and a short one only
-    when it is known to be the last.
+    input is final. A segment starts as soon as the input of its first frame is final; its worker
+    waits for the rest, and ends it earlier if the render's end turns out to lie within.
     """
-    reach = final if total is None else min(total, final)
     found: list[Piece] = []
-    for piece in pieces(reach, segment_frames):
-        if len(found) == free:
+    for piece in pieces(final if total is None else total, segment_frames):
+        if len(found) == free or piece.first >= final:
             break
-        short = piece.count < segment_frames
-        last = total is not None and piece.first + piece.count == total
-        if piece.seq in done or piece.seq in busy or (short and not last):
-            continue
-        found.append(piece)
+        if piece.seq not in done and piece.seq not in busy:
+            whole = total is None
+            found.append(replace(piece, count=segment_frames) if whole else piece)
     return found
 
 

@@ -4,6 +4,7 @@
 stages before. It may be killed at any moment: what it makes appears whole or not at all.
 
     {"command": "segment", "seq": 3, "first": 360, "count": 120}
+    {"command": "limit", "frames": 450}    the render ends there, also in the middle of a segment
     {"command": "finish", "segments": 10, "frames": 1180, "out": "/…/default.mp4"}
 """
 
@@ -14,14 +15,17 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import av
+
 from ..encode import VideoSettings, assemble, encode_segment
 from ..engine import Port
-from ..errors import MixerError
+from ..errors import MixerError, first_of
 from ..journal import Journal
 from ..layout.track import MatteTrackReader
 from ..picture import Composer
@@ -30,12 +34,22 @@ from .settings import RenderSettings, Workspace
 from .soundtrack import Soundtrack
 
 POLL_S = 0.05
+MAX_PENDING = 4
 
 
 class Worker:
     """Composes, mixes and encodes; keeps decoders between consecutive segments."""
 
-    def __init__(self, journal: Path, work: Workspace, *, encodes_sound: bool) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        work: Workspace,
+        *,
+        encodes_sound: bool,
+        made: Callable[[int], None] = lambda frames: None,
+    ) -> None:
+        self.limit: int | None = None
+        self.made = made
         self._work = work
         self._settings = RenderSettings.from_json(json.loads(work.settings.read_text()))
         self._journal = Journal.open(journal)
@@ -53,18 +67,40 @@ class Worker:
         )
 
     def segment(self, seq: int, first: int, count: int) -> dict[str, Any]:
-        """Makes one segment's pictures and sound; says what it cost, in CPU seconds."""
+        """Makes one segment's pictures and sound, as they become final.
+
+        Says how many frames it has (fewer if `limit` came in between), and what it cost.
+        """
         before = time.process_time()
         self._journal.refresh()
         self._mattes.refresh()
-        if not self._work.segment(seq).exists():
-            frames = self._composer.frames(first, count)
-            encode_segment(frames, self._work.segment(seq), self._video())
+        path = self._work.segment(seq)
+        if path.exists():
+            count = self._until(first + count) - first
+        else:
+            count = encode_segment(self._frames(first, count), path, self._video())
         self._sound(seq, first, count)
         notes = [asdict(note) for note in self._composer.notes[self._told :]]
         self._told += len(notes)
         cpu_s = time.process_time() - before
         return {"seq": seq, "frames": count, "cpu_s": cpu_s, "notes": notes}
+
+    def _frames(self, first: int, count: int) -> Iterator[av.VideoFrame]:
+        """The segment's frames, a batch whenever enough are final."""
+        at, batch = first, max(1, self._settings.fps // 2)
+        while at < (end := self._until(first + count)):
+            final = min(self._mattes.frames, end)
+            if final < min(at + batch, end):
+                time.sleep(POLL_S)
+                self._journal.refresh()
+                self._mattes.refresh()
+                continue
+            yield from self._composer.frames(at, final - at)
+            self.made(final - at)
+            at = final
+
+    def _until(self, end: int) -> int:
+        return end if self.limit is None else min(end, self.limit)
 
     def finish(self, segments: int, frames: int, out: Path) -> dict[str, Any]:
         """Joins all segments and the sound into one MP4."""
@@ -111,9 +147,22 @@ class Worker:
 
 
 async def serve(worker: Worker, port: Port) -> None:
-    """Does what the parent commands, one thing after the other."""
+    """Does what the parent commands, one thing after the other; a limit holds at once."""
     port.emit("ready")
-    async for command in port.commands:
+    pending: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_PENDING)
+    async with asyncio.TaskGroup() as group:
+        working = group.create_task(_work_off(worker, port, pending))
+        async for command in port.commands:
+            if command["command"] == "limit":
+                worker.limit = command["frames"]
+            else:
+                await pending.put(command)
+        working.cancel()
+
+
+async def _work_off(worker: Worker, port: Port, pending: asyncio.Queue[dict[str, Any]]) -> None:
+    while True:
+        command = await pending.get()
         match command.pop("command"):
             case "segment":
                 done = await asyncio.to_thread(worker.segment, **command)
@@ -127,11 +176,14 @@ async def serve(worker: Worker, port: Port) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     async with Port() as port:
+        loop = asyncio.get_running_loop()
+        status = 0
         try:
             worker = Worker(
                 arguments.journal,
                 Workspace(arguments.work),
                 encodes_sound=arguments.encodes_sound,
+                made=lambda frames: _later(loop, port, frames),
             )
             serving = asyncio.ensure_future(serve(worker, port))
             stopping = asyncio.ensure_future(port.stopping.wait())
@@ -140,10 +192,16 @@ async def run(arguments: argparse.Namespace) -> int:
                 os._exit(0)  # in the middle of a segment: it is made again, from its beginning
             stopping.cancel()
             serving.result()
-        except MixerError as error:
-            port.emit("error", message=str(error), exit_code=error.exit_code)
-            return error.exit_code
-    return 0
+        except* MixerError as errors:
+            error = first_of(errors)
+            status = error.exit_code
+            port.emit("error", message=str(error), exit_code=status)
+    return status
+
+
+def _later(loop: asyncio.AbstractEventLoop, port: Port, frames: int) -> None:
+    """Tells, from the working thread, that so many more frames are encoded."""
+    loop.call_soon_threadsafe(lambda: port.emit("made", frames=frames))
 
 
 def main() -> None:
