@@ -20,7 +20,7 @@ from .records import Type
 from .writer import media_path, meta_path
 
 CHUNK = 1 << 20
-ARRIVAL_MARGIN_NS = SECOND  # media time may run ahead of arrival by this much, never more
+ARRIVAL_MARGIN_NS = SECOND // 2  # media time may run ahead of arrival by so much, never more
 
 
 @dataclass(slots=True)
