@@ -30,11 +30,13 @@ from ..journal import Journal
 from ..layout.track import MatteTrackReader
 from ..picture import Composer
 from ..sound import mix_segment, needed_ns
+from .ahead import ahead
 from .settings import RenderSettings, Workspace
 from .soundtrack import Soundtrack
 
 POLL_S = 0.05
 MAX_PENDING = 4
+AHEAD_FRAMES = 4  # composed while others are encoded; 3 MB each at 1080p
 
 
 class Worker:
@@ -78,7 +80,8 @@ class Worker:
         if path.exists():
             count = self._until(first + count) - first
         else:
-            count = encode_segment(self._frames(first, count), path, self._video())
+            frames = ahead(self._frames(first, count), AHEAD_FRAMES)
+            count = encode_segment(frames, path, self._video())
         self._sound(seq, first, count)
         notes = [asdict(note) for note in self._composer.notes[self._told :]]
         self._told += len(notes)
