@@ -36,7 +36,7 @@ from .soundtrack import Soundtrack
 
 POLL_S = 0.05
 MAX_PENDING = 4
-AHEAD_FRAMES = 4  # composed while others are encoded; 3 MB each at 1080p
+AHEAD_FRAMES = 2  # composed while others are encoded; 3 MB each at 1080p
 
 
 class Worker:
