@@ -29,6 +29,7 @@ const View = (() => {
 
   /** The address of a picture if it is one that a page may load, else ''. */
   function pictureAddress(text) {
+    if (!text) return ''; // else it would be the page's own address
     try {
       const url = new URL(text, document.baseURI);
       const isPicture = ['http:', 'https:', 'blob:'].includes(url.protocol) || /^data:image\//i.test(text);
