@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -87,9 +87,6 @@ class RenderSettings:
         """Names the work folder: the same settings find their unfinished work again."""
         text = json.dumps(self.to_json(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-    def starting(self, start_ns: int) -> RenderSettings:
-        return replace(self, start_ns=start_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,7 @@ class Worker:
         Says how many frames it has (fewer if `limit` came in between), and what it cost.
         """
         before = time.process_time()
-        self._journal.refresh()
-        self._mattes.refresh()
+        self._refresh()
         path = self._work.segment(seq)
         if path.exists():
             count = self._until(first + count) - first
@@ -95,12 +94,17 @@ class Worker:
             final = min(self._mattes.frames, end)
             if final < min(at + batch, end):
                 time.sleep(POLL_S)
-                self._journal.refresh()
-                self._mattes.refresh()
+                self._refresh()
                 continue
             yield from self._composer.frames(at, final - at)
             self.made(final - at)
             at = final
+
+    def _refresh(self) -> None:
+        """The journal last: it must know all that the page pass has seen, or pictures would be
+        missing from frames that the mattes call final."""
+        self._mattes.refresh()
+        self._journal.refresh()
 
     def _until(self, end: int) -> int:
         return end if self.limit is None else min(end, self.limit)
