@@ -2,6 +2,8 @@
 
 from .model import (
     NO_LEVEL,
+    PAUSED,
+    RESUMED,
     Alignment,
     Event,
     Frame,
@@ -17,6 +19,8 @@ from .writer import JournalWriter, write_whole
 
 __all__ = [
     "NO_LEVEL",
+    "PAUSED",
+    "RESUMED",
     "Alignment",
     "Event",
     "Frame",

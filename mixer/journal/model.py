@@ -16,6 +16,7 @@ Codec = Literal["vp8", "h264", "opus"]
 Source = Literal["Camera", "ScreenShare"]
 SyncMethod = Literal["sender-report", "capture-time", "arrival"]
 
+PAUSED, RESUMED = "paused", "resumed"  # notes between which nothing is journalled
 NO_LEVEL = 255  # Frame.level when the sender gave no audio level
 
 

@@ -17,9 +17,10 @@ from typing import Any
 
 from .. import clock
 from ..clock import SECOND
+from ..edit import Span
 from ..errors import JournalDamaged, JournalMissing, JournalTooNew
 from . import records
-from .model import Alignment, Event, Frame, FrameFlag, Gap, Note, Picture, Track
+from .model import PAUSED, RESUMED, Alignment, Event, Frame, FrameFlag, Gap, Note, Picture, Track
 from .run import Damage, Run
 from .writer import TRACKS_A_RUN, journal_time_ns
 
@@ -97,6 +98,18 @@ class Journal:
     @property
     def notes(self) -> Sequence[Note]:
         return sorted((n for run in self.runs for n in run.notes), key=lambda note: note.t_ns)
+
+    @property
+    def pauses(self) -> Sequence[Span]:
+        """Stretches in which nothing was journalled because the recording was paused, in order."""
+        found: list[Span] = []
+        for note in self.notes:
+            paused = bool(found) and found[-1].stop_ns is None
+            if note.type == PAUSED and not paused:
+                found.append(Span(note.t_ns))
+            elif note.type == RESUMED and paused:
+                found[-1] = Span(found[-1].start_ns, note.t_ns)
+        return found
 
     @property
     def damage(self) -> Sequence[Damage]:
