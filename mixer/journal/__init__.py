@@ -1,5 +1,6 @@
 """The journal: encoded media and events of a conference, append-only, on one clock."""
 
+from .absence import people
 from .model import (
     NO_LEVEL,
     PAUSED,
@@ -15,6 +16,7 @@ from .model import (
 )
 from .reader import Journal, media_time_ns
 from .recovery import recover
+from .unused import UnusedFrame, unused_frames
 from .writer import JournalWriter, write_whole
 
 __all__ = [
@@ -31,7 +33,10 @@ __all__ = [
     "Note",
     "Picture",
     "Track",
+    "UnusedFrame",
     "media_time_ns",
+    "people",
     "recover",
+    "unused_frames",
     "write_whole",
 ]

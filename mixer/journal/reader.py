@@ -20,6 +20,7 @@ from ..clock import SECOND
 from ..edit import Span
 from ..errors import JournalDamaged, JournalMissing, JournalTooNew
 from . import records
+from .absence import Absence
 from .model import PAUSED, RESUMED, Alignment, Event, Frame, FrameFlag, Gap, Note, Picture, Track
 from .run import Damage, Run
 from .writer import TRACKS_A_RUN, journal_time_ns
@@ -31,15 +32,21 @@ UNUSABLE = FrameFlag.LATE | FrameFlag.BROKEN
 class Journal:
     """A journal as far as it is final. `refresh` shows what has become final since."""
 
-    def __init__(self, directory: Path, identity: dict[str, Any]) -> None:
+    def __init__(
+        self, directory: Path, identity: dict[str, Any], without: Collection[str] = ()
+    ) -> None:
         self.directory = directory
         self._identity = identity
+        self._without = frozenset(without)
         self._runs: dict[int, Run] = {}
         self._fallback: dict[int, Alignment | None] = {}
 
     @classmethod
-    def open(cls, directory: Path) -> Journal:
-        """Raises JournalMissing, JournalTooNew or JournalDamaged."""
+    def open(cls, directory: Path, without: Collection[str] = ()) -> Journal:
+        """`without`: ids of participants of whom nothing is to be seen, as if they had never come.
+
+        Raises JournalMissing, JournalTooNew or JournalDamaged.
+        """
         path = directory / "journal.json"
         try:
             identity = json.loads(path.read_text())
@@ -53,7 +60,7 @@ class Journal:
                 f"{directory} was written by a newer mixer (journal version {version}); "
                 "use that version"
             )
-        journal = cls(directory, identity)
+        journal = cls(directory, identity, without)
         journal.refresh()
         return journal
 
@@ -125,7 +132,7 @@ class Journal:
         for path in self.directory.glob("run-*.meta"):
             number = int(path.stem[4:])
             if number not in self._runs:
-                self._runs[number] = Run(self.directory, number)
+                self._runs[number] = Run(self.directory, number, Absence(self._without))
         news = [run.refresh() for run in self.runs]
         self._seal_superseded()
         return any(news)

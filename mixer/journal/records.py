@@ -90,6 +90,11 @@ def frame_track(payload: memoryview) -> int:
     return int.from_bytes(payload[:4], "little")
 
 
+def frame_flags(payload: memoryview) -> int:
+    """The flags of a frame record, without unpacking the rest."""
+    return payload[20] | payload[21] << 8
+
+
 def unpack_watermark(payload: bytes) -> tuple[int, int, int]:
     t_ns, arrived_ns, offset = _WATERMARK.unpack(payload)
     return t_ns, arrived_ns, offset

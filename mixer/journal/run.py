@@ -15,6 +15,7 @@ from typing import Any
 
 from ..clock import SECOND
 from . import records
+from .absence import Absence
 from .model import Alignment, Event, Frame, Gap, Note, Picture, Track
 from .records import Type
 from .writer import media_path, meta_path
@@ -35,10 +36,11 @@ class Damage:
 
 @dataclass(slots=True)
 class Run:
-    """What one writer's run holds. `sealed`: nothing will be added any more."""
+    """What one writer's run holds, without who is absent. `sealed`: nothing will be added."""
 
     directory: Path
     number: int
+    absence: Absence = field(default_factory=Absence)
     header: dict[str, Any] = field(default_factory=dict)
     tracks: dict[int, Track] = field(default_factory=dict)
     alignments: dict[int, list[Alignment]] = field(default_factory=dict)
@@ -90,9 +92,10 @@ class Run:
             self._marks.append(records.unpack_watermark(payload))
         elif type_ == Type.PICTURE:
             picture = records.unpack_picture(payload, self.number)
-            self.pictures.setdefault(picture.track, []).append(picture)
-        else:
-            self._take_json(type_, json.loads(payload))
+            if not self.absence.covers(picture.track):
+                self.pictures.setdefault(picture.track, []).append(picture)
+        elif (value := self.absence.rest(type_, json.loads(payload))) is not None:
+            self._take_json(type_, value)
 
     def _take_json(self, type_: int, value: dict[str, Any]) -> None:
         match type_:

@@ -33,6 +33,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--start-ns", type=int, default=0)
     parser.add_argument("--stop-ns", type=int, default=None)
     parser.add_argument("--language", default="en")
+    parser.add_argument("--without", action="append", default=[], help="a participant's id")
     parser.add_argument("--ready-timeout", type=float, default=10.0, help="seconds on the wall")
     parser.add_argument("--cache", type=Path, default=None, help="what pages fetched")
     return parser
@@ -67,7 +68,7 @@ async def run(options: argparse.Namespace) -> int:
             port.emit(event, **fields)
 
         try:
-            journal = Journal.open(options.journal)
+            journal = Journal.open(options.journal, options.without)
             work = PagePass(journal, options.mattes, settings_from(options), tell)
             obeying = asyncio.create_task(_obey(port, work))
             try:

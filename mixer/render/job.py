@@ -159,6 +159,7 @@ class RenderJob:
         argv = ["mixer.layout", str(self._journal), str(self._work.matte)]
         argv += ["--layout", s.layout, "--size", f"{s.width}x{s.height}", "--fps", str(s.fps)]
         argv += ["--start-ns", str(s.start_ns), "--language", s.language]
+        argv += [f"--without={participant}" for participant in s.without]
         if self._stop_ns is not None:
             argv += ["--stop-ns", str(self._stop_ns)]
         async with Child("page-pass", argv, log_path=self._work.log("page-pass")) as child:

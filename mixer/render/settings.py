@@ -44,6 +44,7 @@ class RenderSettings:
         "libx264"  # "null" swaps the encoder out, to measure all the rest
     )
     title: str = ""
+    without: tuple[str, ...] = ()  # ids of participants who are not to be seen, heard or named
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):
@@ -81,7 +82,7 @@ class RenderSettings:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        return cls(**value)
+        return cls(**{**value, "without": tuple(value.get("without", ()))})
 
     def digest(self) -> str:
         """Names the work folder: the same settings find their unfinished work again."""

@@ -54,7 +54,7 @@ class Worker:
         self.made = made
         self._work = work
         self._settings = RenderSettings.from_json(json.loads(work.settings.read_text()))
-        self._journal = Journal.open(journal)
+        self._journal = Journal.open(journal, self._settings.without)
         self._mattes = MatteTrackReader.open(work.matte)
         self._soundtrack = Soundtrack(work.sound) if encodes_sound else None
         self._told = 0  # of the composer's notes
