@@ -24,7 +24,7 @@ import numpy as np
 from tests.instruments import beeps
 from tests.instruments.clips import beep_hz
 from tests.instruments.finder import find_marks
-from tests.instruments.pattern import Box, Luma, read_mark
+from tests.instruments.pattern import PERIOD, Box, Luma, read_mark
 
 SEARCH_EVERY = 256  # frames, when nothing seems to have changed
 PAIR_WITHIN_SECONDS = 0.45
@@ -140,7 +140,7 @@ class _FixedBoxes:
     def read(self, luma: Luma, frame: int) -> Iterator[tuple[int, Sight]]:
         for place, box in self._boxes.items():
             mark = read_mark(luma, box)
-            if mark is not None and mark.place == place:
+            if mark is not None and mark.place == place and mark.number < PERIOD:
                 yield place, Sight(frame, mark.number, mark.flash)
 
 
@@ -190,18 +190,15 @@ def _participant(place: int, sights: list[Sight], heard: list[float], fps: float
         flashes=flashes,
         beeps=heard,
         sync=Sync.of(flashes, heard),
-        steps=_steps(sights, fps),
+        steps=_steps(sights),
     )
 
 
-def _steps(sights: list[Sight], fps: float) -> list[Step]:
-    """Where consecutive frames do not show consecutive pictures. Numbers wrap after a clip's
-    length, which is the largest number seen, up to a whole second."""
-    second = round(fps)
-    period = (max((sight.number for sight in sights), default=0) // second + 1) * second
+def _steps(sights: list[Sight]) -> list[Step]:
+    """Where consecutive frames do not show consecutive pictures. Numbers wrap at PERIOD."""
     found: list[Step] = []
     for before, now in itertools.pairwise(sights):
-        by = (now.number - before.number + period // 2) % period - period // 2
+        by = (now.number - before.number + PERIOD // 2) % PERIOD - PERIOD // 2
         if now.frame == before.frame + 1 and by != 1:
             found.append(Step(now.frame, by))
     return found
