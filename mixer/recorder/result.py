@@ -7,7 +7,6 @@ ISO 8601 in UTC where a clock on the wall is meant.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from ..clock import SECOND
 from ..journal import Alignment, Journal, Track, write_whole
 from ..render.job import RenderResult
+from .irregularities import irregularities
 from .plan import MixPlan, Plan, RecordFolder
 
 VERSION = 1
@@ -58,7 +58,7 @@ def write_result(
         "mixes": [_mix(journal, m, outcomes.get(m.id, MixOutcome())) for m in plan.mixes],
         "participants": participants(journal),
         "tracks": [_track(journal, track) for track in journal.tracks.values()],
-        "irregularities": irregularities(journal, outcomes),
+        "irregularities": irregularities(journal, _notes(outcomes)),
     }
     text = json.dumps(result, indent=2, ensure_ascii=False)
     write_whole(folder.result, text.encode() + b"\n")
@@ -90,41 +90,9 @@ def participants(journal: Journal) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def irregularities(journal: Journal, outcomes: dict[str, MixOutcome]) -> list[dict[str, Any]]:
-    """Gaps, reconnects, restarts, page failures, damage: whatever did not go as it should."""
-    found = [*_gaps(journal), *_notes(journal), *_of_mixes(outcomes)]
-    found += [
-        {"t": None, "type": "damage", "file": d.file, "run": d.run, "bytes": d.length}
-        for d in journal.damage
-    ]
-    return sorted(found, key=lambda entry: (entry["t"] is None, entry["t"] or 0.0))
-
-
-def _gaps(journal: Journal) -> Iterable[dict[str, Any]]:
-    for gap in journal.gaps:
-        track = journal.tracks.get(gap.track)
-        yield {
-            "t": _t(gap.from_ns),
-            "type": "gap",
-            "seconds": _t(gap.to_ns - gap.from_ns),
-            "reason": gap.reason,
-            "participantId": track.participant if track else None,
-            "stream": track.stream if track else None,
-            "kind": track.kind if track else None,
-        }
-
-
-def _notes(journal: Journal) -> Iterable[dict[str, Any]]:
-    for note in journal.notes:
-        yield {"t": _t(note.t_ns), "type": note.type, **note.data}
-
-
-def _of_mixes(outcomes: dict[str, MixOutcome]) -> Iterable[dict[str, Any]]:
-    for mix_id, outcome in outcomes.items():
-        for note in outcome.result.notes if outcome.result else ():
-            fields = {key: value for key, value in note.items() if key != "t_ns"}
-            t_ns = note.get("t_ns")
-            yield {"t": None if t_ns is None else _t(t_ns), "mix": mix_id, **fields}
+def _notes(outcomes: dict[str, MixOutcome]) -> dict[str, tuple[dict[str, Any], ...]]:
+    """What the mixes' renders noted, by the mixes' ids."""
+    return {id_: outcome.result.notes for id_, outcome in outcomes.items() if outcome.result}
 
 
 def _mix(journal: Journal, mix: MixPlan, outcome: MixOutcome) -> dict[str, Any]:

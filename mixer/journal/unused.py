@@ -1,0 +1,62 @@
+"""The frames of a journal that no render uses, because they came late or are broken.
+
+`Journal.frames` leaves them out; reports of a recording count them. Only the heads of the other
+records are looked at, so that hours of media are gone through in seconds.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import records
+from .model import Frame, FrameFlag
+from .reader import UNUSABLE, Journal
+from .records import Type
+from .run import Run
+from .writer import media_path
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedFrame:
+    """A frame that was journalled in vain. `t_ns`: its media time; arrival where that is unknown.
+
+    `flag` is LATE or BROKEN; a picture that is both is LATE: that is why it is not used.
+    """
+
+    track: int
+    t_ns: int
+    flag: FrameFlag
+
+
+def unused_frames(journal: Journal) -> Iterator[UnusedFrame]:
+    """All of the journal's tracks, in file order. Damage is passed over in silence."""
+    tracks = journal.tracks
+    for run in journal.runs:
+        for frame in _flagged(run):
+            if frame.track not in tracks:
+                continue
+            t_ns = journal.media_ns(frame.track, frame.rtp)
+            flag = FrameFlag.LATE if frame.flags & FrameFlag.LATE else FrameFlag.BROKEN
+            yield UnusedFrame(frame.track, frame.arrival_ns if t_ns < 0 else t_ns, flag)
+
+
+def _flagged(run: Run) -> Iterator[Frame]:
+    if not run.media_length:
+        return
+    with media_path(run.directory, run.number).open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    buffer, at = memoryview(mapped), 0
+    while 0 <= at < len(buffer):
+        record = records.parse(buffer, at)
+        if record is None:
+            at = mapped.find(records.MAGIC, at + 1)
+            continue
+        type_, payload, length = record
+        if type_ == Type.FRAME and records.frame_flags(payload) & UNUSABLE:
+            if not records.intact(buffer, at, type_, payload):
+                at = mapped.find(records.MAGIC, at + 1)
+                continue
+            yield records.unpack_frame(payload)
+        at += length

@@ -1,0 +1,90 @@
+"""Everything about a recording that did not go as it should, for `recording.json`.
+
+docs/recording.md describes the entries. `result.py` puts them beside what was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from ..clock import SECOND
+from ..journal import FrameFlag, Journal, unused_frames
+
+MERGE_NS = 2 * SECOND  # unused frames nearer to each other than that are one entry
+MAX_STRETCHES = 20  # of one track and type; where there are more, nearer ones are merged
+UNUSED = {FrameFlag.LATE: "late", FrameFlag.BROKEN: "broken"}
+
+Entry = dict[str, Any]
+
+
+def irregularities(
+    journal: Journal, notes_of_mixes: Mapping[str, Iterable[Mapping[str, Any]]]
+) -> list[Entry]:
+    """Gaps, unused frames, reconnects, restarts, page failures, damage: in order of time.
+
+    `notes_of_mixes`: what each mix's render noted, with `type` and perhaps `t_ns`, by the mix's id.
+    """
+    found = [*_gaps(journal), *_unused(journal), *_notes(journal), *_of_mixes(notes_of_mixes)]
+    found += [
+        {"t": None, "type": "damage", "file": d.file, "run": d.run, "bytes": d.length}
+        for d in journal.damage
+    ]
+    return sorted(found, key=lambda entry: (entry["t"] is None, entry["t"] or 0.0))
+
+
+def _gaps(journal: Journal) -> Iterable[Entry]:
+    for gap in journal.gaps:
+        seconds = _t(gap.to_ns - gap.from_ns)
+        entry = {"t": _t(gap.from_ns), "type": "gap", "seconds": seconds, "reason": gap.reason}
+        yield entry | _whose(journal, gap.track)
+
+
+def _unused(journal: Journal) -> Iterable[Entry]:
+    """Frames that came late, and pictures whose reference is missing: one entry a stretch."""
+    times: dict[tuple[int, FrameFlag], list[int]] = {}
+    for frame in unused_frames(journal):
+        times.setdefault((frame.track, frame.flag), []).append(frame.t_ns)
+    for (track, flag), found in times.items():
+        for stretch in stretches(sorted(found)):
+            seconds = _t(stretch[-1] - stretch[0])
+            entry = {"t": _t(stretch[0]), "type": UNUSED[flag], "seconds": seconds}
+            yield entry | {"frames": len(stretch)} | _whose(journal, track)
+
+
+def stretches(times_ns: Sequence[int], most: int = MAX_STRETCHES) -> list[Sequence[int]]:
+    """Sorted times, in stretches: cut where at least MERGE_NS lies between two of them.
+
+    At most `most` stretches: cut at the longest of those distances, and nowhere else.
+    """
+    distances = [(b - a, at) for at, (a, b) in enumerate(pairwise(times_ns), 1)]
+    long = sorted((d for d in distances if d[0] >= MERGE_NS), reverse=True)
+    cuts = [0, *sorted(at for _, at in long[: most - 1]), len(times_ns)]
+    return [times_ns[a:b] for a, b in pairwise(cuts) if a < b]
+
+
+def _whose(journal: Journal, track_id: int) -> Entry:
+    track = journal.tracks.get(track_id)
+    return {
+        "participantId": track.participant if track else None,
+        "stream": track.stream if track else None,
+        "kind": track.kind if track else None,
+    }
+
+
+def _notes(journal: Journal) -> Iterable[Entry]:
+    for note in journal.notes:
+        yield {"t": _t(note.t_ns), "type": note.type, **note.data}
+
+
+def _of_mixes(notes: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[Entry]:
+    for mix_id, told in notes.items():
+        for note in told:
+            fields = {key: value for key, value in note.items() if key != "t_ns"}
+            t_ns = note.get("t_ns")
+            yield {"t": None if t_ns is None else _t(t_ns), "mix": mix_id, **fields}
+
+
+def _t(t_ns: int) -> float:
+    return round(t_ns / SECOND, 3)
