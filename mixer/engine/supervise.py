@@ -106,7 +106,12 @@ class Child:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.shield(asyncio.ensure_future(self._end()))
+        ending = asyncio.ensure_future(self._end())
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait({ending})  # nobody else would, and the child would outlive its owner
+            raise
 
     @property
     async def events(self) -> AsyncIterator[dict[str, Any]]:

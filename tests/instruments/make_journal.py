@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,12 +63,14 @@ def make_journal(
     noise: float = 2.0,
     pace: float = 0.0,
     final: bool = True,
+    absent: Collection[int] = (),
 ) -> Path:
     """Writes `seconds` of media into a journal in `directory`; its watermark is their end.
 
     `microphones`: so many further participants with sound only. `screen`: between these seconds
     participant 0 shares a screen ("p0.screen", 1080p, 5 pictures a second, VP8). `pace`: 1.0 writes
-    in real time, 2.0 at twice its speed, 0 at once. Returns `directory`.
+    in real time, 2.0 at twice its speed, 0 at once. Who is `absent` leaves a place that is empty.
+    Returns `directory`.
     """
     wanted = [(codec, size, Fraction(fps), loop_seconds, k, noise) for k in range(participants)]
     with ThreadPoolExecutor(2) as pool:
@@ -76,7 +78,7 @@ def make_journal(
     writer = JournalWriter.create(directory, conference="made")
     end_ns = start_ns + round(seconds * SECOND)
     parts: list[Iterator[_Moment]] = []
-    for place in range(participants + microphones):
+    for place in sorted({*range(participants + microphones)} - {*absent}):
         first_ns = start_ns + place * phase_ns
         video = videos[place] if place < participants else None
         parts.append(_arrivals(_joining(place, start_ns, video, sound), 10 * place))
