@@ -24,6 +24,8 @@ HEADER_SIZE = _HEADER.size
 MAX_PAYLOAD = 16 << 20  # larger lengths are damage, not data
 
 _FRAME = struct.Struct("<IqqHBxHH")
+_SKIMMED = struct.Struct("<4sB3xI4x20xH")  # of a frame record: header, and payload up to flags
+SKIMMED = _SKIMMED.size
 _WATERMARK = struct.Struct("<qqQ")
 _PICTURE = struct.Struct("<IqHHQ")
 
@@ -90,9 +92,23 @@ def frame_track(payload: memoryview) -> int:
     return int.from_bytes(payload[:4], "little")
 
 
-def frame_flags(payload: memoryview) -> int:
-    """The flags of a frame record, without unpacking the rest."""
-    return payload[20] | payload[21] << 8
+def skim(buffer: memoryview, at: int) -> tuple[int, int]:
+    """(total length, flags) that the head of a frame record at `at` says; (0, 0) if it is none.
+
+    `buffer` has SKIMMED bytes there. No checksum is looked at.
+    """
+    magic, type_, length, flags = _SKIMMED.unpack_from(buffer, at)
+    if magic != MAGIC or type_ != Type.FRAME or length > MAX_PAYLOAD:
+        return 0, 0
+    return HEADER_SIZE + length, flags
+
+
+def whole_frame(buffer: memoryview, at: int) -> Frame | None:
+    """The frame whose record is at `at`, or None where there is none that is whole."""
+    record = parse(buffer, at)
+    if record is None or record[0] != Type.FRAME or not intact(buffer, at, *record[:2]):
+        return None
+    return unpack_frame(record[1])
 
 
 def unpack_watermark(payload: bytes) -> tuple[int, int, int]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from . import records
 from .model import Frame, FrameFlag
 from .reader import UNUSABLE, Journal
-from .records import Type
 from .run import Run
 from .writer import media_path
+
+WINDOW = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,12 @@ def _flagged(run: Run) -> Iterator[Frame]:
         return
     with media_path(run.directory, run.number).open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    buffer, at = memoryview(mapped), 0
-    while 0 <= at < len(buffer):
-        record = records.parse(buffer, at)
-        if record is None:
-            at = mapped.find(records.MAGIC, at + 1)
-            continue
-        type_, payload, length = record
-        if type_ == Type.FRAME and records.frame_flags(payload) & UNUSABLE:
-            if not records.intact(buffer, at, type_, payload):
-                at = mapped.find(records.MAGIC, at + 1)
-                continue
-            yield records.unpack_frame(payload)
-        at += length
+    buffer, at, seen = memoryview(mapped), 0, 0
+    while 0 <= at <= len(buffer) - records.SKIMMED:
+        length, flags = records.skim(buffer, at)
+        if flags & UNUSABLE and (frame := records.whole_frame(buffer, at)):
+            yield frame
+        at = at + length if length else mapped.find(records.MAGIC, at + 1)
+        if at - seen > WINDOW:  # hours of media are not to count as this process' memory
+            mapped.madvise(mmap.MADV_DONTNEED, seen, WINDOW)
+            seen += WINDOW
