@@ -79,9 +79,24 @@ class EditList:
             return self._firsts[at + 1]
         return self._firsts[at] + first_frame_showing(span.start_ns, t_ns, self.fps)
 
+    def output_seconds(self, t_ns: int) -> float:
+        """Where in the file a journal time is, in seconds; what no span holds is where the next
+        one begins, and what comes after the last is the end."""
+        at = bisect_right(self.spans, t_ns, key=lambda span: span.start_ns) - 1
+        if at < 0:
+            return 0.0
+        beyond = (t_ns - self.spans[at].start_ns) / SECOND
+        frames = self._firsts[at + 1] - self._firsts[at]
+        open_ = self.open and at == len(self.spans) - 1
+        return self._firsts[at] / self.fps + (beyond if open_ else min(beyond, frames / self.fps))
+
     def sample(self, frame: int) -> int:
         """Number of the first 48 kHz sample that belongs to an output frame."""
         return frame * SAMPLE_RATE_HZ // self.fps
+
+    def samples(self, first: int, count: int) -> int:
+        """How many samples output frames first … first + count − 1 last."""
+        return self.sample(first + count) - self.sample(first)
 
     def stretches(self, first: int, count: int) -> Iterator[Stretch]:
         """The sound of output frames first … first + count − 1, cut where spans meet."""
@@ -93,7 +108,7 @@ class EditList:
             offset = self.sample(first) - self.sample(self._firsts[at])
             yield Stretch(
                 self.spans[at].start_ns + round(offset * SECOND / SAMPLE_RATE_HZ),
-                self.sample(until) - self.sample(first),
+                self.samples(first, until - first),
                 joins=at > 0 and first == self._firsts[at],
                 parts=not last and until == self._firsts[at + 1],
             )
@@ -107,8 +122,8 @@ class EditList:
 def edit_list(start_ns: int, stop_ns: int | None, pauses: Iterable[Span], fps: int) -> EditList:
     """From start to stop without the pauses, which are in order of time and do not overlap."""
     spans = tuple(_without(Span(start_ns, stop_ns), pauses))
-    if not spans and stop_ns is not None:
-        spans = (Span(start_ns, start_ns),)  # a file has one frame at least
+    if not spans:
+        spans = (Span(start_ns, start_ns),)  # started within a pause
     return EditList(spans, fps, open=stop_ns is None)
 
 

@@ -37,6 +37,7 @@ T = TypeVar("T")
 STEP_MS = 0.1
 TICK_US = 1
 MAX_TICKS = 30  # frames of one instant, at most
+LONGEST_RUN_MS = 5_000  # page time that is let run at once; a longer stretch could pass for a stall
 SETTLE_MS = 0.01  # page time given to elements that start; taken from the next step
 COMMAND_TIMEOUT_S = 20.0
 GONE_WAIT_S = 1.0
@@ -177,6 +178,8 @@ class Page:
     async def advance(self, to_ms: float) -> None:
         """Runs the page's timers up to page time `to_ms` (since the clock's start), rounded to
         a millisecond: as finely as pages are told the time."""
+        while self._clock_ms + LONGEST_RUN_MS < to_ms:  # over a pause of the recording
+            await self._run(round(self._clock_ms + LONGEST_RUN_MS))
         await self._run(round(to_ms))
 
     async def _run(self, to_ms: float) -> None:

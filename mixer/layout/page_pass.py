@@ -253,7 +253,9 @@ class _Showing:
             self._owner._tell("progress", {"frames": frames})
 
     def _time_ms(self, frame: int) -> float:
-        return self._start_ms + (frame - self._first + 1) * 1000 / self._rates.fps
+        """Page time: that of the output and of the recording's pauses: pages live through them."""
+        shown_ms = (frame - self._first + 1) * 1000 / self._rates.fps
+        return self._start_ms + shown_ms + self._timeline.skipped_ms(self._first, frame)
 
     async def _step(self, frame: int) -> None:
         """The page at one output frame; painted if it is not final yet and has changed."""

@@ -6,19 +6,23 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from mixer.clock import SECOND, first_frame_showing, frame_time_ns
+from mixer.clock import MILLISECOND, SECOND
 from mixer.conference import state as conference
+from mixer.edit import EditList, edit_list
 from mixer.journal import Event, Journal
 
 EventJson = Mapping[str, Any]
 
 
 class Timeline:
-    """Events of a growing journal from `start_ns` on. `stop_ns` None: the end is not known yet."""
+    """Events of a growing journal from `start_ns` on. `stop_ns` None: the end is not known yet.
+
+    What happens between two frames, or in a pause, is to be seen in the next frame.
+    """
 
     def __init__(self, journal: Journal, *, start_ns: int, stop_ns: int | None, fps: int) -> None:
-        self.start_ns = start_ns
         self.fps = fps
+        self._start_ns = start_ns
         self._journal = journal
         self._stop_ns = stop_ns
         self._read_ns = 0
@@ -28,6 +32,7 @@ class Timeline:
 
     def stop_at(self, stop_ns: int) -> None:
         self._stop_ns = stop_ns
+        self._take()
 
     def refresh(self) -> bool:
         """Reads what is new; True if anything is."""
@@ -37,24 +42,32 @@ class Timeline:
         return True
 
     def _take(self) -> None:
+        self._edits = self._edit_list()
         until = self._journal.watermark_ns
         for event in self._journal.events(self._read_ns, until):
-            self._frames.append(first_frame_showing(self.start_ns, event.t_ns, self.fps))
+            self._frames.append(self._edits.first_frame_showing(event.t_ns))
             self._events.append(event)
         self._read_ns = max(self._read_ns, until)
 
+    def _edit_list(self) -> EditList:
+        stop_ns = self._stop_ns
+        if stop_ns is None and self._journal.finished:
+            stop_ns = self._journal.watermark_ns
+        return edit_list(self._start_ns, stop_ns, self._journal.pauses, self.fps)
+
     def time_ns(self, frame: int) -> int:
-        return frame_time_ns(self.start_ns, frame, self.fps)
+        return self._edits.frame_ns(frame)
+
+    def skipped_ms(self, first: int, frame: int) -> int:
+        """How much longer it is from one frame's time to another's than they lie apart: pauses."""
+        apart_ns = (frame - first) * SECOND // self.fps
+        return round((self.time_ns(frame) - self.time_ns(first) - apart_ns) / MILLISECOND)
 
     @property
     def total(self) -> int | None:
-        """Number of frames in all; None while the end is not known."""
-        stop_ns = self._stop_ns
-        if stop_ns is None:
-            if not self._journal.finished:
-                return None
-            stop_ns = self._journal.watermark_ns
-        return max(1, ((stop_ns - self.start_ns) * self.fps + SECOND // 2) // SECOND)
+        """Number of frames in all; None while the end, or a pause before it, may not be known."""
+        seen = self._journal.finished or self._journal.watermark_ns >= (self._stop_ns or 0)
+        return self._edits.frames if seen else None
 
     @property
     def known(self) -> int:
@@ -62,9 +75,7 @@ class Timeline:
         total = self.total
         if self._journal.finished and total is not None:
             return total
-        seen = 0
-        if self._journal.watermark_ns > self.start_ns:
-            seen = first_frame_showing(self.start_ns, self._journal.watermark_ns, self.fps)
+        seen = self._edits.first_frame_showing(self._journal.watermark_ns)
         return seen if total is None else min(seen, total)
 
     def state_at(self, frame: int) -> conference.State:

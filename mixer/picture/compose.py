@@ -13,7 +13,7 @@ from typing import Protocol
 
 import av
 
-from ..clock import frame_time_ns
+from ..edit import EditList
 from ..errors import RenderError
 from ..journal import Journal, Note
 from ..layout.matte import Matte, Placement, Tile
@@ -46,14 +46,13 @@ class Composer:
         *,
         width: int,
         height: int,
-        fps: int,
-        start_ns: int,
+        edits: EditList,
     ) -> None:
+        self.edits = edits  # may be put in the place of one that knew less of the end
         self._mattes = mattes
         self._size = (width, height)
         like = av.VideoFrame(width, height, "yuv420p")
         self._line_sizes = [plane.line_size for plane in like.planes]
-        self._fps, self._start_ns = fps, start_ns
         self._pictures = StreamPictures(journal)
         self._plans: OrderedDict[int, PaintPlan] = OrderedDict()
         self._scalers = _Scalers()
@@ -73,8 +72,7 @@ class Composer:
         """
         if first != self._next:
             self._scene = None
-        end_ns = frame_time_ns(self._start_ns, first + count, self._fps)
-        self._pictures.look_ahead(end_ns)
+        self._pictures.look_ahead(self.edits.frame_ns(first + count))
         for number in range(first, first + count):
             self._next = -1  # if the work is broken off, start anew
             frame = self._compose(number)
@@ -85,10 +83,9 @@ class Composer:
         id_, matte = self._mattes.at(number)
         if self._scene is None or self._scene.matte_id != id_:
             self._scene = _Scene(id_, self._plan(id_, matte), self._scalers)
-        t_ns = frame_time_ns(self._start_ns, number, self._fps)
-        shown = self._pictures.at(self._scene.streams, t_ns)
+        shown = self._pictures.at(self._scene.streams, self.edits.frame_ns(number))
         self._scene.update(shown)
-        return self._scene.frame(number, self._fps)
+        return self._scene.frame(number, self.edits.fps)
 
     def _plan(self, id_: int, matte: Matte) -> PaintPlan:
         if (matte.width, matte.height) != self._size:

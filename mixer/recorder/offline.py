@@ -98,7 +98,7 @@ async def _another(
     settings = replace(wanted.settings(wanted.start_ns, title), encoder=options.encoder)
     work = folder.work(f"render-{settings.digest()}")
     job = RenderJob(
-        folder.journal,
+        journal,
         work,
         settings,
         options.out.absolute(),
@@ -122,7 +122,7 @@ async def _run(
 ) -> RenderResult:
     assert mix.start_ns is not None
     job = RenderJob(
-        folder.journal,
+        journal,
         folder.work(mix.id),
         mix.settings(mix.start_ns, alias(journal)),
         out,

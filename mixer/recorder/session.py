@@ -252,7 +252,7 @@ class Recorder:
         self._plan = self._plan.with_mix(mix)
         self.folder.save(self._plan)
         job = RenderJob(
-            self.folder.journal,
+            self._journal,
             self.folder.work(mix.id),
             mix.settings(mix.start_ns, title=alias(self._journal)),
             self.folder.mix_file(mix.id),

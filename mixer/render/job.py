@@ -18,10 +18,10 @@ from typing import Any
 
 import structlog
 
-from ..clock import SECOND, frame_time_ns
+from ..edit import EditList, edit_list
 from ..engine import Child
 from ..errors import LayoutError, MixerError, RenderError, first_of
-from ..journal import write_whole
+from ..journal import Journal, write_whole
 from .schedule import Piece, is_complete, next_pieces, pieces
 from .settings import RenderSettings, Workspace
 from .soundtrack import Soundtrack
@@ -29,6 +29,7 @@ from .soundtrack import Soundtrack
 log = structlog.get_logger()
 
 NICE = 5
+POLL_S = 0.1
 MAX_FAILURES = 6
 BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 SEGMENT_TIMEOUT_S = 900.0
@@ -62,7 +63,7 @@ class RenderJob:
 
     def __init__(
         self,
-        journal: Path,
+        journal: Journal,
         work: Workspace,
         settings: RenderSettings,
         out: Path,
@@ -73,8 +74,6 @@ class RenderJob:
     ) -> None:
         self.settings = settings
         self.progress = Progress()
-        if stop_ns is not None:
-            self.progress.total = settings.frames_until(stop_ns)
         self._journal = journal
         self._work = work
         self._out = out
@@ -92,10 +91,12 @@ class RenderJob:
 
     async def run(self) -> RenderResult:
         """Raises LayoutError or RenderError when it cannot be done, StorageError for the disk."""
+        self._learn_end()
         self._prepare()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
+                    group.create_task(self._await_end()),
                     group.create_task(self._supervise("page-pass", self._follow_page_pass)),
                     *(
                         group.create_task(self._supervise(f"worker-{n}", self._work_with(n)))
@@ -113,12 +114,35 @@ class RenderJob:
     async def stop_at(self, t_ns: int) -> None:
         """The mix ends at this journal time."""
         self._stop_ns = t_ns
-        self.progress.total = self.settings.frames_until(t_ns)
         if self._page_pass:
             await self._page_pass.send("stop_at", t_ns=t_ns)
-        for child in self._children.values():
-            await child.send("limit", frames=self.progress.total)
         await self._tell()
+
+    @property
+    def _edits(self) -> EditList:
+        s = self.settings
+        return edit_list(s.start_ns, self._stop_ns, self._journal.pauses, s.fps)
+
+    async def _await_end(self) -> None:
+        """Waits for the stop, and until all pauses before it are known; then tells the workers."""
+        await self._until(lambda: self._stop_ns is not None)
+        while not self._learn_end():  # noqa: ASYNC110 - the journal is a file, it tells nobody
+            await asyncio.sleep(POLL_S)
+        for child in self._children.values():
+            await self._limit(child)
+        await self._tell()
+
+    def _learn_end(self) -> bool:
+        """Whether it is final how many frames there are."""
+        self._journal.refresh()
+        if self._stop_ns is None:
+            return False
+        if self._journal.finished or self._journal.watermark_ns >= self._stop_ns:
+            self.progress.total = self._edits.frames
+        return self.progress.total is not None
+
+    async def _limit(self, child: Child) -> None:
+        await child.send("limit", frames=self.progress.total, stop_ns=self._stop_ns)
 
     def _prepare(self) -> None:
         self._work.make()
@@ -132,8 +156,7 @@ class RenderJob:
         self.progress.frames = self._finished
 
     def _is_made(self, piece: Piece) -> bool:
-        start = self.settings.sample(piece.first)
-        samples = self.settings.sample(piece.first + piece.count) - start
+        samples = self._edits.samples(piece.first, piece.count)
         return self._work.segment(piece.seq).exists() and Soundtrack.has(
             self._work.sound, piece.seq, samples
         )
@@ -156,7 +179,7 @@ class RenderJob:
 
     async def _follow_page_pass(self) -> bool:
         s = self.settings
-        argv = ["mixer.layout", str(self._journal), str(self._work.matte)]
+        argv = ["mixer.layout", str(self._journal.directory), str(self._work.matte)]
         argv += ["--layout", s.layout, "--size", f"{s.width}x{s.height}", "--fps", str(s.fps)]
         argv += ["--start-ns", str(s.start_ns), "--language", s.language]
         argv += [f"--without={participant}" for participant in s.without]
@@ -177,8 +200,7 @@ class RenderJob:
                 self.progress.final = max(self.progress.final, event["frames"])
                 await self._tell()
             case "note":
-                at = frame_time_ns(self.settings.start_ns, event["frame"], self.settings.fps)
-                note = {"t_ns": at, **event}
+                note = {"t_ns": self._edits.frame_ns(event["frame"]), **event}
                 if note not in self.progress.notes:  # a restarted pass tells them again
                     self.progress.notes.append(note)
             case "error":
@@ -191,7 +213,7 @@ class RenderJob:
     def _work_with(self, number: int) -> Callable[[], Any]:
         async def session() -> bool:
             await self._until(lambda: self.progress.final > 0 or self._complete)
-            argv = ["mixer.render.worker", "--journal", str(self._journal)]
+            argv = ["mixer.render.worker", "--journal", str(self._journal.directory)]
             argv += ["--work", str(self._work.directory)]
             if number == 0:
                 argv.append("--encodes-sound")
@@ -215,7 +237,7 @@ class RenderJob:
         events = child.events
         await _reply(events, "ready", 60.0)
         if self.progress.total is not None:
-            await child.send("limit", frames=self.progress.total)
+            await self._limit(child)
         while True:
             await self._until(lambda: self._complete or bool(self._next()))
             found = self._next()
@@ -285,9 +307,9 @@ class RenderJob:
         )
 
     def _note(self, type_: str, **data: Any) -> None:
-        at = self.progress.frames * SECOND // self.settings.fps
         log.warning("render.irregular", type=type_, **data)
-        self.progress.notes.append({"type": type_, "t_ns": self.settings.start_ns + at, **data})
+        t_ns = self._edits.frame_ns(self.progress.frames)
+        self.progress.notes.append({"type": type_, "t_ns": t_ns, **data})
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         async with self._changed:

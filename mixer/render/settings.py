@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from ..clock import SECOND
 from ..errors import UsageError
 
 MIN_SIZE, MAX_SIZE = 64, 4096
@@ -67,15 +66,6 @@ class RenderSettings:
     def segment_frames(self) -> int:
         """Output frames a segment: 4 s."""
         return SEGMENT_S * self.fps
-
-    def frames_until(self, stop_ns: int) -> int:
-        """Output frames from the start to `stop_ns`, to the nearest one; at least one."""
-        duration_ns = max(0, stop_ns - self.start_ns)
-        return max(1, (duration_ns * self.fps + SECOND // 2) // SECOND)
-
-    def sample(self, frame: int) -> int:
-        """Number of the first 48 kHz sample that belongs to an output frame."""
-        return frame * 48_000 // self.fps
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -4,7 +4,7 @@
 stages before. It may be killed at any moment: what it makes appears whole or not at all.
 
     {"command": "segment", "seq": 3, "first": 360, "count": 120}
-    {"command": "limit", "frames": 450}    the render ends there, also in the middle of a segment
+    {"command": "limit", "frames": 450, "stop_ns": …}    the end, also in the middle of a segment
     {"command": "finish", "segments": 10, "frames": 1180, "out": "/…/default.mp4"}
 """
 
@@ -23,13 +23,14 @@ from typing import Any
 
 import av
 
+from ..edit import EditList, edit_list
 from ..encode import VideoSettings, assemble, encode_segment
 from ..engine import Port
 from ..errors import MixerError, first_of
 from ..journal import Journal
 from ..layout.track import MatteTrackReader
 from ..picture import Composer
-from ..sound import mix_segment, needed_ns
+from ..sound import edited_needed_ns, edited_segment
 from .ahead import ahead
 from .settings import RenderSettings, Workspace
 from .soundtrack import Soundtrack
@@ -52,6 +53,7 @@ class Worker:
     ) -> None:
         self.limit: int | None = None
         self.made = made
+        self._stop_ns: int | None = None
         self._work = work
         self._settings = RenderSettings.from_json(json.loads(work.settings.read_text()))
         self._journal = Journal.open(journal, self._settings.without)
@@ -64,9 +66,12 @@ class Worker:
             self._mattes,
             width=s.width,
             height=s.height,
-            fps=s.fps,
-            start_ns=s.start_ns,
+            edits=self._edit_list(),
         )
+
+    def end_at(self, frames: int, stop_ns: int) -> None:
+        """Where the render ends, which holds at once."""
+        self.limit, self._stop_ns = frames, stop_ns
 
     def segment(self, seq: int, first: int, count: int) -> dict[str, Any]:
         """Makes one segment's pictures and sound, as they become final.
@@ -105,6 +110,11 @@ class Worker:
         missing from frames that the mattes call final."""
         self._mattes.refresh()
         self._journal.refresh()
+        self._composer.edits = self._edit_list()
+
+    def _edit_list(self) -> EditList:
+        s = self._settings
+        return edit_list(s.start_ns, self._stop_ns, self._journal.pauses, s.fps)
 
     def _until(self, end: int) -> int:
         return end if self.limit is None else min(end, self.limit)
@@ -125,18 +135,19 @@ class Worker:
         return {"out": str(out), "bytes": out.stat().st_size, "frames": frames}
 
     def _sound(self, seq: int, first: int, count: int) -> None:
-        start = self._settings.sample(first)
-        samples = self._settings.sample(first + count) - start
-        start_ns = self._settings.start_ns + round(start * 1e9 / 48_000)
+        samples = self._edit_list().samples(first, count)
         if not Soundtrack.has(self._work.sound, seq, samples):
-            self._await_sound(needed_ns(start_ns, samples))
-            Soundtrack.keep(self._work.sound, seq, mix_segment(self._journal, start_ns, samples))
+            self._await_sound(first, count)
+            sound = edited_segment(self._journal, self._edit_list(), first, count)
+            Soundtrack.keep(self._work.sound, seq, sound)
         if self._soundtrack:
             self._soundtrack.advance()
 
-    def _await_sound(self, t_ns: int) -> None:
+    def _await_sound(self, first: int, count: int) -> None:
         """The limiter looks a little ahead of the segment: waits until that is final, too."""
-        while self._journal.watermark_ns < t_ns and not self._journal.finished:
+        while not self._journal.finished:
+            if self._journal.watermark_ns >= edited_needed_ns(self._edit_list(), first, count):
+                return
             time.sleep(POLL_S)
             self._journal.refresh()
 
@@ -161,7 +172,7 @@ async def serve(worker: Worker, port: Port) -> None:
         working = group.create_task(_work_off(worker, port, pending))
         async for command in port.commands:
             if command["command"] == "limit":
-                worker.limit = command["frames"]
+                worker.end_at(command["frames"], command["stop_ns"])
             else:
                 await pending.put(command)
         working.cancel()

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from mixer.edit import EditList, Span
 from mixer.journal import Journal
 from mixer.layout.matte import Matte, Tile
 from mixer.picture import Composer, colour, compose, decode, paint, scale
@@ -92,9 +93,8 @@ def measure(directory: Path, matte: Matte) -> dict[str, float]:
     undo = [_timed(owner, name, part, spent) for owner, name, part in PARTS]
     try:
         mattes = Fixed({0: matte})
-        composer = Composer(
-            Journal.open(directory), mattes, width=1920, height=1080, fps=30, start_ns=0
-        )
+        edits = EditList((Span(0),), 30)
+        composer = Composer(Journal.open(directory), mattes, width=1920, height=1080, edits=edits)
         frames = composer.frames(0, WARM_UP + RUN * RUNS)
         for _ in range(WARM_UP):
             next(frames)

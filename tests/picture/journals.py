@@ -11,6 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.edit import EditList, Span
 from mixer.journal import Alignment, Frame, FrameFlag, Journal, JournalWriter
 from mixer.layout.matte import Matte
 from mixer.picture import Composer
@@ -136,7 +137,9 @@ def write(directory: Path, videos: Iterable[Video], seconds: float) -> Journal:
 def composer(journal: Journal, matte: Matte | dict[int, Matte], fps: int = 30) -> Composer:
     mattes = Fixed(matte if isinstance(matte, dict) else {0: matte})
     size = next(iter(mattes.mattes.values()))
-    return Composer(journal, mattes, width=size.width, height=size.height, fps=fps, start_ns=0)
+    return Composer(
+        journal, mattes, width=size.width, height=size.height, edits=EditList((Span(0),), fps)
+    )
 
 
 def composed(made: Composer, first: int, count: int) -> Iterator[Planes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mixer.edit import EditList, Span
 from mixer.errors import RenderError
 from mixer.journal import Alignment, Frame, FrameFlag, Journal, JournalWriter
 from mixer.layout.matte import Matte
@@ -19,6 +20,8 @@ from tests.picture.journals import RATE, SECOND, Fixed, Video, flat, sent
 from tests.picture.scenes import fit, page
 from tests.picture.test_decode import LEVELS, levels, pictures, whole
 from tests.picture.test_fidelity import tile
+
+EDITS = EditList((Span(0),), 30)
 
 
 def test_frames_say_what_they_are(tmp_path: Path) -> None:
@@ -35,7 +38,7 @@ def test_frames_say_what_they_are(tmp_path: Path) -> None:
 def test_a_page_of_another_size_is_refused(tmp_path: Path) -> None:
     """One clear line instead of a distorted picture."""
     journal = journals.write(tmp_path, [Video(pictures(3))], 1)
-    composer = Composer(journal, Fixed({0: whole()}), width=640, height=360, fps=30, start_ns=0)
+    composer = Composer(journal, Fixed({0: whole()}), width=640, height=360, edits=EDITS)
     with pytest.raises(RenderError, match="180x110"):
         next(composer.frames(0, 1))
 
@@ -85,7 +88,7 @@ def test_the_page_may_change_at_any_frame(tmp_path: Path) -> None:
         shown += [(whole(), full, plain)[which]] * (frame < 40)
     writer.finish(40)
     mattes = MatteTrackReader.open(tmp_path / "matte")
-    composer = Composer(journal, mattes, width=180, height=110, fps=30, start_ns=0)
+    composer = Composer(journal, mattes, width=180, height=110, edits=EDITS)
     straight = list(journals.composed(composer, 0, 40))
     corner = [int(y[2, 2]) for y, _, _ in straight]
     assert corner[10:13] == LEVELS[10:13] and corner[25:40] == LEVELS[25:40]

@@ -8,7 +8,6 @@ import pytest
 
 from mixer.errors import UsageError
 from mixer.recorder import MixPlan, Plan, RecordFolder, parse_mix
-from mixer.render.settings import RenderSettings
 
 
 def test_mix_takes_the_rest_as_layout() -> None:
@@ -62,11 +61,3 @@ def test_a_folder_without_a_plan_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text('{"version": 9}')
     with pytest.raises(UsageError, match="newer"):
         RecordFolder(tmp_path).load()
-
-
-def test_frames_and_samples_of_a_duration() -> None:
-    """Lengths are right to the nearest frame, and frames end on whole samples."""
-    settings = RenderSettings(start_ns=1_000_000_000)
-    assert settings.frames_until(21_000_000_000) == 600
-    assert settings.frames_until(1_000_000_000) == 1
-    assert settings.sample(600) == 20 * 48_000
