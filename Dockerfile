@@ -11,9 +11,7 @@ RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))
  && /opt/venv/bin/pip install --no-cache-dir --only-binary=:all: -r /tmp/dependencies
 COPY layouts layouts
 COPY mixer mixer
-# Editable, because the layouts lie beside the package.
-RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --editable . \
- && /opt/venv/bin/python -m compileall -q mixer
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.11-slim-bookworm
 ARG WITH_JANUS=1
@@ -32,7 +30,6 @@ RUN groupadd --gid 10001 mixer \
  && useradd --uid 10001 --gid 10001 --create-home --shell /usr/sbin/nologin mixer \
  && install --directory --owner=mixer --group=mixer /recordings
 COPY --from=build /opt/venv /opt/venv
-COPY --from=build /opt/mixer /opt/mixer
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -16,7 +16,7 @@ from .reader import UNUSABLE, Journal
 from .run import Run
 from .writer import media_path
 
-WINDOW = 16 << 20
+WINDOW = 2 * records.MAX_PAYLOAD
 
 
 @dataclass(frozen=True, slots=True)

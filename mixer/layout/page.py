@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import resources
-from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -27,6 +26,7 @@ from playwright.async_api import Page as BrowserPage
 from mixer.errors import LayoutError
 from mixer.layout.look import Look
 from mixer.layout.serving import Site
+from mixer.layout.shipped import shipped_layouts
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -42,7 +42,7 @@ SETTLE_MS = 0.01  # page time given to elements that start; taken from the next 
 COMMAND_TIMEOUT_S = 20.0
 GONE_WAIT_S = 1.0
 LOAD_POLL_S = 0.02
-SDK = Path(__file__).parents[2] / "layouts" / "sdk" / "mixer-layout.js"
+SDK = shipped_layouts() / "sdk" / "mixer-layout.js"
 
 
 class PageFailure(LayoutError):

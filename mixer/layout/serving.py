@@ -27,11 +27,12 @@ from playwright.async_api import BrowserContext, Request, Route
 from playwright.async_api import Error as PlaywrightError
 
 from mixer.errors import LayoutError
+from mixer.layout.shipped import shipped_layouts
 
 log = structlog.get_logger()
 
 HOST = "layout.mixer"
-BUILT_IN = Path(__file__).parents[2] / "layouts"
+BUILT_IN = shipped_layouts()
 FETCH_TIMEOUT_S = 10.0
 STREAMED = {"eventsource", "websocket", "media"}  # never end, or need ranges: not kept
 Notes = list[tuple[str, str]]
