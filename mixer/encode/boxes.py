@@ -1,7 +1,8 @@
-"""Reads what was encoded back as packets: segments (MP4 of video.py) and sound (ADTS of audio.py).
+"""Reads what was encoded back as packets: pictures (MP4 of video.py and mp4.py), sound (ADTS of
+audio.py).
 
-A demuxer would decode pictures only to find out what we know (some 10 ms a segment); here a segment
-is its sample table. ISO/IEC 14496-12 names the boxes, 14496-3 annex 1.A the ADTS header.
+A demuxer would decode pictures only to find out what we know (some 10 ms a segment); here a file
+is its first track's sample table. ISO/IEC 14496-12 names the boxes, 14496-3 annex 1.A the ADTS header.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ _ADTS_HEADER = 7
 
 @dataclass(frozen=True, slots=True)
 class SegmentTable:
-    """The pictures of one segment, in decoding order; their bytes lie one after the other."""
+    """The pictures of one segment, or of a file joined from some, in decoding order."""
 
     path: Path
-    offset: int  # of the first picture's bytes
+    offsets: NDArray[np.int64]  # of each picture's bytes in the file
     sizes: NDArray[np.int64]
     order: NDArray[np.int64]  # display index of each
     keys: frozenset[int]  # indices of IDR pictures
@@ -39,8 +40,8 @@ class SegmentTable:
 
     def pictures(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
-            file.seek(self.offset)
-            for size in self.sizes.tolist():
+            for offset, size in zip(self.offsets.tolist(), self.sizes.tolist(), strict=True):
+                file.seek(offset)
                 data = file.read(size)
                 if len(data) != size:
                     raise _damaged(self.path)
@@ -48,18 +49,19 @@ class SegmentTable:
 
 
 def read_segment(path: Path) -> SegmentTable:
-    """A segment's table. Raises RenderError if it is not there or not whole."""
+    """The table of a segment, or of a whole file's pictures. Raises RenderError if it is not there
+    or not whole."""
     try:
         moov, mdat = _moov_and_mdat(path)
         tables = _inside(moov, _TO_TABLES)
         sizes = _sizes(tables[b"stsz"])
-        offset = _first_offset(tables)
-        if offset != mdat[0] or int(sizes.sum()) != mdat[1]:
+        offsets = _offsets(tables, sizes)
+        if offsets[0] < mdat[0] or offsets[-1] + sizes[-1] > sum(mdat):
             raise _damaged(path)
         shown = _decode_times(tables, len(sizes)) + _composition_offsets(tables, len(sizes))
         order = np.argsort(np.argsort(shown, kind="stable"), kind="stable").astype(np.int64)
-        return SegmentTable(path, offset, sizes, order, _keys(tables), _description(tables))
-    except (OSError, KeyError, struct.error, ValueError) as error:
+        return SegmentTable(path, offsets, sizes, order, _keys(tables), _description(tables))
+    except (OSError, KeyError, IndexError, struct.error, ValueError) as error:
         raise _damaged(path) from error
 
 
@@ -134,10 +136,18 @@ def _sizes(stsz: bytes) -> NDArray[np.int64]:
     return np.frombuffer(stsz, dtype=">u4", count=count, offset=12).astype(np.int64)
 
 
-def _first_offset(tables: dict[bytes, bytes]) -> int:
-    kind, form = (b"co64", ">Q") if b"co64" in tables else (b"stco", ">I")
-    offset: int = struct.unpack_from(form, tables[kind], 8)[0]
-    return offset
+def _offsets(tables: dict[bytes, bytes], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each picture lies: its chunk's offset and the sizes of those before it there."""
+    kind, form = (b"co64", ">u8") if b"co64" in tables else (b"stco", ">u4")
+    chunks = np.frombuffer(tables[kind], dtype=form, offset=8).astype(np.int64)
+    runs = np.frombuffer(tables[b"stsc"], dtype=">u4", offset=8).reshape(-1, 3).astype(np.int64)
+    lasts = np.append(runs[1:, 0], len(chunks) + 1)
+    lengths = np.repeat(runs[:, 1], lasts - runs[:, 0])  # pictures in each chunk
+    before = np.concatenate([[0], np.cumsum(sizes)])
+    starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
+    if lengths.sum() != len(sizes):
+        raise ValueError("tables of unequal length")
+    return np.repeat(chunks - before[starts], lengths) + before[:-1]
 
 
 def _runs(table: bytes, count: int) -> NDArray[np.int64]:

@@ -43,7 +43,8 @@ def assemble(
     title: str,
     frames: int,
 ) -> None:
-    """Joins segments of video.py and the sound of audio.py into the MP4 file `out`.
+    """Joins segments of video.py, or files of this function's, and the sound of audio.py into the
+    MP4 file `out`.
 
     Both streams start at 0 and end after `frames` / fps seconds; the encoder's priming and what
     lies beyond the end are hidden by edit lists. Equal input gives equal bytes. `out` appears

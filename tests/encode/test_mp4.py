@@ -253,6 +253,23 @@ def test_null_segments_give_an_empty_file(tmp_path: Path) -> None:
     assert out.stat().st_size == 0
 
 
+def test_joined_files_can_be_joined(tmp_path: Path, parts: Parts) -> None:
+    """Two files joined give what all of their segments give, to the bit: nothing is encoded."""
+    halves = []
+    for number, segments in enumerate((parts.segments[:2], parts.segments[2:])):
+        frames = sum(len(read_segment(path).sizes) for path in segments)
+        half = tmp_path / f"half-{number}.mp4"
+        Parts(segments, parts.sound, parts.said, frames, parts.fps).assemble(half)
+        assert list(read_segment(half).pictures()) == [
+            data for path in segments for data in read_segment(path).pictures()
+        ]
+        halves.append(half)
+    joined, whole = tmp_path / "joined.mp4", tmp_path / "whole.mp4"
+    Parts(halves, parts.sound, parts.said, parts.frames, parts.fps).assemble(joined)
+    parts.assemble(whole)
+    assert joined.read_bytes() == whole.read_bytes()
+
+
 def test_tables_are_the_demuxers(parts: Parts) -> None:
     """Reading a segment's table gives what FFmpeg's demuxer gives: bytes, order, key pictures."""
     for path in parts.segments:
