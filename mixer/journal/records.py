@@ -22,6 +22,7 @@ MAGIC = b"\xabMXR"
 _HEADER = struct.Struct("<4sB3xII")
 HEADER_SIZE = _HEADER.size
 MAX_PAYLOAD = 16 << 20  # larger lengths are damage, not data
+_WINDOW = 1 << 20
 
 _FRAME = struct.Struct("<IqqHBxHH")
 _SKIMMED = struct.Struct("<4sB3xI4x20xH")  # of a frame record: header, and payload up to flags
@@ -151,8 +152,12 @@ def plausible_length(buffer: memoryview, at: int) -> int | None:
 
 def resync(buffer: memoryview, at: int) -> int:
     """Next position at or after `at` where a record may begin, or the buffer's end."""
-    found = bytes(buffer[at:]).find(MAGIC)
-    return len(buffer) if found < 0 else at + found
+    while at < len(buffer):
+        found = bytes(buffer[at : at + _WINDOW]).find(MAGIC)
+        if found >= 0:
+            return at + found
+        at += _WINDOW - len(MAGIC) + 1
+    return len(buffer)
 
 
 def records(buffer: memoryview) -> Iterator[tuple[int, int, memoryview | None]]:

@@ -54,7 +54,7 @@ class JournalWriter:
         self._lock_fd = lock
         self._media_fd = _create(media_path(directory, run))
         self._meta_fd = _create(meta_path(directory, run))
-        _sync_directory(directory)
+        sync_directory(directory)
         self._media = bytearray()
         self._meta = bytearray()
         self._media_length = 0
@@ -283,7 +283,7 @@ def write_whole(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def _next_run(directory: Path) -> int:
@@ -317,7 +317,8 @@ def _write_all(fd: int, data: bytearray) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Makes names in a directory durable."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
