@@ -1,4 +1,4 @@
-"""What the page waits for, and which videos it shows: the answer of inject.js to `look`."""
+"""What the page waits for, and which videos it shows: the answer of inject/ to `look`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class VideoElement:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the page waits for after a step (inject.js, `look`)."""
+    """What the page waits for after a step (inject/host.js, `look`)."""
 
     settled: bool
     due_ms: float | None  # page time until its next timer
@@ -32,6 +32,7 @@ class Look:
     finished: bool
     notes: tuple[tuple[str, str], ...]
     readers: tuple[str, ...]  # ways by which the page read a video's pixels
+    missing: str  # characters that no font could draw so far
     videos: tuple[VideoElement, ...]
 
     @classmethod
@@ -49,5 +50,6 @@ class Look:
             finished=told["finished"],
             notes=tuple((n["type"], n["detail"]) for n in told["notes"]),
             readers=tuple(told["readers"]),
+            missing=told["missing"],
             videos=tuple(videos),
         )

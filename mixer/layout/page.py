@@ -1,7 +1,7 @@
 """One page under the mixer's clock: virtual time, frames issued one by one, stills.
 
 The page's time is media time. `advance` moves it, `frame` paints, `look` asks the injected script
-(inject.js) what the page waits for. Every step has a deadline on the wall clock; a page that holds
+(inject/) what the page waits for. Every step has a deadline on the wall clock; a page that holds
 the clock up (open EventSource, hanging fetch) is freed from then on. Only this module and
 `browser.py` know Playwright; who serves the page's requests is `serving.py`.
 """
@@ -42,6 +42,8 @@ SETTLE_MS = 0.01  # page time given to elements that start; taken from the next 
 COMMAND_TIMEOUT_S = 20.0
 GONE_WAIT_S = 1.0
 LOAD_POLL_S = 0.02
+# Scripts that share one scope, in this order: before any script of the page, in every frame of it.
+INJECTED = ("world", "time", "videos", "obstacles", "glyphs", "host")
 SDK = shipped_layouts() / "sdk" / "mixer-layout.js"
 
 
@@ -74,7 +76,7 @@ class PageSettings:
 
 
 def injected_script(settings: PageSettings, state: Mapping[str, Any]) -> str:
-    """SDK and inject.js with their configuration, as run before any script of the page."""
+    """SDK and inject/ with their configuration, as run before any script of the page."""
     parameters = {
         "width": settings.width,
         "height": settings.height,
@@ -85,8 +87,10 @@ def injected_script(settings: PageSettings, state: Mapping[str, Any]) -> str:
     }
     config = {"seed": settings.seed, "state": state, "parameters": parameters, "layout": True}
     sdk = SDK.read_text("utf-8")
-    inject = resources.files("mixer.layout").joinpath("inject.js").read_text("utf-8")
-    return f"{sdk}\n{inject.replace('__MIXER_CONFIG__', json.dumps(config))}"
+    folder = resources.files("mixer.layout").joinpath("inject")
+    parts = [folder.joinpath(f"{name}.js").read_text("utf-8") for name in INJECTED]
+    ours = "\n".join(["((config) => {", "'use strict';", *parts, f"}})({json.dumps(config)});"])
+    return f"{sdk}\n{ours}"
 
 
 class Page:
@@ -232,7 +236,7 @@ class Page:
                 return base64.b64decode(answer["screenshotData"])
         raise PageFailure("the browser takes no stills of the page")
 
-    # ---- contract with inject.js --------------------------------------------------------------
+    # ---- contract with inject/ -----------------------------------------------------------------
 
     async def step(
         self, frame: int, to_ms: float, events: Sequence[Mapping[str, Any]] = ()

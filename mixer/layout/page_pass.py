@@ -37,6 +37,7 @@ PAGE_ATTEMPTS = 2
 BROWSER_ATTEMPTS = 6
 MAX_NOTES = 200
 REPLACED, STALLED, SUPPRESSED = "page.replaced", "page.stalled", "page.suppressed"
+MISSING = "missing-glyphs"
 Tell = Callable[[str, dict[str, Any]], None]
 
 
@@ -295,5 +296,8 @@ class _Showing:
             self._owner._note(frame, STALLED, {})
         for kind, detail in told:
             self._owner._note(frame, SUPPRESSED, {"kind": kind, "detail": detail})
+        noted = {c for n in self._writer.notes if n.type == MISSING for c in n.data["characters"]}
+        if found := "".join(sorted(set(look.missing) - noted)):
+            self._owner._note(frame, MISSING, {"characters": found, "count": len(found)})
         if look.finished:
             self._owner._tell("finished-by-page", {"frame": frame})

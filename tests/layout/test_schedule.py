@@ -12,7 +12,7 @@ from mixer.layout.timeline import Timeline
 from tests.layout.support import added, journal, speaking
 
 RATES = Rates(fps=30)
-STILL = Look(True, None, False, False, True, True, None, False, (), (), ())
+STILL = Look(True, None, False, False, True, True, None, False, (), (), "", ())
 
 
 def test_a_page_that_waits_for_nothing_is_left_alone() -> None:

@@ -1,0 +1,75 @@
+/**
+ * The host's side: what mixer/layout/page.py calls, through `__mixerHost` (not enumerable), and what
+ * the layout SDK is told.
+ */
+
+const layout = config.layout && window === window.top ? window.mixerLayout : null;
+const progress = { ready: false, failed: null, finished: false };
+
+const host = {
+  freeze,
+  /** Before an output frame: what happened in the conference, and the page may move once. */
+  step({ events, frame }) {
+    thaw();
+    open = true;
+    pumped = false;
+    stepped = frame;
+    native.requestAnimationFrame(() => { if (open) instant = document.timeline.currentTime; });
+    for (const deliver of observed.splice(0)) { try { deliver(); } catch (error) { reportError(error); } }
+    if (events?.length && layout) {
+      layout.host.apply(events);
+      takeSources(layout.host.state ?? layout.state);
+    }
+    wake();
+  },
+  /** After it: the page stands still; its videos get the resting card; what does it wait for? */
+  look() {
+    open = false;
+    align();
+    const settled = settle(null, resting);
+    const now = whole(native.now());
+    let due = null;
+    for (const at of timers.values()) if (due === null || at < due) due = at;
+    const touched = layout?.host.touched ?? false;
+    return {
+      settled,
+      due: due === null ? null : Math.max(0, due - now),
+      moving: animationFrames.size + videoFrames.size > 0 || observed.length > 0 || document.querySelector('iframe') !== null,
+      animated: movingAnimations(),
+      loaded: document.readyState === 'complete',
+      ready: touched ? progress.ready : document.readyState === 'complete',
+      failed: progress.failed,
+      finished: progress.finished,
+      notes: notes.splice(0),
+      readers: [...readers],
+      missing: missingGlyphs(),
+      videos: elements.filter(available).map(({ number, stream, video }) => {
+        const { width, height } = sources.get(stream);
+        const box = video.getBoundingClientRect();
+        return { number, stream, width, height, box: [box.left, box.top, box.width, box.height] };
+      }),
+    };
+  },
+  show(names, otherwise) { return settle(names, otherwise); },
+  settle() { return settle(null, resting); },
+  rest(name) { resting = name; },
+  card(name, base64) { cards.set(name, bytesOf(base64)); },
+  picture(streamId, id, width, height, colorSpace, base64) {
+    pictures.set(streamId, { id, width, height, colorSpace, bytes: bytesOf(base64) });
+  },
+  suspects(number) {
+    const element = elements.find((other) => other.number === number);
+    return element ? suspects(element) : [];
+  },
+};
+Object.defineProperty(window, '__mixerHost', { value: host, enumerable: false });
+
+if (layout) {
+  layout.host.createMediaStream = publicStream;
+  layout.host.onready = () => { progress.ready = true; };
+  layout.host.onfail = (reason) => { progress.failed = String(reason ?? 'the page gave no reason'); };
+  layout.host.onfinish = () => { progress.finished = true; };
+  layout.host.reset(config.state, config.parameters);
+  takeSources(config.state);
+  layout.host.touched = false;
+}

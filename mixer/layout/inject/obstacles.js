@@ -1,0 +1,59 @@
+/**
+ * Why a page cannot be rendered with mattes: it reads the pixels of its videos, or CSS does something
+ * to them that a matte cannot tell.
+ */
+
+// ---- pixels read by the page: such a page cannot be rendered with mattes ------------------------
+
+const readers = new Set();
+const ours = (value) => value instanceof HTMLVideoElement && elements.some(({ video }) => video === value);
+const watch = (owner, name) => {
+  const original = owner?.[name];
+  if (!original) return;
+  owner[name] = function watched(...values) {
+    if (values.some(ours)) readers.add(name);
+    return original.apply(this, values);
+  };
+};
+watch(CanvasRenderingContext2D.prototype, 'drawImage');
+watch(CanvasRenderingContext2D.prototype, 'createPattern');
+watch(window.OffscreenCanvasRenderingContext2D?.prototype, 'drawImage');
+for (const context of [window.WebGLRenderingContext, window.WebGL2RenderingContext]) {
+  for (const name of ['texImage2D', 'texSubImage2D', 'texImage3D', 'texSubImage3D']) watch(context?.prototype, name);
+}
+watch(window.GPUDevice?.prototype, 'importExternalTexture');
+watch(window, 'createImageBitmap');
+
+// ---- why a page's videos cannot be rendered with mattes, by CSS ---------------------------------
+
+const matrixIsFlat = (text) => {
+  if (text === 'none') return true;
+  const values = /^matrix\(([^)]*)\)$/.exec(text)?.[1].split(',').map(Number);
+  return Boolean(values) && Math.abs(values[1]) < 1e-6 && Math.abs(values[2]) < 1e-6;
+};
+
+function suspects(element) {
+  const found = [];
+  for (let node = element.video; node instanceof Element; node = node.parentElement ?? node.getRootNode().host) {
+    const style = getComputedStyle(node);
+    for (const property of ['filter', 'mixBlendMode', 'maskImage', 'perspective']) {
+      const value = style[property];
+      if (value && value !== 'none' && value !== 'normal' && property !== 'maskImage') found.push(`${property}: ${value}`);
+    }
+    if (!matrixIsFlat(style.transform)) found.push(`transform: ${style.transform}`);
+    if (style.rotate && style.rotate !== 'none') found.push(`rotate: ${style.rotate}`);
+  }
+  const box = element.video.getBoundingClientRect();
+  for (const node of document.querySelectorAll('*')) {
+    if (node === element.video) continue;
+    const style = getComputedStyle(node);
+    const blend = style.mixBlendMode !== 'normal' ? `mixBlendMode: ${style.mixBlendMode}` : '';
+    const behind = style.backdropFilter && style.backdropFilter !== 'none' ? `backdropFilter: ${style.backdropFilter}` : '';
+    if (!blend && !behind) continue;
+    const other = node.getBoundingClientRect();
+    if (other.left < box.right && box.left < other.right && other.top < box.bottom && box.top < other.bottom) {
+      found.push(behind || blend);
+    }
+  }
+  return [...new Set(found)];
+}

@@ -1,0 +1,132 @@
+/**
+ * The page's time: in whole milliseconds, and in output frames. The page moves once a frame and
+ * stands still while stills are taken; what it waits for is known.
+ */
+
+// ---- time: in whole milliseconds; finer ones are jittered, differently in each process ----------
+
+const whole = (time) => Math.round(time);
+performance.now = function now() { return whole(native.now()); };
+
+// ---- what the page waits for --------------------------------------------------------------------
+
+const timers = new Map(); // id -> page time at which it is due, in ms
+const runnable = (handler) => (typeof handler === 'function' ? handler : new Function(String(handler)));
+const wait = (ms) => Math.max(0, Number(ms) || 0);
+window.setTimeout = function setTimeout(handler, ms, ...values) {
+  const run = runnable(handler);
+  const id = native.setTimeout(() => { timers.delete(id); run.apply(window, values); }, ms);
+  timers.set(id, whole(native.now()) + wait(ms));
+  return id;
+};
+window.setInterval = function setInterval(handler, ms, ...values) {
+  const run = runnable(handler);
+  const id = native.setInterval(() => {
+    if (timers.has(id)) timers.set(id, whole(native.now()) + wait(ms));
+    run.apply(window, values);
+  }, ms);
+  timers.set(id, whole(native.now()) + wait(ms));
+  return id;
+};
+window.clearTimeout = function clearTimeout(id) { timers.delete(id); native.clearTimeout(id); };
+window.clearInterval = function clearInterval(id) { timers.delete(id); native.clearInterval(id); };
+
+// ---- gates: the page moves once an output frame, and stands still while stills are taken --------
+
+let open = true; // until the first step the page loads freely
+let pumped = false;
+let pumping = false; // a native callback is on its way
+let nextId = 1;
+const animationFrames = new Map(); // id -> callback
+const videoFrames = new Map(); // id -> {video, callback}
+let stepped = 0; // the output frame
+const observed = []; // deliveries of observers held back
+
+function pump(exact) {
+  pumping = false;
+  if (!open || pumped) return;
+  const time = whole(exact);
+  pumped = true;
+  const due = [...animationFrames];
+  for (const [id, callback] of due) {
+    if (!animationFrames.delete(id)) continue; // cancelled by one before it
+    try { callback(time); } catch (error) { reportError(error); }
+  }
+  for (const [id, { video, callback }] of [...videoFrames]) {
+    if (!videoFrames.delete(id)) continue;
+    const metadata = { presentationTime: time, expectedDisplayTime: time, mediaTime: time / 1000,
+      width: video.videoWidth, height: video.videoHeight, presentedFrames: stepped };
+    try { callback.call(video, time, metadata); } catch (error) { reportError(error); }
+  }
+}
+
+function wake() {
+  if (!open || pumped || pumping || animationFrames.size + videoFrames.size === 0) return;
+  pumping = true;
+  native.requestAnimationFrame(pump);
+}
+
+window.requestAnimationFrame = function requestAnimationFrame(callback) {
+  if (typeof callback !== 'function') throw new TypeError('parameter 1 is not a function');
+  const id = nextId++;
+  animationFrames.set(id, callback);
+  wake();
+  return id;
+};
+window.cancelAnimationFrame = function cancelAnimationFrame(id) { animationFrames.delete(id); };
+HTMLVideoElement.prototype.requestVideoFrameCallback = function requestVideoFrameCallback(callback) {
+  const id = nextId++;
+  videoFrames.set(id, { video: this, callback });
+  wake();
+  return id;
+};
+HTMLVideoElement.prototype.cancelVideoFrameCallback = function cancelVideoFrameCallback(id) { videoFrames.delete(id); };
+
+window.ResizeObserver = class ResizeObserver extends native.ResizeObserver {
+  constructor(callback) {
+    super((entries, observer) => {
+      if (open) callback.call(observer, entries, observer);
+      else observed.push(() => callback.call(observer, entries, observer));
+    });
+  }
+};
+
+// ---- animations ----------------------------------------------------------------------------------
+
+let instant = null; // of the animations' timeline at the step's frame
+const frozen = new Map(); // animation -> its start time
+
+/** Animations are whole milliseconds old at a step's frame: what is finer is jitter. */
+function align() {
+  if (instant === null) return;
+  for (const animation of document.getAnimations()) {
+    const { startTime, timeline } = animation;
+    if (startTime === null || timeline !== document.timeline || animation.playState !== 'running') continue;
+    const due = instant - whole(instant - startTime);
+    if (Math.abs(due - startTime) > 1e-6) animation.startTime = due;
+  }
+}
+
+function movingAnimations() {
+  return frozen.size > 0 || document.getAnimations().some((animation) => animation.playState === 'running' && animation.timeline === document.timeline
+    && animation.effect?.getComputedTiming().progress !== null || animation.pending);
+}
+
+/** Animations stand where the step's frame showed them, however many frames of it are issued. */
+function freeze() {
+  for (const animation of document.getAnimations()) {
+    const { startTime } = animation;
+    if (animation.playState !== 'running' || startTime === null || instant === null || frozen.has(animation)) continue;
+    if (animation.timeline !== document.timeline) continue;
+    frozen.set(animation, startTime);
+    animation.pause();
+    animation.currentTime = whole(instant - startTime) * animation.playbackRate;
+  }
+}
+
+function thaw() {
+  for (const [animation, startTime] of frozen) {
+    if (animation.playState === 'paused') animation.startTime = startTime;
+  }
+  frozen.clear();
+}

@@ -1,0 +1,196 @@
+/**
+ * Videos: each element of the page that shows a stream of the conference has a generator, which is
+ * fed with test cards, or with pictures for pages that read pixels.
+ */
+
+const streamIds = new WeakMap(); // MediaStream or MediaStreamTrack -> conference's stream id
+const parked = new Set(); // WeakRefs of video elements that are not in the document
+const parkedElements = new WeakMap();
+const elements = []; // {video, number, stream, given, generator, writer, shown, wanted, size}
+const sources = new Map(); // stream id -> {available, width, height}
+const cards = new Map(); // name -> RGBX bytes, CARD_WIDTH x CARD_HEIGHT
+const pictures = new Map(); // stream id -> {id, bytes, width, height, colorSpace}
+const bytesOf = (base64) => (Uint8Array.fromBase64 ? Uint8Array.fromBase64(base64)
+  : Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
+const CARD_WIDTH = 256;
+const CARD_HEIGHT = 144;
+let stamp = 0; // of the last card, in steps of 1 ms
+let resting = 'ramp';
+
+function publicStream(streamId) {
+  const track = new native.Generator({ kind: 'video' });
+  const stream = new native.MediaStream([track]);
+  streamIds.set(stream, streamId);
+  streamIds.set(track, streamId);
+  return stream;
+}
+
+/** The conference's stream that a MediaStream carries, also after it or its tracks were copied. */
+function conferenceStream(stream) {
+  if (!(stream instanceof native.MediaStream)) return undefined;
+  if (streamIds.has(stream)) return streamIds.get(stream);
+  for (const track of stream.getVideoTracks()) if (streamIds.has(track)) return streamIds.get(track);
+  return undefined;
+}
+
+const tagged = (copy, original) => {
+  if (streamIds.has(original)) streamIds.set(copy, streamIds.get(original));
+  return copy;
+};
+MediaStreamTrack.prototype.clone = function clone() { return tagged(native.clone.call(this), this); };
+MediaStream.prototype.clone = function clone() { return tagged(native.streamClone.call(this), this); };
+
+function freeNumber() {
+  const taken = new Set(elements.map(({ number }) => number));
+  let number = 0;
+  while (taken.has(number)) number += 1;
+  return number;
+}
+
+function bind(element) {
+  const { video } = element;
+  element.generator?.stop();
+  element.generator = new native.Generator({ kind: 'video' });
+  element.writer = element.generator.writable.getWriter();
+  element.writer.closed.catch(() => {});
+  element.shown = null;
+  element.blank = true;
+  native.srcObject.set.call(video, new native.MediaStream([element.generator]));
+  video.muted = true;
+  video.autoplay = true;
+}
+
+Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
+  configurable: true,
+  enumerable: true,
+  get() { return (elements.find(({ video }) => video === this) ?? parkedElements.get(this))?.given ?? native.srcObject.get.call(this); },
+  set(stream) {
+    const index = elements.findIndex(({ video }) => video === this);
+    const streamId = this instanceof HTMLVideoElement ? conferenceStream(stream) : undefined;
+    if (index >= 0 && streamId !== undefined && elements[index].stream === streamId) {
+      elements[index].given = stream;
+      return;
+    }
+    parkedElements.delete(this);
+    if (streamId === undefined) {
+      if (index >= 0) elements.splice(index, 1)[0].generator.stop();
+      native.srcObject.set.call(this, stream);
+      return;
+    }
+    let element = elements[index];
+    if (!element) {
+      element = { video: this, number: freeNumber() };
+      elements.push(element);
+    }
+    Object.assign(element, { stream: streamId, given: stream });
+    bind(element);
+  },
+});
+
+function cardBytes(name, number) {
+  const key = name === 'ramp' ? `ramp:${number % 15}` : name === 'group' ? `group:${Math.floor(number / 15)}` : name;
+  let bytes = cards.get(key);
+  if (bytes) return bytes;
+  bytes = new Uint8Array(CARD_WIDTH * CARD_HEIGHT * 4).fill(255);
+  const [kind, digit] = key.split(':');
+  const colour = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/.exec(name);
+  for (let i = 0, y = 0; y < CARD_HEIGHT; y += 1) {
+    for (let x = 0; x < CARD_WIDTH; x += 1, i += 4) {
+      if (kind === 'ramp') bytes.set([x, y, (Number(digit) + 1) * 16], i);
+      else if (kind === 'pmar') bytes.set([255 - x, 255 - y, 0], i);
+      else if (kind === 'group') bytes.set([0, 0, (Number(digit) + 1) * 16], i);
+      else if (colour) bytes.set(colour.slice(1).map((hex) => parseInt(hex, 16)), i);
+    }
+  }
+  cards.set(key, bytes);
+  return bytes;
+}
+
+function write(element, name) {
+  const size = sources.get(element.stream);
+  const picture = pictures.get(element.stream);
+  stamp += 1;
+  let frame;
+  if (name === 'picture' && picture) {
+    frame = new native.VideoFrame(picture.bytes, { format: 'I420', timestamp: stamp * 1000,
+      codedWidth: picture.width, codedHeight: picture.height, colorSpace: picture.colorSpace,
+      displayWidth: size.width, displayHeight: size.height });
+  } else {
+    frame = new native.VideoFrame(cardBytes(name === 'picture' ? '#000000' : name, element.number), { format: 'RGBX',
+      codedWidth: CARD_WIDTH, codedHeight: CARD_HEIGHT, displayWidth: size.width, displayHeight: size.height,
+      timestamp: stamp * 1000 });
+  }
+  element.awaited = stamp;
+  element.patience = 3;
+  element.blank = false;
+  const awaited = stamp;
+  native.rvfc.call(element.video, function shown(_, { mediaTime }) {
+    if (Math.round(mediaTime * 1000) >= awaited) element.shown = awaited;
+    else if (element.awaited === awaited) native.rvfc.call(element.video, shown);
+  });
+  element.writer.write(frame).catch(() => {});
+}
+
+const available = ({ stream }) => sources.get(stream)?.available === true;
+
+/** Elements that left the document give back their number; they get one when they return. */
+function tidy() {
+  for (const element of elements.filter(({ video }) => !video.isConnected)) {
+    elements.splice(elements.indexOf(element), 1);
+    element.generator.stop();
+    parked.add(new WeakRef(element.video));
+    parkedElements.set(element.video, element);
+  }
+  for (const reference of parked) {
+    const video = reference.deref();
+    if (video && !video.isConnected) continue;
+    parked.delete(reference);
+    const element = video && parkedElements.get(video);
+    if (!element || elements.some((other) => other.video === video)) continue;
+    Object.assign(element, { number: freeNumber(), wanted: null });
+    elements.push(element);
+    bind(element);
+  }
+}
+
+const wantedKey = (element, name) => {
+  const { width, height } = sources.get(element.stream);
+  return `${name}:${width}x${height}:${name === 'picture' ? pictures.get(element.stream)?.id : ''}`;
+};
+
+/** Sees to it that every element shows its card; true when all do. `names`: number -> card. */
+function settle(names, otherwise) {
+  let done = true;
+  tidy();
+  for (const element of elements) {
+    if (!available(element)) {
+      if (!element.blank) bind(element); // its source is gone: it shows nothing again
+      continue;
+    }
+    const key = wantedKey(element, names?.[element.number] ?? otherwise);
+    if (element.wanted !== key || element.shown === null && element.blank) {
+      element.wanted = key;
+      element.shown = null;
+      write(element, names?.[element.number] ?? otherwise);
+      done = false;
+    } else if (element.shown !== element.awaited) {
+      done = false;
+      element.patience -= 1; // the first card of a new element only starts it
+      if (element.patience <= 0) write(element, names?.[element.number] ?? otherwise);
+    }
+  }
+  return done;
+}
+
+function takeSources(state) {
+  sources.clear();
+  for (const participant of state?.participants ?? []) {
+    if (participant.type === 'mixer') continue;
+    for (const { id, video } of participant.streams ?? []) {
+      if (video) {
+        sources.set(id, { available: video.available === true && video.width > 0 && video.height > 0,
+          width: video.width, height: video.height });
+      }
+    }
+  }
+}
