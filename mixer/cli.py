@@ -19,6 +19,7 @@ import structlog
 import typer
 
 from .errors import MixerError
+from .replay.command import replay
 
 app = typer.Typer(
     name="mixer",
@@ -29,6 +30,19 @@ app = typer.Typer(
     context_settings={"auto_envvar_prefix": "MIXER", "help_option_names": ["-h", "--help"]},
 )
 Folder = Annotated[Path, typer.Argument(help="The record's folder (--out of `mixer record`).")]
+Legs = Annotated[
+    bool, typer.Option("--participant-audio", help="With mp3 and both: a file a participant, too.")
+]
+CutSilence = Annotated[
+    bool, typer.Option("--cut-silence", help="Participants' audio without silences; cue sheets.")
+]
+AudioBitRate = Annotated[int, typer.Option(help="Of the audio mix, in kbit/s.")]
+Vbr = Annotated[
+    float | None, typer.Option(help="Variable bit rate: LAME's quality, 0 (best) to 9.9.")
+]
+LoudnessTarget = Annotated[
+    float | None, typer.Option(help="Bring the audio mix to so many LUFS, such as -16.")
+]
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout.")]
 
 
@@ -85,6 +99,18 @@ def record(
         list[str] | None,
         typer.Option(help="id=default,size=1920x1080,fps=30,preset=…,crf=…,layout=default"),
     ] = None,
+    format_: Annotated[
+        str,
+        typer.Option("--format", help="mp4: videos. mp3: audio, no browser is started. both."),
+    ] = "mp4",
+    live: Annotated[
+        bool, typer.Option(help="--no-live: only the journal; `mixer render` makes files later.")
+    ] = True,
+    participant_audio: Legs = False,
+    cut_silence: CutSilence = False,
+    audio_bit_rate: AudioBitRate = 128,
+    vbr: Vbr = None,
+    loudness: LoudnessTarget = None,
     duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     max_duration: Annotated[
         float | None, typer.Option(help="Never record longer than so many seconds.")
@@ -122,7 +148,7 @@ def record(
 
     Give secrets by their environment variables: command lines can be seen by everybody.
     """
-    from .recorder import MixPlan, Recorder, RecordSettings, parse_mix
+    from .recorder import MixPlan, Recorder, RecordSettings, parse_format, parse_mix
     from .recorder.display import display_for, summary
     from .room.settings import parse_ice_server
 
@@ -132,6 +158,9 @@ def record(
             url=url,
             out=out,
             mixes=_distinct(tuple(parse_mix(text) for text in mix or ()) or (MixPlan(),)),
+            format=parse_format(format_),
+            live=live,
+            audio=_audio_settings(participant_audio, cut_silence, audio_bit_rate, vbr, loudness),
             name=name,
             duration_s=duration,
             max_duration_s=max_duration,
@@ -152,7 +181,7 @@ def record(
             recorder = Recorder(settings, on_status=lambda status: display.show(recorder))
             _on_signals(recorder.stop)
             status = await recorder.run()
-        files = [str(recorder.folder.mix_file(mix_id)) for mix_id in status.mixes]
+        files = [str(path) for path in recorder.files]
         _say_result(as_json, summary(status), files, recorder.report())
 
     _run(session(), as_json)
@@ -161,7 +190,9 @@ def record(
 @app.command()
 def ctl(
     directory: Folder,
-    command: Annotated[str, typer.Argument(help="status, start-mix, stop-mix or stop")],
+    command: Annotated[
+        str, typer.Argument(help="status, start-mix, stop-mix, pause, resume or stop")
+    ],
     mix: Annotated[str | None, typer.Option(help="As `mixer record --mix`, or an id.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -186,7 +217,14 @@ def ctl(
 @app.command()
 def render(
     directory: Folder,
-    out: Annotated[Path | None, typer.Option(help="Make another version, into this file.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Make another version: a file for mp4, a folder for mp3 and both."),
+    ] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="mp4, mp3 or both.")] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="Which mix's start and stop, if there are several.")
+    ] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT")] = None,
     layout: Annotated[
         str | None, typer.Option(help="Built-in name, folder, HTML file or URL.")
@@ -196,8 +234,20 @@ def render(
         float | None, typer.Option("--from", help="Seconds since the recording's start.")
     ] = None,
     to: Annotated[float | None, typer.Option(help="Seconds since the recording's start.")] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave somebody out: their id, external id or name. Repeatable."),
+    ] = None,
+    participant_audio: Legs = False,
+    cut_silence: CutSilence = False,
+    audio_bit_rate: AudioBitRate = 128,
+    vbr: Vbr = None,
+    loudness: LoudnessTarget = None,
     preset: Annotated[str | None, typer.Option(help="x264's preset.")] = None,
     crf: Annotated[int | None, typer.Option(help="x264's quality: 0 to 51.")] = None,
+    follow: Annotated[
+        bool, typer.Option(help="Follow a recording that goes on; --no-follow refuses it.")
+    ] = True,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Encode in so many processes.")] = 1,
     encoder: Annotated[str, typer.Option(hidden=True)] = "libx264",
     keep_work: Annotated[
@@ -206,34 +256,46 @@ def render(
     as_json: Json = False,
 ) -> None:
     """Makes the files of a recording: those its plan still wants, or another version (--out)."""
-    from .recorder import RecordFolder
-    from .recorder.offline import RenderOptions
-    from .recorder.offline import render as make
+    from .recorder import RecordFolder, parse_format
+    from .recorder.offline import finish_plan
+    from .recorder.remix import RenderOptions, remix
     from .recorder.render_display import progress_for
 
-    options = RenderOptions(
-        out=out,
-        size=size,
-        layout=layout,
-        fps=fps,
-        preset=preset,
-        crf=crf,
-        from_s=from_,
-        to_s=to,
-        workers=workers,
-        keep_work=keep_work,
-        encoder="null" if encoder == "null" else "libx264",
-    )
+    changes = (format_, mix, size, layout, fps, from_, to, without, preset, crf, vbr, loudness)
 
     async def job() -> None:
         task = asyncio.current_task()
         assert task is not None
         _on_signals(lambda _reason: task.cancel())
+        folder = RecordFolder(directory)
         with progress_for(as_json=as_json) as show:
-            results = await make(RecordFolder(directory), options, show)
-        files = [str(result.out) for result in results]
+            if out is None:
+                _check_no_changes(any(change is not None for change in changes))
+                files = await finish_plan(folder, show, workers=workers, keep_work=keep_work)
+            else:
+                options = RenderOptions(
+                    out=out,
+                    format=parse_format(format_ or "mp4"),
+                    mix=mix,
+                    size=size,
+                    layout=layout,
+                    fps=fps,
+                    preset=preset,
+                    crf=crf,
+                    from_s=from_,
+                    to_s=to,
+                    without=tuple(without or ()),
+                    audio=_audio_settings(
+                        participant_audio, cut_silence, audio_bit_rate, vbr, loudness
+                    ),
+                    follow=follow,
+                    workers=workers,
+                    keep_work=keep_work,
+                    encoder="null" if encoder == "null" else "libx264",
+                )
+                files = await remix(folder, options, show)
         text = "rendered" if files else "nothing was missing"
-        _say_result(as_json, text, files, {"frames": sum(result.frames for result in results)})
+        _say_result(as_json, text, [str(path) for path in files], {})
 
     _run(job(), as_json)
 
@@ -287,6 +349,9 @@ def doctor(
     raise typer.Exit(run(as_json, out=out))
 
 
+app.command("replay")(replay)
+
+
 def main() -> None:
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -322,6 +387,23 @@ def _on_signals(stop: Callable[[str], object]) -> None:
 def _journal_of(directory: Path) -> Path:
     """A record's folder or its journal itself."""
     return directory / "journal" if (directory / "journal").is_dir() else directory
+
+
+def _check_no_changes(changed: bool) -> None:
+    from .errors import UsageError
+
+    if changed:
+        raise UsageError("another size, layout, range, format or quality needs --out")
+
+
+def _audio_settings(
+    legs: bool, cut_silence: bool, kbit: int, vbr: float | None, loudness: float | None
+) -> Any:
+    from .render.audio_settings import AudioSettings
+
+    return AudioSettings(
+        bit_rate=kbit * 1000, vbr=vbr, loudness=loudness, legs=legs, cut_silence=cut_silence
+    )
 
 
 def _distinct(mixes: tuple[Any, ...]) -> tuple[Any, ...]:

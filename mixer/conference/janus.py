@@ -174,6 +174,11 @@ class JanusConnection:
             self._waiting.pop(transaction, None)
             self._messages.discard(transaction)
 
+    @property
+    def close_code(self) -> int | None:
+        """With which the connection was ended (RFC 6455 section 7.4), None while it is not."""
+        return self._socket.close_code
+
     def forget(self, handle: int) -> None:
         self._handles.pop(handle, None)
 

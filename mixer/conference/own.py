@@ -34,7 +34,7 @@ class OwnSession:
 
     @property
     def ice_servers(self) -> Sequence[IceServer]:
-        return [_ice_server(one) for one in self._session.ice_servers]
+        return [ice_server(one) for one in self._session.ice_servers]
 
     def events(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         return self._session.events()
@@ -50,14 +50,24 @@ class OwnSession:
         )
         return RoomMedia(room, _publications, lambda _change: None)
 
+    async def tell_recording(self, recording: bool) -> None:
+        """Raises ConferenceError."""
+        await self._session.update(recording=recording)
+
     async def leave(self) -> None:
         await self._session.leave()
 
 
-async def join_own(url: str, name: str, *, ssl_context: ssl.SSLContext | None = None) -> OwnSession:
+async def join_own(
+    url: str,
+    name: str,
+    *,
+    recording: bool = True,
+    ssl_context: ssl.SSLContext | None = None,
+) -> OwnSession:
     """Joins http(s)://host:port/rooms/NAME as a participant of type mixer. Raises what
     mixer.conference.session.join raises."""
-    session = await join(url, name, "mixer", ssl_context=ssl_context)
+    session = await join(url, name, "mixer", recording=recording, ssl_context=ssl_context)
     return OwnSession(session, ssl_context)
 
 
@@ -68,7 +78,8 @@ def _publications(feed: Feed) -> list[Publication]:
     return publications(feed, participant, lambda _description: (str(feed.id), source))
 
 
-def _ice_server(one: dict[str, Any]) -> IceServer:
+def ice_server(one: dict[str, Any]) -> IceServer:
+    """From the form of RTCConfiguration.iceServers, as the room server gives it."""
     urls = one.get("urls", [])
     return IceServer(
         tuple([urls] if isinstance(urls, str) else urls),

@@ -1,4 +1,5 @@
-"""ICE and DTLS-SRTP of one subscription: decrypted RTP and RTCP come out, RTCP goes in.
+"""ICE and DTLS-SRTP of one connection: decrypted RTP and RTCP come out, RTCP goes in, and of one
+that publishes (mixer/publish) RTP, too.
 
 The only module of this program that touches aiortc's and aioice's inside. It takes from them what
 they do well (ICE, DTLS, SRTP keys) and leaves out their receivers: aiortc's router, jitter buffer
@@ -50,9 +51,18 @@ class PacketSink(Protocol):
 
 
 class MediaTransport:
-    """One ICE/DTLS connection. `gather`, `connect`, later `close`; `ended` is set when it dies."""
+    """One ICE/DTLS connection. `gather`, `connect`, later `close`; `ended` is set when it dies.
 
-    def __init__(self, sink: PacketSink, ice_servers: Sequence[IceServer] = ()) -> None:
+    `offering`: the session's description is offered by us, not answered.
+    """
+
+    def __init__(
+        self,
+        sink: PacketSink,
+        ice_servers: Sequence[IceServer] = (),
+        *,
+        offering: bool = False,
+    ) -> None:
         servers = [
             RTCIceServer(list(one.urls), one.username or None, one.credential or None)
             for one in ice_servers
@@ -60,6 +70,7 @@ class MediaTransport:
         self.ended = asyncio.Event()
         self._sink = sink
         self._gatherer = RTCIceGatherer(iceServers=servers)
+        self._gatherer._connection.ice_controlling = offering
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [_own_certificate()])
         self._dtls.on("statechange", self._state_changed)
@@ -83,11 +94,11 @@ class MediaTransport:
             candidates=tuple(candidate_to_sdp(c) for c in self._gatherer.getLocalCandidates()),
         )
 
-    async def connect(self, remote: Peer) -> None:
+    async def connect(self, remote: Peer, *, dtls_client: bool = True) -> None:
         """Raises ConferenceUnreachable if there is no media path within CONNECT_TIMEOUT_S."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await self._connect(remote)
+                await self._connect(remote, dtls_client)
         except TimeoutError:
             pass
         if self._dtls.state != "connected":
@@ -102,6 +113,20 @@ class MediaTransport:
         with contextlib.suppress(asyncio.QueueFull):
             self._outgoing.put_nowait(rtcp)
 
+    def send_rtp(self, packet: bytes) -> bytes | None:
+        """Encrypts and sends a packet now; gives it as it was sent, None if it was not."""
+        if self._dtls.state != "connected":
+            return None
+        encrypted: bytes = self._dtls._tx_srtp.protect(packet)
+        self.send_again(encrypted)
+        return encrypted
+
+    def send_again(self, encrypted: bytes) -> None:
+        """Sends a packet once more, as `send_rtp` gave it."""
+        pair = self._gatherer._connection._nominated.get(1)
+        if pair is not None and not pair.protocol.transport.is_closing():
+            pair.protocol.transport.sendto(encrypted, pair.remote_addr)
+
     async def close(self) -> None:
         if self._sender is not None:
             self._sender.cancel()
@@ -110,7 +135,7 @@ class MediaTransport:
         await self._ice.stop()
         self.ended.set()
 
-    async def _connect(self, remote: Peer) -> None:
+    async def _connect(self, remote: Peer, dtls_client: bool) -> None:
         if remote.lite:
             self._gatherer._connection.ice_controlling = True
         for text in remote.candidates:
@@ -119,9 +144,9 @@ class MediaTransport:
         await self._ice.start(RTCIceParameters(remote.ufrag, remote.password, remote.lite))
         if self._ice.state != "completed":
             return
-        self._dtls._set_role("client")
+        self._dtls._set_role("client" if dtls_client else "server")
         prints = [RTCDtlsFingerprint(a.lower(), v) for a, v in remote.fingerprints]
-        await self._dtls.start(RTCDtlsParameters(prints, "server"))
+        await self._dtls.start(RTCDtlsParameters(prints, "server" if dtls_client else "client"))
 
     def _datagram(self, data: bytes) -> bool:
         """Takes what is SRTP or SRTCP (RFC 7983); the rest is for ICE and DTLS."""

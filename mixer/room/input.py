@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 16_384
 MAX_NAME_CHARS = 100
 MAX_EXTERNAL_ID_CHARS = 200
 MAX_URL_CHARS = 2000
-TYPES: tuple[ParticipantType, ...] = ("user", "listener", "mixer")
+TYPES: tuple[ParticipantType, ...] = ("user", "listener", "mixer", "robot")
 MUTABLE = {"camera": ("audio", "video"), "screen": ("audio", "video")}
 
 
@@ -63,6 +63,18 @@ def participant_type(body: Mapping[str, Any]) -> ParticipantType:
     if value not in TYPES:
         raise HTTPException(400, f"type is one of {', '.join(TYPES)}")
     return cast(ParticipantType, value)
+
+
+def records(body: Mapping[str, Any], type: ParticipantType) -> bool | None:
+    """`recording`, if it is there: whether a mixer records just now."""
+    value = body.get("recording")
+    if value is None:
+        return None
+    if not isinstance(value, bool):
+        raise HTTPException(400, "recording is true or false")
+    if type != "mixer":
+        raise HTTPException(403, "only a participant of type mixer records")
+    return value
 
 
 def known_token(body: Mapping[str, Any]) -> str | None:
