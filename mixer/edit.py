@@ -68,6 +68,16 @@ class EditList:
         at = self._span_of(frame)
         return frame_time_ns(self.spans[at].start_ns, frame - self._firsts[at], self.fps)
 
+    def start_ns(self, frame: int) -> int:
+        """Journal time at which an output frame's interval begins."""
+        at = self._span_of(frame)
+        return self.spans[at].start_ns + (frame - self._firsts[at]) * SECOND // self.fps
+
+    def stop_ns(self, frame: int) -> int:
+        """Journal time at which the interval of the output frame before this one ends."""
+        at = self._span_of(frame - 1)
+        return self.spans[at].start_ns + (frame - self._firsts[at]) * SECOND // self.fps
+
     def first_frame_showing(self, t_ns: int) -> int:
         """The first output frame in which something that holds from `t_ns` on is to be seen: the
         number of frames that show earlier times."""

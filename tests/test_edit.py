@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +67,19 @@ def test_sound_of_segments_is_the_sound_of_the_whole(edits: EditList, data: st.D
     whole = _samples(edits, 0, total)
     assert _samples(edits, 0, cut) + _samples(edits, cut, total - cut) == whole
     assert len(whole) == edits.sample(total)
+
+
+@given(lists(), st.data())
+def test_a_cut_shows_what_the_whole_shows_there(edits: EditList, data: st.DataObject) -> None:
+    """An edit list from a frame's start to another's stop has just the frames between them."""
+    total = edits.frames or 1
+    first = data.draw(st.integers(0, total - 1))
+    end = data.draw(st.integers(first + 1, total))
+    gaps = [Span(a.stop_ns or 0, b.start_ns) for a, b in pairwise(edits.spans)]
+    cut = edit_list(edits.start_ns(first), edits.stop_ns(end), gaps, edits.fps)
+    assert cut.frames == end - first
+    times = [edits.frame_ns(n) - cut.frame_ns(n - first) for n in range(first, end)]
+    assert all(abs(off) <= 1 for off in times)
 
 
 def test_parts_are_joined_without_the_time_between() -> None:

@@ -147,7 +147,8 @@ def _offsets(tables: dict[bytes, bytes], sizes: NDArray[np.int64]) -> NDArray[np
     starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
     if lengths.sum() != len(sizes):
         raise ValueError("tables of unequal length")
-    return np.repeat(chunks - before[starts], lengths) + before[:-1]
+    offsets: NDArray[np.int64] = np.repeat(chunks - before[starts], lengths) + before[:-1]
+    return offsets
 
 
 def _runs(table: bytes, count: int) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """One recording session: join, ingest, one render a mix, stop, result."""
 
-from .plan import MixPlan, Plan, RecordFolder, mix_from, parse_mix, parse_size
+from .plan import MixPlan, Plan, RecordFolder, mix_from, parse_format, parse_mix, parse_size
 from .session import Recorder, RecordSettings, Status
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Recorder",
     "Status",
     "mix_from",
+    "parse_format",
     "parse_mix",
     "parse_size",
 ]

@@ -93,7 +93,7 @@ def panel(recorder: Recorder) -> RenderableType:
     journalled = int(status.ingest.get("journal_bytes", 0)) / 1e6
     head = Text.assemble(
         ("● ", "bold red" if status.stage == "recording" else "yellow"),
-        (f"{status.stage:<10}", "bold"),
+        (f"{_stage(recorder):<10}", "bold"),
         f" {_clock(status.elapsed_s)}   ",
         f"participants {status.ingest.get('users', 0)}   ",
         f"tracks {len(status.ingest.get('tracks', ()))}   ",
@@ -109,13 +109,25 @@ def panel(recorder: Recorder) -> RenderableType:
 
 
 def _mixes(recorder: Recorder) -> RenderableType:
-    table = Table(box=None, pad_edge=False, show_header=bool(recorder.status.mixes))
+    mixes = recorder.report()["mixes"]
+    table = Table(box=None, pad_edge=False, show_header=bool(mixes))
     for column in ("mix", "stage", "size", "rendered", "lag"):
         table.add_column(column, style="cyan" if column == "mix" else "")
-    for mix_id, mix in recorder.report()["mixes"].items():
-        seconds = mix["frames"] / recorder.fps_of(mix_id)
+    for mix_id, mix in mixes.items():
+        seconds = mix["frames"] / mix["fps"]
         table.add_row(mix_id, mix["stage"], mix["size"], _clock(seconds), f"{mix['lag_s']:.1f} s")
     return table
+
+
+def _stage(recorder: Recorder) -> str:
+    """What is going on, in a word."""
+    report = recorder.report()
+    if report["stage"] != "recording":
+        return str(report["stage"])
+    if report["paused"]:
+        return "paused"
+    running = any(mix["running"] for mix in report["mixes"].values())
+    return "recording" if running or not report["mixes"] else "waiting"
 
 
 def _clock(seconds: float) -> str:

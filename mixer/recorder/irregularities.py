@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..clock import SECOND
-from ..journal import FrameFlag, Journal, unused_frames
+from ..journal import PAUSED, RESUMED, FrameFlag, Journal, unused_frames
 
 MERGE_NS = 2 * SECOND  # unused frames nearer to each other than that are one entry
 MAX_STRETCHES = 20  # of one track and type; where there are more, nearer ones are merged
@@ -44,13 +44,22 @@ def _gaps(journal: Journal) -> Iterable[Entry]:
 def _unused(journal: Journal) -> Iterable[Entry]:
     """Frames that came late, and pictures whose reference is missing: one entry a stretch."""
     times: dict[tuple[int, FrameFlag], list[int]] = {}
+    begun = {track: _first_picture_ns(journal, track) for track in journal.tracks}
     for frame in unused_frames(journal):
+        if frame.flag is FrameFlag.BROKEN and frame.t_ns < begun[frame.track]:
+            continue  # what is sent before the first key picture is of no use to anybody
         times.setdefault((frame.track, frame.flag), []).append(frame.t_ns)
     for (track, flag), found in times.items():
         for stretch in stretches(sorted(found)):
             seconds = _t(stretch[-1] - stretch[0])
             entry = {"t": _t(stretch[0]), "type": UNUSED[flag], "seconds": seconds}
             yield entry | {"frames": len(stretch)} | _whose(journal, track)
+
+
+def _first_picture_ns(journal: Journal, track: int) -> int:
+    """Media time of a track's first key picture; 0 where there is none."""
+    pictures = journal.pictures(track)
+    return journal.media_ns(track, pictures[0].rtp) if pictures else 0
 
 
 def stretches(times_ns: Sequence[int], most: int = MAX_STRETCHES) -> list[Sequence[int]]:
@@ -75,6 +84,8 @@ def _whose(journal: Journal, track_id: int) -> Entry:
 
 def _notes(journal: Journal) -> Iterable[Entry]:
     for note in journal.notes:
+        if note.type in (PAUSED, RESUMED):
+            continue
         yield {"t": _t(note.t_ns), "type": note.type, **note.data}
 
 

@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from ..edit import Span
 from ..errors import StorageError, UsageError
 from ..journal import write_whole
+from ..render.audio_settings import AudioSettings
 from ..render.settings import RenderSettings, Workspace
 
-VERSION = 1
+VERSION = 2
 MIX_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 KEYS = ("id", "size", "fps", "preset", "crf", "layout")
+
+Format = Literal["mp4", "mp3", "both"]
 
 
 @dataclass(frozen=True, slots=True)
 class MixPlan:
-    """One mix. `start_ns`/`stop_ns` are journal times, None while not decided."""
+    """One part of a mix: from one start to the next stop. `start_ns`/`stop_ns` are journal times,
+    None while not decided. Parts of one id, layout, size and rate become one file in the end."""
 
     id: str = "default"
     layout: str = "default"
@@ -32,6 +37,7 @@ class MixPlan:
     fps: int = 30
     preset: str = "veryfast"
     crf: int = 23
+    part: int = 1
     start_ns: int | None = None
     stop_ns: int | None = None
     finished: bool = False
@@ -55,30 +61,108 @@ class MixPlan:
             title=title,
         )
 
+    @property
+    def runs(self) -> bool:
+        return self.stop_ns is None
+
+    @property
+    def merge_key(self) -> tuple[Any, ...]:
+        """Parts that have this in common can be joined without encoding them again."""
+        return (self.id, self.layout, self.width, self.height, self.fps, self.preset, self.crf)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    """The sound from the moment the first mix runs until none does."""
+
+    start_ns: int
+    stop_ns: int | None = None
+    finished: bool = False
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start_ns, self.stop_ns)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """All that a recording shall become. `live` False: its files are made by `mixer render` only.
+    `merged`: the files of the whole recording are there, too."""
+
     url: str
     conference: str = ""
     mixes: tuple[MixPlan, ...] = ()
+    format: Format = "mp4"
+    live: bool = True
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    audio_parts: tuple[AudioPart, ...] = ()
+    paused: bool = False
+    merged: bool = False
     version: int = field(default=VERSION)
 
-    def mix(self, mix_id: str) -> MixPlan:
-        for mix in self.mixes:
-            if mix.id == mix_id:
-                return mix
-        raise UsageError(f"there is no mix {mix_id!r}; there are: {', '.join(self.ids) or 'none'}")
+    @property
+    def has_video(self) -> bool:
+        return self.format != "mp3"
+
+    @property
+    def has_audio(self) -> bool:
+        return self.format != "mp4"
 
     @property
     def ids(self) -> list[str]:
-        return [mix.id for mix in self.mixes]
+        return list(dict.fromkeys(mix.id for mix in self.mixes))
+
+    def parts(self, mix_id: str) -> list[MixPlan]:
+        """The parts of a mix, in order. Raises UsageError if there is no such mix."""
+        found = [mix for mix in self.mixes if mix.id == mix_id]
+        if not found:
+            known = ", ".join(self.ids) or "none"
+            raise UsageError(f"there is no mix {mix_id!r}; there are: {known}")
+        return found
+
+    def groups(self) -> dict[str, list[MixPlan]]:
+        """Parts that become one file, by the file's name without its end: the mix's id, and for
+        further files of the same id (of another size, say) id@2, id@3, …"""
+        by_key: dict[tuple[Any, ...], list[MixPlan]] = {}
+        for mix in self.mixes:
+            by_key.setdefault(mix.merge_key, []).append(mix)
+        named: dict[str, list[MixPlan]] = {}
+        for parts in by_key.values():
+            id_ = parts[0].id
+            same = sum(other[0].id == id_ for other in named.values())
+            named[f"{id_}@{same + 1}" if same else id_] = parts
+        return named
 
     def with_mix(self, changed: MixPlan) -> Plan:
-        """The plan with this mix added, or put in the place of the one of its id."""
-        if changed.id not in self.ids:
+        """The plan with this part added, or put in the place of the one of its id and number."""
+        key = (changed.id, changed.part)
+        if all((mix.id, mix.part) != key for mix in self.mixes):
             return replace(self, mixes=(*self.mixes, changed))
-        mixes = tuple(changed if mix.id == changed.id else mix for mix in self.mixes)
+        mixes = tuple(changed if (mix.id, mix.part) == key else mix for mix in self.mixes)
         return replace(self, mixes=mixes)
+
+    def with_audio_parts(self) -> Plan:
+        """The plan with the sound's parts as the mixes' starts and stops give them."""
+        if not self.has_audio:
+            return self
+        finished = {part.span for part in self.audio_parts if part.finished}
+        parts = tuple(AudioPart(s.start_ns, s.stop_ns, s in finished) for s in union(self.mixes))
+        return replace(self, audio_parts=parts)
+
+
+def union(mixes: Sequence[MixPlan]) -> list[Span]:
+    """The stretches in which at least one mix runs."""
+    found: list[Span] = []
+    for mix in sorted(mixes, key=lambda mix: mix.start_ns or 0):
+        if mix.start_ns is None:
+            continue
+        last = found[-1] if found else None
+        if last is None or (last.stop_ns is not None and mix.start_ns > last.stop_ns):
+            found.append(Span(mix.start_ns, mix.stop_ns))
+        elif last.stop_ns is not None:
+            stop_ns = None if mix.stop_ns is None else max(last.stop_ns, mix.stop_ns)
+            found[-1] = Span(last.start_ns, stop_ns)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +187,37 @@ class RecordFolder:
     def socket(self) -> Path:
         return self.directory / "control.sock"
 
-    def mix_file(self, mix_id: str) -> Path:
-        return self.directory / "mixes" / f"{mix_id}.mp4"
+    @property
+    def audio(self) -> Path:
+        return self.directory / "audio"
+
+    @property
+    def parts(self) -> Path:
+        return self.directory / "parts"
+
+    def part_file(self, mix: MixPlan) -> Path:
+        return self.parts / f"{mix.id}.{mix.part}.mp4"
+
+    def part_facts(self, mix: MixPlan) -> Path:
+        """What is known of a finished part (outputs.py)."""
+        return self.parts / f"{mix.id}.{mix.part}.json"
+
+    def audio_facts(self, number: int) -> Path:
+        return self.parts / f"~sound.{number + 1}.json"  # no mix can have this name
+
+    def mix_file(self, name: str) -> Path:
+        """`name`: of a group of parts."""
+        return self.directory / "mixes" / f"{name}.mp4"
 
     def work(self, name: str) -> Workspace:
         return Workspace(self.directory / "work" / name)
+
+    def mix_work(self, mix: MixPlan) -> Workspace:
+        return self.work(f"mix-{mix.id}.{mix.part}")
+
+    def audio_work(self, number: int | None) -> Workspace:
+        """`number` None: of the whole recording's sound."""
+        return self.work("sound" if number is None else f"sound-{number + 1}")
 
     def save(self, plan: Plan) -> None:
         try:
@@ -121,12 +231,28 @@ class RecordFolder:
             value = json.loads(self.plan.read_text())
             if value["version"] > VERSION:
                 raise UsageError(f"{self.plan} was written by a newer mixer; use that version")
-            value["mixes"] = tuple(MixPlan(**mix) for mix in value["mixes"])
-            return Plan(**value)
+            return _plan_from(value)
         except FileNotFoundError:
             raise UsageError(f"{self.directory} is no recording: it has no plan.json") from None
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{self.plan} is damaged: {error}") from None
+
+
+def _plan_from(value: dict[str, Any]) -> Plan:
+    """Also of version 1, which had mixes of one part only."""
+    value["version"] = VERSION
+    value["mixes"] = tuple(MixPlan(**mix) for mix in value["mixes"])
+    value["audio_parts"] = tuple(AudioPart(**part) for part in value.get("audio_parts", ()))
+    value["audio"] = AudioSettings.from_json(value.get("audio", {}))
+    return Plan(**value)
+
+
+def parse_format(text: str) -> Format:
+    """`mp4`, `mp3` or `both`. Raises UsageError."""
+    for known in get_args(Format):
+        if text.lower() == known:
+            return known  # type: ignore[no-any-return]
+    raise UsageError(f"format {text!r} is none of mp4, mp3, both")
 
 
 def parse_mix(text: str) -> MixPlan:

@@ -7,17 +7,19 @@ ISO 8601 in UTC where a clock on the wall is meant.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ..clock import SECOND
+from ..edit import EditList, edit_list
 from ..journal import Alignment, Journal, Track, write_whole
-from ..render.job import RenderResult
+from .alias import alias
 from .irregularities import irregularities
-from .plan import MixPlan, Plan, RecordFolder
+from .outputs import Output, recall
+from .plan import MixPlan, Plan, RecordFolder, union
 
-VERSION = 1
+VERSION = 2
 
 
 class Ending(Protocol):
@@ -29,50 +31,49 @@ class Ending(Protocol):
     def ingest_restarts(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class MixOutcome:
-    """How one mix ended: with a file or with an error."""
+class Made(Protocol):
+    """The files of the whole recording, and why some are missing."""
 
-    result: RenderResult | None = None
-    error: str = ""
+    @property
+    def videos(self) -> Mapping[str, Output]: ...
+    @property
+    def sounds(self) -> Sequence[Output]: ...
+    @property
+    def errors(self) -> Mapping[str, str]: ...
 
 
 def write_result(
-    folder: RecordFolder,
-    plan: Plan,
-    journal: Journal,
-    ending: Ending,
-    outcomes: dict[str, MixOutcome],
+    folder: RecordFolder, plan: Plan, journal: Journal, ending: Ending, made: Made
 ) -> dict[str, Any]:
     """Writes recording.json whole; returns what it holds."""
+    groups = plan.groups()
+    mixes = [_mix(folder, journal, plan, name, made) for name in groups]
+    known = [mix for mix in plan.mixes if mix.start_ns is not None]
     result = {
         "version": VERSION,
         "conference": journal.conference,
         "alias": alias(journal),
         "url": plan.url,
+        "format": plan.format,
+        "live": plan.live,
         "startedAt": _iso(journal, 0),
         "endedAt": _iso(journal, journal.watermark_ns),
         "durationSeconds": round(journal.watermark_ns / SECOND, 3),
+        "recordedSeconds": round(sum((e.frames or 0) / e.fps for e in _spans(journal, known)), 3),
         "reason": ending.reason,
         "ingestRestarts": ending.ingest_restarts,
-        "mixes": [_mix(journal, m, outcomes.get(m.id, MixOutcome())) for m in plan.mixes],
+        "mixes": mixes,
+        "audio": _audio(folder, journal, plan, made),
+        "pauses": _pauses(journal, known),
         "participants": participants(journal),
         "tracks": [_track(journal, track) for track in journal.tracks.values()],
-        "irregularities": irregularities(journal, _notes(outcomes)),
+        "irregularities": irregularities(
+            journal, {name: output.notes for name, output in made.videos.items()}
+        ),
     }
     text = json.dumps(result, indent=2, ensure_ascii=False)
     write_whole(folder.result, text.encode() + b"\n")
     return result
-
-
-def alias(journal: Journal) -> str:
-    """What people call the conference; its id where it has no other name."""
-    names = [
-        event.data["conference"].get("alias")
-        for event in journal.events()
-        if event.type == "conference.updated"
-    ]
-    return next((str(name) for name in reversed(names) if name), journal.conference)
 
 
 def participants(journal: Journal) -> list[dict[str, Any]]:
@@ -90,27 +91,101 @@ def participants(journal: Journal) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _notes(outcomes: dict[str, MixOutcome]) -> dict[str, tuple[dict[str, Any], ...]]:
-    """What the mixes' renders noted, by the mixes' ids."""
-    return {id_: outcome.result.notes for id_, outcome in outcomes.items() if outcome.result}
-
-
-def _mix(journal: Journal, mix: MixPlan, outcome: MixOutcome) -> dict[str, Any]:
-    result = outcome.result
+def _mix(
+    folder: RecordFolder, journal: Journal, plan: Plan, name: str, made: Made
+) -> dict[str, Any]:
+    parts = plan.groups()[name]
+    output = made.videos.get(name)
+    first, last = parts[0], parts[-1]
     return {
-        "id": mix.id,
-        "file": f"mixes/{result.out.name}" if result else None,
-        "layout": mix.layout,
-        "width": mix.width,
-        "height": mix.height,
-        "fps": mix.fps,
-        "startedAt": _iso(journal, mix.start_ns) if mix.start_ns is not None else None,
-        "start": _t(mix.start_ns) if mix.start_ns is not None else None,
-        "stop": _t(mix.stop_ns) if mix.stop_ns is not None else None,
-        "frames": result.frames if result else 0,
-        "bytes": result.bytes if result else 0,
-        "error": outcome.error or None,
+        "id": first.id,
+        "file": output.path if output else None,
+        "layout": first.layout,
+        "width": first.width,
+        "height": first.height,
+        "fps": first.fps,
+        "startedAt": _iso(journal, first.start_ns),
+        "start": _t(first.start_ns),
+        "stop": _t(last.stop_ns),
+        "frames": output.frames if output else 0,
+        "seconds": output.seconds if output else 0.0,
+        "bytes": output.bytes if output else 0,
+        "error": made.errors.get(name),
+        "parts": [_part(folder, journal, mix, made) for mix in parts],
     }
+
+
+def _part(folder: RecordFolder, journal: Journal, mix: MixPlan, made: Made) -> dict[str, Any]:
+    """`file`: null where the part has no file of its own, being the whole."""
+    known = recall(folder.part_facts(mix))
+    return {
+        "part": mix.part,
+        "file": known[0].path if known else None,
+        "startedAt": _iso(journal, mix.start_ns),
+        "start": _t(mix.start_ns),
+        "stop": _t(mix.stop_ns),
+        "seconds": known[0].seconds if known else None,
+        "bytes": known[0].bytes if known else None,
+        "error": made.errors.get(f"{mix.id}.{mix.part}"),
+    }
+
+
+def _audio(folder: RecordFolder, journal: Journal, plan: Plan, made: Made) -> dict[str, Any] | None:
+    if not plan.has_audio:
+        return None
+    parts = []
+    for number, part in enumerate(plan.audio_parts):
+        files = [_sound(journal, output) for output in recall(folder.audio_facts(number))]
+        parts.append(
+            {
+                "part": number + 1,
+                "startedAt": _iso(journal, part.start_ns),
+                "start": _t(part.start_ns),
+                "stop": _t(part.stop_ns),
+                "files": files,
+                "error": made.errors.get(f"~sound.{number + 1}"),
+            }
+        )
+    return {
+        "files": [_sound(journal, output) for output in made.sounds],
+        "parts": parts,
+        "error": made.errors.get("sound"),
+    }
+
+
+def _sound(journal: Journal, output: Output) -> dict[str, Any]:
+    found = {
+        "file": output.path,
+        "kind": output.kind,
+        "seconds": output.seconds,
+        "bytes": output.bytes,
+    }
+    if output.kind == "participant":
+        found |= {
+            "participantId": output.participant,
+            "source": output.source,
+            "stayStartedAt": _iso(journal, output.stay_ns),
+        }
+    return found
+
+
+def _spans(journal: Journal, mixes: Sequence[MixPlan]) -> list[EditList]:
+    """Edit lists of the stretches in which any mix ran."""
+    return [
+        edit_list(span.start_ns, span.stop_ns or journal.watermark_ns, journal.pauses, 30)
+        for span in union(mixes)
+    ]
+
+
+def _pauses(journal: Journal, mixes: Sequence[MixPlan]) -> list[dict[str, Any]]:
+    """Those within a mix; between parts nothing is journalled either, but that is no pause."""
+    end_ns = journal.watermark_ns
+    runs = [(span.start_ns, span.stop_ns or end_ns) for span in union(mixes)]
+    return [
+        {"from": _t(pause.start_ns), "to": _t(pause.stop_ns)}
+        for pause in journal.pauses
+        if any(start < (pause.stop_ns or end_ns) and pause.start_ns < stop for start, stop in runs)
+    ]
 
 
 def _track(journal: Journal, track: Track) -> dict[str, Any]:
@@ -135,10 +210,12 @@ def sync(alignment: Alignment) -> dict[str, Any]:
     }
 
 
-def _t(t_ns: int) -> float:
-    return round(t_ns / SECOND, 3)
+def _t(t_ns: int | None) -> float | None:
+    return None if t_ns is None else round(t_ns / SECOND, 3)
 
 
-def _iso(journal: Journal, t_ns: int) -> str:
+def _iso(journal: Journal, t_ns: int | None) -> str | None:
+    if t_ns is None:
+        return None
     at = datetime.fromtimestamp(journal.started_wall + t_ns / SECOND, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

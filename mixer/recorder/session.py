@@ -21,16 +21,19 @@ from ..clock import SECOND
 from ..engine import Child
 from ..errors import ConferenceUnreachable, MixerError, NothingToRecord, StorageError, UsageError
 from ..journal import Journal, recover
-from ..render.job import Progress, RenderJob, RenderResult, clean, raise_for
+from ..render.audio_settings import AudioSettings
+from ..render.job import raise_for
 from .control import listening
-from .plan import MixPlan, Plan, RecordFolder, mix_from
-from .result import MixOutcome, alias, write_result
+from .finish import finish
+from .parts import Parts
+from .plan import Format, MixPlan, Plan, RecordFolder, mix_from
 from .start import first_shown_ns
 
 log = structlog.get_logger()
 
 INGEST_RESTARTS = 20
 POLL_S = 0.1
+RESUME_TIMEOUT_S = 10.0
 MIN_FREE_BYTES = 256 << 20
 
 
@@ -41,6 +44,9 @@ class RecordSettings:
     url: str
     out: Path
     mixes: tuple[MixPlan, ...] = (MixPlan(),)
+    format: Format = "mp4"
+    live: bool = True
+    audio: AudioSettings = field(default_factory=AudioSettings)
     name: str = "Mixer"
     duration_s: float | None = None
     max_duration_s: float | None = None
@@ -50,6 +56,15 @@ class RecordSettings:
     keep_work: bool = False
     ingest_environment: Mapping[str, str] = field(default_factory=dict)  # secrets, ICE servers
 
+    def plan(self) -> Plan:
+        return Plan(
+            self.url,
+            mixes=self.mixes,
+            format=self.format,
+            live=self.live,
+            audio=self.audio,
+        )
+
 
 @dataclass(slots=True)
 class Status:
@@ -58,17 +73,11 @@ class Status:
     stage: str = "joining"  # joining, recording, finishing, finished
     joined_ns: int | None = None
     elapsed_s: float = 0.0
+    recorded_s: float = 0.0
     reason: str = ""
     ingest: dict[str, Any] = field(default_factory=dict)
-    mixes: dict[str, Progress] = field(default_factory=dict)
     free_bytes: int = 0
     ingest_restarts: int = 0
-
-
-@dataclass(slots=True)
-class _Mix:
-    job: RenderJob
-    task: asyncio.Task[RenderResult]
 
 
 class Recorder:
@@ -80,14 +89,18 @@ class Recorder:
         self.settings = settings
         self.status = Status()
         self.folder = RecordFolder(settings.out)
-        self._plan = Plan(settings.url, mixes=settings.mixes)
+        self.files: list[Path] = []  # of the whole recording, in the end
+        self._parts = Parts(
+            self.folder, settings.plan(), self._changed, keep_work=settings.keep_work
+        )
         self._on_status = on_status
         self._stop = asyncio.Event()
         self._joined = asyncio.Event()
         self._ended = asyncio.Event()
+        self._resumed = asyncio.Event()
+        self._resumed_ns = 0
         self._ingest: Child | None = None
-        self._mixes: dict[str, _Mix] = {}
-        self._outcomes: dict[str, MixOutcome] = {}
+        self._ingest_paused = False  # what ingest was told last
         self._error: MixerError | None = None
         self._user_seen = False
         self._user_seen_at = time.monotonic()
@@ -139,6 +152,9 @@ class Recorder:
         """One ingest process; True if it ended because the recording did."""
         argv = ["mixer.ingest", self.settings.url, "--name", self.settings.name]
         argv += ["--dir", str(self.folder.journal)]
+        self._ingest_paused = self._wants_pause
+        if self._ingest_paused:
+            argv.append("--paused")
         async with Child(
             "ingest",
             argv,
@@ -148,6 +164,7 @@ class Recorder:
             self._ingest = child
             if self._stop.is_set():
                 await child.stop()
+            await self._steer_ingest()  # what it shall do may have changed meanwhile
             async for event in child.events:
                 if self._heard_of_ingest(event):
                     return True
@@ -160,6 +177,9 @@ class Recorder:
                 if self.status.joined_ns is None:
                     self.status.joined_ns = event["t_ns"]
                 self._joined.set()
+            case "resumed":
+                self._resumed_ns = event["t_ns"]
+                self._resumed.set()
             case "status":
                 self._note_presence(event)
                 self.status.ingest = event
@@ -184,7 +204,7 @@ class Recorder:
             group.create_task(self._start_first_mixes())
         while not self._stop.is_set():
             self._look()
-            self._on_status(self.status)
+            self._changed()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), POLL_S)
         joined.cancel()
@@ -199,6 +219,8 @@ class Recorder:
         s, now_ns = self.settings, self._now_ns()
         self.status.free_bytes = shutil.disk_usage(s.out).free
         self.status.elapsed_s = (now_ns - (self.status.joined_ns or now_ns)) / SECOND
+        if self._journal is not None:
+            self.status.recorded_s = self._parts.recorded_s(self._journal, now_ns)
         alone_s = time.monotonic() - self._user_seen_at
         if self.status.free_bytes < s.min_free_bytes:
             self._error = StorageError(
@@ -206,7 +228,7 @@ class Recorder:
                 "the recording was stopped and what was recorded is kept"
             )
             self.stop("disk-full")
-        elif s.duration_s is not None and self._mixed_s(now_ns) >= s.duration_s:
+        elif s.duration_s is not None and self.status.recorded_s >= s.duration_s:
             self.stop("duration")
         elif s.max_duration_s is not None and self.status.elapsed_s >= s.max_duration_s:
             self.stop("max-duration")
@@ -221,10 +243,6 @@ class Recorder:
             self._user_seen = True
             self._user_seen_at = time.monotonic()
 
-    def _mixed_s(self, now_ns: int) -> float:
-        starts = [mix.start_ns for mix in self._plan.mixes if mix.start_ns is not None]
-        return (now_ns - min(starts)) / SECOND if starts else 0.0
-
     # --- mixes --------------------------------------------------------------------------------
 
     async def _start_first_mixes(self) -> None:
@@ -232,9 +250,9 @@ class Recorder:
         assert self.status.joined_ns is not None
         journal = await self._open_journal()
         start_ns = await first_shown_ns(journal, self.status.joined_ns, self._ended)
-        for mix in self._plan.mixes:
+        for mix in self._parts.plan.mixes:
             if mix.start_ns is None:
-                self._start_mix(replace(mix, start_ns=start_ns))
+                self._parts.start(journal, replace(mix, start_ns=start_ns))
 
     async def _open_journal(self) -> Journal:
         while self._journal is None:
@@ -244,58 +262,50 @@ class Recorder:
                 if self._ended.is_set():
                     raise
                 await asyncio.sleep(POLL_S)
-        self._plan = replace(self._plan, conference=self._journal.conference)
+        self._parts.save(conference=self._journal.conference)
         return self._journal
 
-    def _start_mix(self, mix: MixPlan) -> None:
-        assert mix.start_ns is not None and self._journal is not None
-        self._plan = self._plan.with_mix(mix)
-        self.folder.save(self._plan)
-        job = RenderJob(
-            self._journal,
-            self.folder.work(mix.id),
-            mix.settings(mix.start_ns, title=alias(self._journal)),
-            self.folder.mix_file(mix.id),
-            stop_ns=mix.stop_ns,
-            on_progress=lambda progress: self._on_status(self.status),
-        )
-        self.status.mixes[mix.id] = job.progress
-        self._mixes[mix.id] = _Mix(job, asyncio.create_task(job.run()))
-
-    async def _stop_mix(self, mix_id: str, stop_ns: int) -> None:
-        mix = self._plan.mix(mix_id)
-        if mix.stop_ns is not None or mix.start_ns is None:
-            return
-        stop_ns = max(stop_ns, mix.start_ns)
-        self._plan = self._plan.with_mix(replace(mix, stop_ns=stop_ns))
-        self.folder.save(self._plan)
-        await self._mixes[mix_id].job.stop_at(stop_ns)
-
     async def _finish(self) -> None:
-        """Everything is journalled: ends the mixes there and waits for their files."""
+        """Everything is journalled: ends the mixes there, waits for their files, joins parts."""
         if self._journal is not None:
             self._journal.refresh()
-            for planned in self._plan.mixes:
-                await self._stop_mix(planned.id, self._journal.watermark_ns)
-            for mix_id, mix in self._mixes.items():
-                await self._finish_mix(mix_id, mix)
-            write_result(self.folder, self._plan, self._journal, self.status, self._outcomes)
+            await self._parts.stop_all(self._journal.watermark_ns)
+            await self._parts.done()
+            self._error = self._error or self._parts.first_error
+            made = await finish(
+                self.folder, self._parts.plan, self._journal, self.status, self._parts.errors
+            )
+            self._error = self._error or made.first_error
+            outputs = [*made.videos.values(), *made.sounds]
+            self.files = [self.folder.directory / output.path for output in outputs]
         self.status.stage = "finished"
-        self._on_status(self.status)
+        self._changed()
 
-    async def _finish_mix(self, mix_id: str, mix: _Mix) -> None:
-        try:
-            result = await mix.task
-        except MixerError as error:
-            log.error("mix.failed", mix=mix_id, error=str(error))
-            self._error = self._error or error
-            self._outcomes[mix_id] = MixOutcome(error=str(error))
+    # --- pauses -------------------------------------------------------------------------------
+
+    @property
+    def _wants_pause(self) -> bool:
+        """Whether nothing is to be journalled: someone paused, or no mix runs."""
+        return self._parts.plan.paused or not self._parts.active
+
+    async def _steer_ingest(self) -> None:
+        """Has ingest do what is wanted now."""
+        if self._ingest is None or self._wants_pause == self._ingest_paused:
             return
-        self._outcomes[mix_id] = MixOutcome(result=result)
-        self._plan = self._plan.with_mix(replace(self._plan.mix(mix_id), finished=True))
-        self.folder.save(self._plan)
-        if not self.settings.keep_work:
-            await asyncio.to_thread(clean, self.folder.work(mix_id))
+        self._ingest_paused = self._wants_pause
+        self._resumed.clear()
+        await self._ingest.send("pause" if self._ingest_paused else "resume")
+
+    async def _start_part(self, mix: MixPlan) -> None:
+        """Starts a mix now; where nothing was journalled, at the moment at which that begins."""
+        assert self._journal is not None
+        waiting = self._ingest_paused and not self._parts.plan.paused
+        await self._steer_ingest()
+        if waiting:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._resumed.wait(), RESUME_TIMEOUT_S)
+        start_ns = self._resumed_ns if waiting and self._resumed.is_set() else self._now_ns()
+        self._parts.start(self._journal, replace(mix, start_ns=start_ns))
 
     # --- control ------------------------------------------------------------------------------
 
@@ -307,55 +317,44 @@ class Recorder:
                 self.stop("stopped")
                 return {}
             case "start_mix":
-                return self._answer_start(fields)
+                self._check_running()
+                mix = self._parts.add(mix_from(fields))
+                await self._start_part(mix)
+                return {"id": mix.id, "part": mix.part}
             case "stop_mix":
-                mix = self._plan.mix(str(fields.get("id", "default")))
-                await self._stop_mix(mix.id, self._now_ns())
-                return {"id": mix.id}
-        raise UsageError(f"unknown command {command!r}: status, start_mix, stop_mix or stop")
+                mix_id = str(fields.get("id", "default"))
+                stopped = await self._parts.stop(mix_id, self._now_ns())
+                await self._steer_ingest()
+                return {"id": mix_id, "stopped": stopped}
+            case "pause" | "resume":
+                self._check_running()
+                self._parts.save(paused=command == "pause")
+                await self._steer_ingest()
+                return {"paused": self._parts.plan.paused}
+        raise UsageError(
+            f"unknown command {command!r}: status, start_mix, stop_mix, pause, resume or stop"
+        )
 
-    def _answer_start(self, fields: dict[str, Any]) -> dict[str, Any]:
-        mix = mix_from(fields)
-        if mix.id in self._plan.ids:
-            raise UsageError(f"mix {mix.id!r} was started already; choose another id")
+    def _check_running(self) -> None:
         if self._journal is None or self._stop.is_set():
             raise UsageError("the recording is not running (yet); try again when it is")
-        self._start_mix(replace(mix, start_ns=self._now_ns()))
-        return {"id": mix.id}
 
     def report(self) -> dict[str, Any]:
         """The status as JSON: what `mixer ctl DIR status --json` and `--json` progress show."""
         return {
             "stage": self.status.stage,
             "elapsed_s": round(self.status.elapsed_s, 3),
+            "recorded_s": round(self.status.recorded_s, 3),
+            "paused": self._parts.plan.paused,
             "reason": self.status.reason,
             "free_bytes": self.status.free_bytes,
             "ingest": self.status.ingest,
             "ingest_restarts": self.status.ingest_restarts,
-            "mixes": {mix_id: self._mix_report(mix_id) for mix_id in self.status.mixes},
+            **self._parts.report(self._journal, self._now_ns()),
         }
 
-    def _mix_report(self, mix_id: str) -> dict[str, Any]:
-        progress, mix = self.status.mixes[mix_id], self._plan.mix(mix_id)
-        return {
-            "stage": progress.stage,
-            "frames": progress.frames,
-            "total": progress.total,
-            "lag_s": round(self.lag_s(mix_id), 3),
-            "size": f"{mix.width}x{mix.height}",
-            "layout": mix.layout,
-        }
-
-    def fps_of(self, mix_id: str) -> int:
-        return self._plan.mix(mix_id).fps
-
-    def lag_s(self, mix_id: str) -> float:
-        """Seconds of media that are recorded but not rendered yet."""
-        mix, progress = self._plan.mix(mix_id), self.status.mixes[mix_id]
-        if mix.start_ns is None:
-            return 0.0
-        end_ns = mix.stop_ns if mix.stop_ns is not None else self._now_ns()
-        return max(0.0, (end_ns - mix.start_ns) / SECOND - progress.frames / mix.fps)
+    def _changed(self) -> None:
+        self._on_status(self.status)
 
     # --- small things -------------------------------------------------------------------------
 
@@ -378,4 +377,4 @@ class Recorder:
                 f"the disk of {self.settings.out} has {free >> 20} MB left, less than the "
                 f"{self.settings.min_free_bytes >> 20} MB that are kept free (--min-free)"
             )
-        self.folder.save(self._plan)
+        self._parts.save()

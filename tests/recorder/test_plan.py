@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from mixer.edit import Span
 from mixer.errors import UsageError
 from mixer.recorder import MixPlan, Plan, RecordFolder, parse_mix
 
@@ -48,7 +50,42 @@ def test_a_plan_survives_the_disk(tmp_path: Path) -> None:
     plan = Plan("http://h/rooms/x", "x", (MixPlan(start_ns=5), MixPlan(id="b", crf=30)))
     folder.save(plan)
     assert folder.load() == plan
-    assert folder.load().with_mix(MixPlan(id="b", stop_ns=9)).mix("b").stop_ns == 9
+    assert folder.load().with_mix(MixPlan(id="b", stop_ns=9)).parts("b")[-1].stop_ns == 9
+
+
+def test_parts_of_one_kind_are_one_file() -> None:
+    """What has the same id, layout, size and rate is joined; another size is a file of its own."""
+    small = {"width": 640, "height": 360}
+    mixes = (MixPlan(), MixPlan(part=2, **small), MixPlan(part=3), MixPlan(id="b"))
+    groups = Plan("", mixes=mixes).groups()
+    assert {name: [mix.part for mix in parts] for name, parts in groups.items()} == {
+        "default": [1, 3],
+        "default@2": [2],
+        "b": [1],
+    }
+
+
+def test_sound_lasts_as_long_as_any_mix_runs() -> None:
+    """Two mixes that overlap are one part of the sound; what comes after a break is another."""
+    mixes = (
+        MixPlan(start_ns=10, stop_ns=20),
+        MixPlan(id="b", start_ns=15, stop_ns=30),
+        MixPlan(part=2, start_ns=40),
+    )
+    plan = Plan("", mixes=mixes, format="both").with_audio_parts()
+    assert [part.span for part in plan.audio_parts] == [Span(10, 30), Span(40, None)]
+    assert not Plan("", mixes=mixes).with_audio_parts().audio_parts
+
+
+def test_a_plan_of_version_1_is_understood(tmp_path: Path) -> None:
+    """It had mixes of one part, and videos only."""
+    mix = {"id": "a", "layout": "default", "width": 640, "height": 360, "fps": 30}
+    mix |= {"preset": "veryfast", "crf": 23, "start_ns": 5, "stop_ns": 9, "finished": True}
+    value = {"url": "u", "conference": "c", "mixes": [mix], "version": 1}
+    (tmp_path / "plan.json").write_text(json.dumps(value))
+    plan = RecordFolder(tmp_path).load()
+    assert plan.parts("a")[0].part == 1
+    assert (plan.version, plan.format, plan.live) == (2, "mp4", True)
 
 
 def test_a_folder_without_a_plan_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""The end of a recording: parts become files of the whole, and recording.json tells of all.
+
+Both the recorder and `mixer render` come here, when every part they could make is made. Nothing is
+lost by a kill: the plan says `merged` only when all is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import structlog
+
+from ..errors import MixerError
+from ..journal import Journal
+from .outputs import Output, audio_job, audio_outputs, merged_video, recall, same_file
+from .plan import Plan, RecordFolder
+from .result import Ending, write_result
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Files:
+    """What there is in the end. `videos` by the name of the group of parts."""
+
+    videos: dict[str, Output] = field(default_factory=dict)
+    sounds: tuple[Output, ...] = ()
+    errors: dict[str, str] = field(default_factory=dict)
+    first_error: MixerError | None = None
+
+    def failed(self, name: str, error: MixerError) -> None:
+        log.error("merge.failed", name=name, error=str(error))
+        self.errors[name] = str(error)
+        self.first_error = self.first_error or error
+
+
+async def finish(
+    folder: RecordFolder,
+    plan: Plan,
+    journal: Journal,
+    ending: Ending,
+    errors: Mapping[str, str],
+) -> Files:
+    """Joins the parts of each mix, and of the sound, and writes recording.json and the plan.
+
+    `errors`: why parts are missing, by their name. What cannot be joined is told in the result.
+    """
+    files = Files(errors=dict(errors))
+    if plan.has_video:
+        for name, parts in plan.groups().items():
+            if all(mix.finished for mix in parts):
+                try:
+                    files.videos[name] = await asyncio.to_thread(
+                        merged_video, folder, journal, name, parts
+                    )
+                except MixerError as error:
+                    files.failed(name, error)
+    if plan.has_audio and plan.audio_parts and all(p.finished for p in plan.audio_parts):
+        try:
+            files.sounds = await _sounds(folder, plan, journal)
+        except MixerError as error:
+            files.failed("sound", error)
+    _hide_only_parts(folder, plan, journal, files)
+    write_result(folder, plan, journal, ending, files)
+    folder.save(replace(plan, merged=not files.errors and _is_whole(plan, files)))
+    shutil.rmtree(folder.directory / "work", ignore_errors=True) if not files.errors else None
+    return files
+
+
+async def _sounds(folder: RecordFolder, plan: Plan, journal: Journal) -> tuple[Output, ...]:
+    if len(plan.audio_parts) > 1:
+        return audio_outputs(folder, await audio_job(folder, journal, plan, None).run())
+    outputs = recall(folder.audio_facts(0))
+    for output in outputs:
+        path = folder.directory / output.path
+        await asyncio.to_thread(same_file, path, folder.audio / path.name)
+    moved = (replace(one, path=f"audio/{Path(one.path).name}") for one in outputs)
+    return tuple(moved)
+
+
+def _hide_only_parts(folder: RecordFolder, plan: Plan, journal: Journal, files: Files) -> None:
+    """A part that lasted to the end and is the only one of its file needs no name of its own."""
+    end_ns = journal.watermark_ns
+    for name, parts in plan.groups().items():
+        if name in files.videos and len(parts) == 1 and (parts[0].stop_ns or 0) >= end_ns:
+            _unlink(folder.part_file(parts[0]), folder.part_facts(parts[0]))
+    sounds = plan.audio_parts
+    if files.sounds and len(sounds) == 1 and (sounds[0].stop_ns or 0) >= end_ns:
+        paths = [folder.directory / output.path for output in recall(folder.audio_facts(0))]
+        _unlink(*paths, folder.audio_facts(0))
+    with suppress(OSError):
+        folder.parts.rmdir()  # if it is empty now
+
+
+def _is_whole(plan: Plan, files: Files) -> bool:
+    videos = not plan.has_video or len(files.videos) == len(plan.groups())
+    return videos and (not plan.has_audio or bool(files.sounds) or not plan.audio_parts)
+
+
+def _unlink(*paths: Path) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

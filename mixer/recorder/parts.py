@@ -1,0 +1,214 @@
+"""The parts of a recording while it goes on: which mixes run, and the jobs that render them.
+
+`session.py` decides when a mix starts and stops; here the plan follows (written before it is acted
+upon) and each part's job runs to its end, whatever the others do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import structlog
+
+from ..edit import edit_list
+from ..errors import MixerError, UsageError
+from ..journal import Journal
+from ..render.job import Progress, clean
+from .outputs import audio_job, audio_outputs, remember, video_edits, video_job, video_output
+from .plan import MixPlan, Plan, RecordFolder, union
+
+log = structlog.get_logger()
+
+
+class Job(Protocol):
+    """A render that follows the journal: of pictures with sound, or of sound alone."""
+
+    @property
+    def progress(self) -> Progress: ...
+    async def run(self) -> Any: ...
+    async def stop_at(self, t_ns: int) -> None: ...
+
+
+@dataclass(slots=True)
+class _Running:
+    job: Job
+    task: asyncio.Task[None]
+
+
+class Parts:
+    """The plan of a running recording, and its jobs. `changed` is called when something moves."""
+
+    def __init__(
+        self,
+        folder: RecordFolder,
+        plan: Plan,
+        changed: Callable[[], None],
+        *,
+        keep_work: bool = False,
+    ) -> None:
+        self.plan = plan
+        self.errors: dict[str, str] = {}  # by the part's name: why there is no file
+        self.first_error: MixerError | None = None
+        self._folder = folder
+        self._changed = changed
+        self._keep_work = keep_work
+        self._running: dict[str, _Running] = {}
+
+    def save(self, **changes: Any) -> None:
+        """Changes the plan, and writes it."""
+        self.plan = replace(self.plan, **changes)
+        self._folder.save(self.plan)
+
+    # --- starting and stopping ----------------------------------------------------------------
+
+    def add(self, mix: MixPlan) -> MixPlan:
+        """Plans a mix that shall start, or the next part of one that was stopped."""
+        earlier = [part for part in self.plan.mixes if part.id == mix.id]
+        if any(part.runs for part in earlier):
+            raise UsageError(f"mix {mix.id!r} was started already; stop it, or choose another id")
+        mix = replace(mix, part=len(earlier) + 1)
+        self.plan = self.plan.with_mix(mix)
+        self._folder.save(self.plan)
+        return mix
+
+    def start(self, journal: Journal, mix: MixPlan) -> None:
+        """A planned part starts at its `start_ns`."""
+        self.plan = self.plan.with_mix(mix).with_audio_parts()
+        self._folder.save(self.plan)
+        if not self.plan.live:
+            return
+        if self.plan.has_video:
+            self._run_video(journal, mix)
+        for number in range(len(self.plan.audio_parts)):
+            if _sound(number) not in self._running:
+                self._run_audio(journal, number)
+
+    async def stop(self, mix_id: str, stop_ns: int) -> bool:
+        """Stops the running part of a mix; False if none runs."""
+        mix = self.plan.parts(mix_id)[-1]
+        if not mix.runs or mix.start_ns is None:
+            return False
+        mix = replace(mix, stop_ns=max(stop_ns, mix.start_ns))
+        self.plan = self.plan.with_mix(mix).with_audio_parts()
+        self._folder.save(self.plan)
+        await self._tell_stop(_video(mix), mix.stop_ns)
+        for number, part in enumerate(self.plan.audio_parts):
+            await self._tell_stop(_sound(number), part.stop_ns)
+        return True
+
+    async def stop_all(self, stop_ns: int) -> None:
+        """Stops whatever runs; what was planned and never started is planned no more."""
+        for mix_id in self.plan.ids:
+            await self.stop(mix_id, stop_ns)
+
+    async def done(self) -> None:
+        """Waits until every job has ended, well or not."""
+        await asyncio.gather(*(running.task for running in self._running.values()))
+
+    async def _tell_stop(self, name: str, stop_ns: int | None) -> None:
+        running = self._running.get(name)
+        if running is not None and stop_ns is not None:
+            await running.job.stop_at(stop_ns)
+
+    @property
+    def active(self) -> bool:
+        """Whether any mix runs, or is to start."""
+        return any(mix.runs for mix in self.plan.mixes)
+
+    # --- jobs ---------------------------------------------------------------------------------
+
+    def _run_video(self, journal: Journal, mix: MixPlan) -> None:
+        job = video_job(self._folder, journal, mix, on_progress=self._heard)
+
+        async def run() -> None:
+            output = video_output(self._folder, mix, await job.run())
+            remember(self._folder.part_facts(mix), [output])
+            made = next(m for m in self.plan.mixes if (m.id, m.part) == (mix.id, mix.part))
+            self.plan = self.plan.with_mix(replace(made, finished=True))
+            self._folder.save(self.plan)
+            if not self._keep_work:
+                await asyncio.to_thread(clean, self._folder.mix_work(mix))
+
+        self._launch(_video(mix), job, run)
+
+    def _run_audio(self, journal: Journal, number: int) -> None:
+        job = audio_job(self._folder, journal, self.plan, number, on_progress=self._heard)
+
+        async def run() -> None:
+            outputs = audio_outputs(self._folder, await job.run())
+            remember(self._folder.audio_facts(number), outputs)
+            parts = list(self.plan.audio_parts)
+            parts[number] = replace(parts[number], finished=True)
+            self.save(audio_parts=tuple(parts))
+            if not self._keep_work:
+                await asyncio.to_thread(clean, self._folder.audio_work(number))
+
+        self._launch(_sound(number), job, run)
+
+    def _launch(self, name: str, job: Job, run: Callable[[], Any]) -> None:
+        async def guarded() -> None:
+            try:
+                await run()
+            except MixerError as error:
+                log.error("part.failed", part=name, error=str(error))
+                self.errors[name] = str(error)
+                self.first_error = self.first_error or error
+            self._changed()
+
+        self._running[name] = _Running(job, asyncio.create_task(guarded(), name=name))
+
+    def _heard(self, progress: Progress) -> None:
+        self._changed()
+
+    # --- how it goes --------------------------------------------------------------------------
+
+    def recorded_s(self, journal: Journal, now_ns: int) -> float:
+        """Seconds that are in any mix so far; pauses and the time between parts do not count."""
+        total = 0
+        for span in union(self.plan.mixes):
+            stop_ns = now_ns if span.stop_ns is None else span.stop_ns
+            edits = edit_list(span.start_ns, max(span.start_ns, stop_ns), journal.pauses, 30)
+            total += edits.first_frame_showing(stop_ns)
+        return total / 30
+
+    def report(self, journal: Journal | None, now_ns: int) -> dict[str, Any]:
+        """`mixes` (the newest part of each), `sound`: for `status`."""
+        if journal is None:
+            return {"mixes": {}, "sound": None}
+        newest = {mix.id: mix for mix in self.plan.mixes if mix.start_ns is not None}
+        mixes = {id_: self._report_mix(mix, journal, now_ns) for id_, mix in newest.items()}
+        count = len(self.plan.audio_parts)
+        running = self._running.get(_sound(count - 1))
+        sound = None
+        if running is not None:
+            sound = {"part": count, "stage": running.job.progress.stage}
+        return {"mixes": mixes, "sound": sound}
+
+    def _report_mix(self, mix: MixPlan, journal: Journal, now_ns: int) -> dict[str, Any]:
+        running = self._running.get(_video(mix))
+        progress = running.job.progress if running else Progress(stage="journalled")
+        edits = video_edits(mix, journal)
+        end_ns = now_ns if mix.stop_ns is None else mix.stop_ns
+        behind = edits.first_frame_showing(end_ns) - progress.frames if running else 0
+        return {
+            "part": mix.part,
+            "running": mix.runs,
+            "stage": progress.stage,
+            "frames": progress.frames,
+            "total": progress.total,
+            "lag_s": round(max(0, behind) / mix.fps, 3),
+            "size": f"{mix.width}x{mix.height}",
+            "fps": mix.fps,
+            "layout": mix.layout,
+        }
+
+
+def _video(mix: MixPlan) -> str:
+    return f"{mix.id}.{mix.part}"
+
+
+def _sound(number: int) -> str:
+    return f"~sound.{number + 1}"

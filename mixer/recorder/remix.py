@@ -1,0 +1,281 @@
+"""Another version of a recording: any layout, size, range and format, with or without somebody.
+
+The recording's own files and plan stay as they are. Neighbours: `offline.py` makes what the plan
+wants; the jobs are the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from ..clock import SECOND
+from ..edit import EditList, Span, edit_list, joined
+from ..errors import StorageError, UsageError
+from ..journal import Journal, people, recover
+from ..render.audio_settings import AudioSettings
+from ..render.job import RenderJob, clean
+from ..render.merge import merge
+from ..render.settings import RenderSettings
+from .alias import alias
+from .offline import Show, placed
+from .plan import Format, MixPlan, Plan, RecordFolder, parse_size, union
+
+POLL_S = 0.2
+BYTES_A_PIXEL_FRAME = 0.005  # generous: 9.3 Mbit/s at 1080p30
+BYTES_A_SAMPLE = 4  # of the work folder's PCM
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What `mixer render` was asked for; None: as the recording's own mix has it."""
+
+    out: Path
+    format: Format = "mp4"
+    mix: str | None = None
+    size: str | None = None
+    layout: str | None = None
+    fps: int | None = None
+    preset: str | None = None
+    crf: int | None = None
+    from_s: float | None = None
+    to_s: float | None = None
+    without: tuple[str, ...] = ()  # ids, external ids or names
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    follow: bool = True
+    workers: int = 1
+    keep_work: bool = False
+    encoder: Literal["libx264", "null"] = "libx264"
+
+
+async def remix(folder: RecordFolder, options: RenderOptions, show: Show) -> list[Path]:
+    """Makes another version; its files. `options.out` is a file for mp4, else a folder.
+
+    Raises UsageError (also for a range outside of the recording), JournalError, LayoutError,
+    RenderError, StorageError (also beforehand, where the disk cannot hold it).
+    """
+    plan = folder.load()
+    await asyncio.to_thread(recover, folder.journal)
+    journal = Journal.open(folder.journal)
+    if not journal.finished and not options.follow:
+        raise UsageError(f"{folder.directory} is still being recorded; render it when it has ended")
+    without = _without(journal, options)
+    plan = placed(plan, journal)
+    version = _Version(folder, plan, journal, options, without, show)
+    return await version.make()
+
+
+def _without(journal: Journal, options: RenderOptions) -> tuple[str, ...]:
+    found = {id_ for who in options.without for id_ in people(journal, who)}
+    return tuple(sorted(found))
+
+
+class _Version:
+    """One version being made."""
+
+    def __init__(
+        self,
+        folder: RecordFolder,
+        plan: Plan,
+        journal: Journal,
+        options: RenderOptions,
+        without: tuple[str, ...],
+        show: Show,
+    ) -> None:
+        self._folder = folder
+        self._journal = journal
+        self._options = options
+        self._without = without
+        self._show = show
+        mixes = plan.parts(options.mix) if options.mix else _first_group(plan)
+        self._mix = _changed(mixes[0], options)
+        video = [Span(mix.start_ns or 0, mix.stop_ns) for mix in mixes]
+        sound = union(plan.mixes) or video
+        self._video = self._ranged(video, self._mix.fps)
+        self._sound = self._ranged(sound, 30)
+
+    async def make(self) -> list[Path]:
+        out = self._options.out.absolute()
+        self._check_room(out)
+        if self._options.format == "mp4":
+            return [await self._make_video(out)]
+        files = []
+        if self._options.format == "both":
+            files.append(await self._make_video(out / f"{self._mix.id}.mp4"))
+        return [*files, *await self._make_sound(out)]
+
+    # --- range --------------------------------------------------------------------------------
+
+    def _ranged(self, spans: Sequence[Span], fps: int) -> list[Span]:
+        """The parts of the recording that are asked for; --from and --to are seconds of the whole
+        file, in which pauses and the time between parts have no place."""
+        edits = [self._edits(span, fps) for span in spans]
+        whole = joined(edits)
+        start_s, stop_s = self._options.from_s or 0.0, self._options.to_s
+        known = None if edits[-1].open else (whole.frames or 0) / fps
+        if start_s < 0 or (stop_s is not None and stop_s <= start_s):
+            raise UsageError("--from must not be negative, and --to must lie after --from")
+        if known is not None and (start_s >= known or (stop_s or 0) > known + 0.001):
+            raise UsageError(
+                f"the range lies outside of the recording, which is {known:.3f} s long"
+            )
+        return _cut(
+            spans, edits, round(start_s * fps), None if stop_s is None else round(stop_s * fps)
+        )
+
+    def _edits(self, span: Span, fps: int) -> EditList:
+        return edit_list(span.start_ns, span.stop_ns, self._journal.pauses, fps)
+
+    def _check_room(self, out: Path) -> None:
+        """Says before work starts that the disk cannot hold the result, with the figures."""
+        end_ns = self._journal.watermark_ns
+        seconds = sum((s.stop_ns or end_ns) - s.start_ns for s in self._video) / SECOND
+        pixels = self._mix.width * self._mix.height * self._mix.fps
+        needed = int(seconds * 16_000 * (2 if self._options.audio.legs else 1))
+        if self._options.format != "mp3":
+            needed = int(seconds * (pixels * BYTES_A_PIXEL_FRAME + 48_000 * BYTES_A_SAMPLE))
+        for place in {self._folder.directory.absolute(), out.parent}:
+            free = shutil.disk_usage(_existing(place)).free
+            if free < needed:
+                raise StorageError(
+                    f"the render may need {needed >> 20} MB, but {place} has {free >> 20} MB left"
+                )
+
+    # --- video --------------------------------------------------------------------------------
+
+    async def _make_video(self, out: Path) -> Path:
+        """One job for each part of the recording; more than one are joined."""
+        settings = [self._settings(span) for span in self._video]
+        name = f"render-{settings[0].digest()}-{_digest(self._video)}"
+        several = len(settings) > 1
+        files = []
+        for number, (span, wanted) in enumerate(zip(self._video, settings, strict=True)):
+            work = self._folder.work(f"{name}-{number}")
+            into = self._folder.work(name).directory / f"{number}.mp4" if several else out
+            files.append(into)
+            if several and into.exists():
+                continue
+            job = RenderJob(
+                self._journal,
+                work,
+                wanted,
+                into,
+                stop_ns=span.stop_ns,
+                workers=self._options.workers,
+                on_progress=lambda progress: self._show(self._mix.id, progress, self._mix.fps),
+            )
+            await self._until_end(job)
+            if not self._options.keep_work:
+                clean(work)
+        if several:
+            await self._join(files, out, name)
+        return out
+
+    async def _join(self, files: Sequence[Path], out: Path, name: str) -> None:
+        edits = joined([self._edits(span, self._mix.fps) for span in self._video])
+        journal = Journal.open(self._folder.journal, self._without)
+        work = self._folder.work(name)
+        title = alias(self._journal)
+        await asyncio.to_thread(merge, journal, edits, files, out, title=title, work=work.directory)
+        if not self._options.keep_work:
+            clean(work)
+
+    def _settings(self, span: Span) -> RenderSettings:
+        settings = self._mix.settings(span.start_ns, alias(self._journal))
+        return replace(settings, encoder=self._options.encoder, without=self._without)
+
+    async def _until_end(self, job: RenderJob) -> None:
+        """Runs a job; where its end is that of a growing journal, tells it when that has come."""
+        task = asyncio.ensure_future(job.run())
+        try:
+            while job.progress.total is None and not task.done():
+                if self._journal.finished and self._video[-1].stop_ns is None:
+                    await job.stop_at(self._journal.watermark_ns)
+                    break
+                await asyncio.wait({task}, timeout=POLL_S)
+                self._journal.refresh()
+                if not self._journal.finished and not self._journal.is_live():
+                    await asyncio.to_thread(recover, self._journal.directory)
+            await task
+        finally:
+            task.cancel()
+
+    # --- sound --------------------------------------------------------------------------------
+
+    async def _make_sound(self, out: Path) -> list[Path]:
+        from ..render.audio import AudioJob
+
+        settings = replace(self._options.audio, without=self._without)
+        work = self._folder.work(f"render-sound-{_digest(settings, self._sound)}")
+        out.mkdir(parents=True, exist_ok=True)
+        job = AudioJob(
+            self._journal,
+            work,
+            settings,
+            self._sound,
+            out,
+            title=alias(self._journal),
+            on_progress=lambda progress: self._show("sound", progress, 30),
+        )
+        if self._sound[-1].stop_ns is None:
+            raise UsageError("MP3 files are made of recordings that have ended; wait for its end")
+        result = await job.run()
+        if not self._options.keep_work:
+            clean(work)
+        return [file.path for file in result.files]
+
+
+def _first_group(plan: Plan) -> list[MixPlan]:
+    groups = list(plan.groups().values())
+    return groups[0] if groups else [MixPlan()]
+
+
+def _changed(mix: MixPlan, options: RenderOptions) -> MixPlan:
+    width, height = parse_size(options.size) if options.size else (mix.width, mix.height)
+    return replace(
+        mix,
+        width=width,
+        height=height,
+        layout=options.layout or mix.layout,
+        fps=options.fps or mix.fps,
+        preset=options.preset or mix.preset,
+        crf=mix.crf if options.crf is None else options.crf,
+        finished=False,
+    )
+
+
+def _cut(
+    spans: Sequence[Span], edits: Sequence[EditList], first: int, end: int | None
+) -> list[Span]:
+    """The spans from output frame `first` to before `end`, counted over all of them."""
+    found: list[Span] = []
+    before = 0
+    for span, part in zip(spans, edits, strict=True):
+        frames = part.frames
+        low = max(0, first - before)
+        high = None if end is None else end - before
+        before += frames or 0
+        if (frames is not None and low >= frames) or (high is not None and high <= 0):
+            continue
+        start_ns = part.start_ns(low) if low else span.start_ns
+        stop_ns = span.stop_ns
+        if high is not None and (frames is None or high < frames):
+            stop_ns = part.stop_ns(high)
+        found.append(Span(start_ns, stop_ns))
+    return found
+
+
+def _digest(*values: object) -> str:
+    """Names unfinished work, so that the same wish finds it again."""
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:12]
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
