@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +23,7 @@ from .reader import Journal
 from .run import Run
 from .writer import media_path, meta_path
 
-__all__ = ["VERSION", "inspect", "render_text"]
+__all__ = ["VERSION", "Counts", "count", "inspect", "media_times", "render_text"]
 
 VERSION = 1
 UNUSABLE = int(FrameFlag.LATE | FrameFlag.BROKEN)
@@ -31,17 +31,18 @@ UNUSABLE = int(FrameFlag.LATE | FrameFlag.BROKEN)
 Times = NDArray[np.int64]
 
 
-def inspect(journal: Journal) -> dict[str, Any]:
+def inspect(journal: Journal, counts: Mapping[int, Counts] | None = None) -> dict[str, Any]:
     """The report, as far as the journal is final; an abandoned one to its last whole frame.
 
-    Reads all media once: about a gigabyte and half a million frames take a few seconds.
+    Reads all media once, unless `count` has done so: about a gigabyte and half a million frames
+    take a few seconds.
     """
     live = journal.is_live()
     abandoned = not journal.finished and not live
     if abandoned:
         for run in journal.runs:
             run.sealed = True  # nobody will add to it: tracks without alignment go by arrival
-    counts = {id_: count for run in journal.runs for id_, count in _counted(run).items()}
+    counts = count(journal) if counts is None else counts
     names = _names(journal)
     tracks = [
         _track(journal, track, counts[id_], names.get(track.participant))
@@ -65,8 +66,13 @@ def inspect(journal: Journal) -> dict[str, Any]:
     }
 
 
+def count(journal: Journal) -> dict[int, Counts]:
+    """The numbers of every track's frames; reads all media once."""
+    return {id_: counts for run in journal.runs for id_, counts in _counted(run).items()}
+
+
 @dataclass(slots=True)
-class _Counts:
+class Counts:
     """The numbers of one track's frames, in file order."""
 
     rtp: array[int] = field(default_factory=lambda: array("q"))  # of usable frames
@@ -91,17 +97,17 @@ class _Counts:
             self.sizes.append((frame.rtp, frame.width, frame.height))
 
 
-def _counted(run: Run) -> dict[int, _Counts]:
+def _counted(run: Run) -> dict[int, Counts]:
     """One pass over a run's media, as far as it is final."""
-    counts = {id_: _Counts() for id_ in run.tracks}
+    counts = {id_: Counts() for id_ in run.tracks}
     end = run.media_range(0, 1 << 62)[1]
     for frame in run.media(0, end, set(run.tracks)):
         counts[frame.track].take(frame)
     return counts
 
 
-def _track(journal: Journal, track: Track, counts: _Counts, name: str | None) -> dict[str, Any]:
-    times = _media_times(journal, track, counts.rtp)
+def _track(journal: Journal, track: Track, counts: Counts, name: str | None) -> dict[str, Any]:
+    times = media_times(journal, track, counts.rtp)
     times.sort()
     seconds = float(times[-1] - times[0]) / SECOND if len(times) else 0.0
     gaps = _gaps(journal, track)
@@ -129,11 +135,11 @@ def _track(journal: Journal, track: Track, counts: _Counts, name: str | None) ->
     }
     if track.kind == "video":
         report["sizes"] = _sizes(journal, track, counts)
-        report["keyPictures"] = _keys(_media_times(journal, track, counts.key_rtp))
+        report["keyPictures"] = _keys(media_times(journal, track, counts.key_rtp))
     return report
 
 
-def _media_times(journal: Journal, track: Track, rtp: Iterable[int]) -> Times:
+def media_times(journal: Journal, track: Track, rtp: Iterable[int]) -> Times:
     """Media times of many RTP timestamps: `Journal.media_ns`, a stretch of one alignment at once.
 
     The mapping is linear between two records, so each stretch is computed in whole numbers.
@@ -183,7 +189,7 @@ def _alignment(made: Iterable[Alignment]) -> dict[str, Any] | None:
     }
 
 
-def _sizes(journal: Journal, track: Track, counts: _Counts) -> list[dict[str, Any]]:
+def _sizes(journal: Journal, track: Track, counts: Counts) -> list[dict[str, Any]]:
     """Each change of size, with the media time of its first picture."""
     found: list[dict[str, Any]] = []
     for rtp, width, height in sorted(counts.sizes):

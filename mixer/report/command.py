@@ -1,0 +1,75 @@
+"""`mixer report DIR`: makes a finished recording's report again, or for the first time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import MixerError, UsageError
+from ..journal import Journal
+from ..recorder.plan import RecordFolder
+from . import make_report
+from .model import Report
+from .sources import facts_of, outputs_of
+
+
+def report(
+    directory: Annotated[
+        Path, typer.Argument(help="The record's folder (--out of `mixer record`).")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report; DIR/report if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout.")] = False,
+) -> None:
+    """Tells how a recording came out: a page with a timeline, quality figures, contact sheets."""
+    try:
+        made = _make(directory, out, progress=sys.stderr.isatty() and not as_json)
+    except MixerError as error:
+        print(f"mixer: {error}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"event": "error", "message": str(error), "code": error.exit_code}))
+        raise typer.Exit(error.exit_code) from None
+    if as_json:
+        files = [str(path) for path in made.files]
+        text = {"event": "result", "files": files, "report": made.document}
+        print(json.dumps(text, ensure_ascii=False))
+        return
+    for line in _summary(made):
+        print(line)
+
+
+def _make(directory: Path, out: Path | None, *, progress: bool) -> Report:
+    folder = RecordFolder(directory.absolute())
+    plan = folder.load()
+    journal = Journal.open(folder.journal)
+    if journal.is_live():
+        raise UsageError(f"{directory} is still being recorded; stop it first: mixer ctl DIR stop")
+    outputs = outputs_of(folder, plan, journal)
+    if not outputs:
+        raise UsageError(f"{directory} has no files yet; make them first: mixer render {directory}")
+    into = (out or folder.directory / "report").absolute()
+    facts = facts_of(folder)
+    try:
+        if not progress:
+            return make_report(journal, outputs, facts, into)
+        with typer.progressbar(length=1000, label="Looking", file=sys.stderr) as bar:
+            return make_report(
+                journal, outputs, facts, into, lambda share: bar.update(int(share * 1000) - bar.pos)
+            )
+    finally:
+        journal.close()
+
+
+def _summary(made: Report) -> list[str]:
+    lines = []
+    for file in made.document["files"]:
+        told = [f for f in file["findings"] if f["severity"] != "good"]
+        lines.append(f"{file['file']}: {f'{len(told)} to know' if told else 'nothing to complain'}")
+        lines += [f"  {finding['text']}" for finding in told]
+    pages = [path for path in made.files if path.suffix == ".html"]
+    return [*lines, *(str(path) for path in pages)]

@@ -1,0 +1,295 @@
+"""The figures in words that a customer understands, each with the moments it is about.
+
+What is told apart: `good` (as it should be), `note` (worth knowing), `problem` (worth a look before
+the file goes out). The limits below decide; docs/report.md explains them. Names are untrusted text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..sound.loudness import Loudness
+from .film import Stretch
+from .story import listed
+
+Severity = Literal["good", "note", "problem"]
+Area = Literal["sync", "sound", "picture", "network", "layout", "recording"]
+
+MOMENTS = 6  # of one finding; more are counted only
+EARLY_MS, LATE_MS = 45, 125  # ITU-R BT.1359-1: from here on people notice
+LOUD_LUFS, QUIET_LUFS = -11.0, -30.0
+HIGHEST_DBTP = -1.0  # EBU R 128 s2: what lossy coding needs as headroom
+MUCH_SOUND = 0.02  # share of a participant's sound that is missing
+SLOW_PER_SECOND = 12  # pictures of a camera
+SKIPPED_SHARE = 0.02
+LONG_FREEZE_S = 3.0
+QUIETLY = {"gap", "paused", "resumed"}  # told elsewhere or in other words
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    t: float
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`more`: how many further moments there are besides `moments`."""
+
+    severity: Severity
+    area: Area
+    text: str
+    participantId: str | None = None
+    moments: tuple[Moment, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    names: Mapping[str, str]
+    video: bool
+    pictures: Mapping[str, Any]
+    stretches: Sequence[Stretch]
+    losses: Sequence[Mapping[str, Any]]
+    sync: Sequence[Mapping[str, Any]]
+    loudness: Loudness | None
+    irregularities: Sequence[Mapping[str, Any]]
+    error: str = field(default="")
+
+    def name(self, id_: str) -> str:
+        return self.names.get(id_, id_)
+
+
+def findings(**facts: Any) -> list[Finding]:
+    """All findings of one file, the gravest first."""
+    known = _Facts(**facts)
+    found = [*_error(known), *_sound(known), *_losses(known), *_recording(known)]
+    if known.video:
+        found += [*_sync(known), *_freezes(known), *_rates(known), *_stretches(known)]
+    order = {"problem": 0, "note": 1, "good": 2}
+    return sorted(found, key=lambda finding: order[finding.severity])
+
+
+def _error(facts: _Facts) -> Iterator[Finding]:
+    if facts.error:
+        yield Finding("problem", "recording", f"The file could not be examined: {facts.error}")
+
+
+def _sync(facts: _Facts) -> Iterator[Finding]:
+    there = [entry for entry in facts.sync if entry["participantId"] in facts.names]
+    good = []
+    for entry in there:
+        offset, worst, at = entry["offsetMs"], entry["largestMs"], entry["largestAt"]
+        name = facts.name(entry["participantId"])
+        if offset is not None and _noticed(offset):
+            yield Finding("problem", "sync", _off(name, offset), entry["participantId"])
+        elif worst is not None and _noticed(worst):
+            moments = (Moment(at),) if at is not None else ()
+            text = f"For a moment, {_off(name, worst)}"
+            yield Finding("note", "sync", text, entry["participantId"], moments)
+        else:
+            good.append(entry)
+    if good:
+        yield Finding("good", "sync", _in_step(facts, there, good))
+
+
+def _noticed(offset_ms: float) -> bool:
+    return offset_ms > LATE_MS or offset_ms < -EARLY_MS
+
+
+def _off(name: str, offset_ms: float) -> str:
+    word = "after" if offset_ms > 0 else "before"
+    return f"{name} is heard about {abs(offset_ms):.0f} ms {word} the lips move."
+
+
+def _in_step(facts: _Facts, there: Sequence[Any], good: Sequence[Any]) -> str:
+    everyone = len(good) == len(there)
+    whom = "everyone with a camera"
+    if not everyone or len(good) == 1:
+        whom = listed([facts.name(entry["participantId"]) for entry in good])
+    known = [abs(entry["largestMs"]) for entry in good if entry["largestMs"] is not None]
+    within = f", to within {max(max(known), 1.0):.0f} ms at the worst moment" if known else ""
+    return f"Sound and picture of {whom} are in step{within}. {_how(good)}"
+
+
+def _how(entries: Iterable[Mapping[str, Any]]) -> str:
+    methods = {entry[kind]["method"] for entry in entries for kind in ("audio", "video")}
+    if methods <= {"sender-report", "capture-time"}:
+        return "Both were lined up by the senders' own clocks."
+    if methods == {"arrival"}:
+        return "Both were lined up by when they reached us, as the senders' clocks were not told."
+    return "Some were lined up by the senders' own clocks, others by when they reached us."
+
+
+def _sound(facts: _Facts) -> Iterator[Finding]:
+    measured = facts.loudness
+    if measured is None:
+        return
+    if measured.integrated_lufs is None:
+        yield Finding("note", "sound", "There is nothing to be heard in this file.")
+        return
+    lufs = measured.integrated_lufs
+    if lufs > LOUD_LUFS:
+        yield Finding("note", "sound", f"The sound is very loud: {_db(lufs)} LUFS.")
+    elif lufs < QUIET_LUFS:
+        yield Finding(
+            "note", "sound", f"The sound is soft: {_db(lufs)} LUFS. People will turn it up."
+        )
+    else:
+        yield Finding("good", "sound", f"The sound has a comfortable level: {_db(lufs)} LUFS.")
+    peak = measured.true_peak_dbtp
+    if peak is not None and peak > HIGHEST_DBTP:
+        severity: Severity = "problem" if peak > 0 else "note"
+        text = f"The loudest peak reaches {_db(peak)} dBTP"
+        yield Finding(severity, "sound", f"{text}{'; it may distort' if peak > 0 else ''}.")
+
+
+def _db(value: float) -> str:
+    return f"{value:.1f}".replace("-", "−")
+
+
+def _losses(facts: _Facts) -> Iterator[Finding]:
+    hit = [loss for loss in facts.losses if loss["missingSeconds"] > 0]
+    for loss in hit:
+        share, lost = loss["missingShare"], loss["missingSeconds"]
+        what = "sound" if loss["kind"] == "audio" else "picture"
+        if loss["source"] == "ScreenShare":
+            what = f"shared screen's {what}"
+        much = loss["kind"] == "audio" and share > MUCH_SOUND
+        text = (
+            f"{lost:.2g} s of {facts.name(loss['participantId'])}'s {what} never reached us "
+            f"({_percent(share)})."
+        )
+        moments = [Moment(gap["t"], gap["seconds"]) for gap in loss["gaps"]]
+        yield _with("problem" if much else "note", "network", text, loss["participantId"], moments)
+    if facts.losses and not hit:
+        yield Finding("good", "network", "Nothing was lost on the way to us.")
+
+
+def _percent(share: float) -> str:
+    return "less than 0.1 %" if share < 0.001 else f"{share * 100:.1f} %"
+
+
+def _freezes(facts: _Facts) -> Iterator[Finding]:
+    cameras = [s for s in facts.pictures["streams"] if s["source"] == "Camera"]
+    for stream in cameras:
+        frozen = [Moment(f.t, f.seconds) for f in stream["freezes"]]
+        if not frozen:
+            continue
+        longest = max(moment.seconds for moment in frozen)
+        name = facts.name(stream["participantId"])
+        once = f"{name}'s picture stood still for {longest:.1f} s."
+        often = (
+            f"{name}'s picture stood still {len(frozen)} times, the longest for {longest:.1f} s."
+        )
+        severity: Severity = "problem" if longest >= LONG_FREEZE_S else "note"
+        text = once if len(frozen) == 1 else often
+        yield _with(severity, "picture", text, stream["participantId"], frozen)
+    if cameras and not any(stream["freezes"] for stream in cameras):
+        yield Finding("good", "picture", "No camera's picture ever stood still.")
+
+
+def _rates(facts: _Facts) -> Iterator[Finding]:
+    for stream in facts.pictures["streams"]:
+        name, sent = facts.name(stream["participantId"]), stream["sentPerSecond"] or 0.0
+        if stream["source"] == "Camera" and sent < SLOW_PER_SECOND:
+            text = f"{name}'s camera sent only {sent:.0f} pictures a second: it looks jerky."
+            yield Finding("note", "picture", text, stream["participantId"])
+        if stream["skipped"] > SKIPPED_SHARE * (stream["skipped"] + stream["real"]):
+            text = f"{name} sent {sent:.0f} pictures a second, more than this file's rate shows."
+            yield Finding("note", "picture", text, stream["participantId"])
+
+
+def _stretches(facts: _Facts) -> Iterator[Finding]:
+    texts = {
+        "black": "The picture is black",
+        "blank": "The picture is one flat colour",
+        "still": "Nothing moves in the picture",
+    }
+    for kind, text in texts.items():
+        here = [Moment(s.t, s.seconds) for s in facts.stretches if s.kind == kind]
+        if here:
+            seconds = sum(moment.seconds for moment in here)
+            severity: Severity = "note" if kind == "still" else "problem"
+            yield _with(severity, "layout", f"{text} for {seconds:.1f} s.", None, here)
+    if not any(s.kind != "still" for s in facts.stretches):
+        yield Finding("good", "layout", "The picture is never black or blank.")
+
+
+def _recording(facts: _Facts) -> Iterator[Finding]:
+    by_type: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in facts.irregularities:
+        if entry["type"] not in QUIETLY:
+            by_type.setdefault(entry["type"], []).append(entry)
+    for type_, entries in by_type.items():
+        severity, area, text = _told(type_, entries)
+        moments = [
+            Moment(e["t"], float(e.get("seconds") or 0.0)) for e in entries if e["t"] is not None
+        ]
+        yield _with(severity, area, text, None, moments)
+
+
+def _told(type_: str, entries: Sequence[Mapping[str, Any]]) -> tuple[Severity, Area, str]:
+    count = len(entries)
+    times = "once" if count == 1 else f"{count} times"
+    seconds = sum(float(entry.get("seconds") or 0.0) for entry in entries)
+    frames = sum(int(entry.get("frames") or 1) for entry in entries)
+    if type_ == "missing-glyphs":
+        missing = sorted({str(c) for entry in entries for c in entry.get("characters", ())})
+        return (
+            "problem",
+            "layout",
+            (
+                f"The layout's fonts lack {len(missing)} characters, which show as empty boxes: "
+                f"{' '.join(missing[:40])}. Install a font that has them and render again."
+            ),
+        )
+    known: dict[str, tuple[Severity, Area, str]] = {
+        "late": ("note", "network", f"{frames} packets came too late to be used."),
+        "broken": ("note", "network", f"{frames} pictures could not be shown after a loss."),
+        "picture-undecodable": ("note", "picture", f"{count} pictures could not be decoded."),
+        "reconnect": (
+            "problem",
+            "network",
+            f"The connection to the conference was lost {times}, for {seconds:.1f} s in all.",
+        ),
+        "damage": ("problem", "recording", f"The journal was damaged in {count} places."),
+        "recovered": (
+            "note",
+            "recording",
+            "The recording was interrupted and brought to its end afterwards.",
+        ),
+        "page-restart": (
+            "note",
+            "recording",
+            f"The layout's browser crashed {times} and was started again; nothing is lost by that.",
+        ),
+        "worker-restart": (
+            "note",
+            "recording",
+            f"A process that renders crashed {times} and was started again; nothing is lost.",
+        ),
+        "unsupported-codec": (
+            "problem",
+            "recording",
+            f"{count} streams were sent in a way that cannot be recorded.",
+        ),
+        "page.stalled": ("problem", "layout", "The layout stopped answering."),
+        "page.replaced": (
+            "problem",
+            "layout",
+            "The layout failed; from there on the built-in layout is shown.",
+        ),
+    }
+    return known.get(type_, ("note", "recording", f"Noted {times} while recording: {type_}."))
+
+
+def _with(
+    severity: Severity, area: Area, text: str, participant: str | None, moments: Sequence[Moment]
+) -> Finding:
+    """The longest moments, in order of time; the others are counted."""
+    longest = sorted(moments, key=lambda moment: -moment.seconds)[:MOMENTS]
+    kept = tuple(sorted(longest, key=lambda moment: moment.t))
+    return Finding(severity, area, text, participant, kept, len(moments) - len(kept))
