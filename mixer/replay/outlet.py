@@ -50,11 +50,11 @@ class Outlet:
         self._timer: asyncio.TimerHandle | None = None
 
     def prime(self, pictures: Sequence[Frame]) -> int:
-        """What comes next is after a seek, and needs these pictures (the first is a key picture):
+        """What comes next is after a seek. A video needs these pictures (the first is a key picture):
         they are sent first. Returns when the next one may follow, ns of the monotonic clock."""
         self.close()
         self._begun = not self._video
-        for picture in pictures:
+        for picture in pictures if self._video else ():
             self._keep(picture)
         return max(self._free_ns, time.monotonic_ns(), self.drained_ns)
 
@@ -82,8 +82,8 @@ class Outlet:
 
     def _keep(self, picture: Frame) -> None:
         now_ns = time.monotonic_ns()
-        if picture.key and now_ns < self._free_ns:
-            self._kept.clear()
+        if picture.key:
+            self._kept.clear()  # what is late would only be seen for an instant
             self._begun = True
         if not self._begun or len(self._kept) >= MAX_KEPT:
             self.close()

@@ -24,7 +24,7 @@ from mixer.publish import Section
 
 log = structlog.get_logger()
 
-PREPARED_NS = 2 * SECOND  # so long before its time a stream is published: viewers need it
+PREPARED_NS = 1_200_000_000  # so long before its time a stream is published: viewers need it
 MAX_NAME = 100  # characters, as mixer/room/input.py has it
 MAX_EXTERNAL_ID = 200
 MAX_URL = 2000

@@ -169,14 +169,22 @@ class Tile {
   #showLabel({ participant, own, screen, silent }) {
     const name = own ? `${participant.name} (you)` : participant.name;
     const text = screen ? `${name}: screen` : name;
-    const shown = `${text} ${silent}`;
+    const replayed = participant.type === 'robot';
+    const shown = `${text} ${silent} ${replayed}`;
     if (shown === this.#labelText) return;
     this.#labelText = shown;
     this.#label.innerHTML = silent ? icon('microphoneOff') : '';
     const span = document.createElement('span');
     span.textContent = text;
     this.#label.append(span);
-    this.#root.setAttribute('aria-label', silent ? `${text}, muted` : text);
+    if (replayed) {
+      const mark = document.createElement('small');
+      mark.textContent = 'replay';
+      mark.title = 'From a recording';
+      this.#label.append(mark);
+    }
+    const notes = [silent && 'muted', replayed && 'replay'].filter(Boolean);
+    this.#root.setAttribute('aria-label', [text, ...notes].join(', '));
   }
 }
 
