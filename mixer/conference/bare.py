@@ -102,6 +102,9 @@ class BareSession:
         self._first = await self._join()
         self.state = self._state_of(self._first)
 
+    async def tell_recording(self, recording: bool) -> None:
+        """Such a room has nobody who could be told."""
+
     async def leave(self) -> None:
         if self._first is not None:
             await self._first.close()

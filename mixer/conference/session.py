@@ -61,6 +61,7 @@ class RoomSession:
         ssl_context: ssl.SSLContext | None,
         external_id: str,
         avatar_url: str,
+        recording: bool | None = None,
     ) -> None:
         self.base_url = base_url  # http(s)://host:port/rooms/NAME
         self.ssl_context = ssl_context
@@ -71,6 +72,8 @@ class RoomSession:
             "externalId": external_id,
             "avatarUrl": avatar_url,
         }
+        if recording is not None:
+            self._profile["recording"] = recording
         self._muted: dict[str, dict[str, Any]] = {}  # told again to a server that has forgotten
         self._token = ""
         self._left = False
@@ -134,7 +137,8 @@ class RoomSession:
             failures += 1
 
     async def update(self, **changes: Any) -> None:
-        """Changes this participant: name, avatarUrl, streams={"camera": {"audio": {…}}}."""
+        """Changes this participant: name, avatarUrl, streams={"camera": {"audio": {…}}}; recording
+        of one of type mixer."""
         await self._request("PATCH", f"/participants/{self.participant_id}", changes)
         for name, kinds in changes.pop("streams", {}).items():
             self._muted.setdefault(name, {}).update(kinds)
@@ -235,11 +239,13 @@ async def join(
     ssl_context: ssl.SSLContext | None = None,
     external_id: str = "",
     avatar_url: str = "",
+    recording: bool | None = None,
 ) -> RoomSession:
     """Joins the room of a join page's address `url` (http(s)://host:port/rooms/NAME).
 
     The participant stays for as long as its events are followed or its Janus proxy is connected
-    (and 5 s longer). `ssl_context` is for servers whose certificate is self-signed.
+    (and 5 s longer). `ssl_context` is for servers whose certificate is self-signed. `recording`:
+    whether a participant of type mixer records at first.
 
     Raises UsageError (no such address), ConferenceUnreachable (nothing answers),
     ConferenceUnknown (it is not one of our rooms), ConferenceRefused (full, ended, …).
@@ -251,6 +257,7 @@ async def join(
         ssl_context=ssl_context,
         external_id=external_id,
         avatar_url=avatar_url,
+        recording=recording,
     )
     try:
         await session.renew()

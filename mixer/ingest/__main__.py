@@ -2,10 +2,14 @@
 
 Speaks the child protocol (mixer/engine/child.py). Tells `joined` {t_ns, participant}, `status`
 once a second (status.py), and at last `ended` {reason, t_ns} or `failed` {message, exit_code}. The
-reasons: "stopped" and "conference-ended". Secrets come by environment only: MIXER_PIN,
-MIXER_JANUS_TOKEN, MIXER_JANUS_API_SECRET; ICE servers as JSON (a list of {urls, username,
-credential}) in MIXER_ICE_SERVERS; MIXER_CA_FILE trusts a server's own certificate,
-MIXER_TLS_INSECURE=1 any.
+reasons: "stopped" and "conference-ended". Commands: `pause`, answered by `paused` {t_ns} at once,
+and `resume`, answered by `resumed` {t_ns} when the moment is decided (about 1.3 s later); with
+`--paused` it begins paused, and says so after `joined`. A `pause` that comes before a resumption
+has begun is answered with the old `t_ns`: that pause has never ended.
+
+Secrets come by environment only: MIXER_PIN, MIXER_JANUS_TOKEN, MIXER_JANUS_API_SECRET; ICE servers
+as JSON (a list of {urls, username, credential}) in MIXER_ICE_SERVERS; MIXER_CA_FILE trusts a
+server's own certificate, MIXER_TLS_INSECURE=1 any.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from mixer.conference.own import join_own
 from mixer.engine.child import Port
 from mixer.errors import ConferenceError, MixerError, UsageError
 from mixer.ingest.conference import ConferenceSession
-from mixer.ingest.earlier import Earlier, read_earlier
+from mixer.ingest.earlier import read_earlier
 from mixer.ingest.recording import Recording
 from mixer.ingest.transport import prepare
 from mixer.journal import JournalWriter
@@ -47,6 +51,7 @@ class Settings:
     name: str
     bare: BareSettings
     ssl_context: ssl.SSLContext | None
+    paused: bool
 
 
 def read_settings(arguments: list[str]) -> Settings:
@@ -55,6 +60,7 @@ def read_settings(arguments: list[str]) -> Settings:
     parser.add_argument("url")
     parser.add_argument("--dir", type=Path, required=True, help="the journal's folder")
     parser.add_argument("--name", default="Mixer")
+    parser.add_argument("--paused", action="store_true", help="journal nothing before `resume`")
     given = parser.parse_args(arguments)
     bare = BareSettings(
         pin=os.environ.get("MIXER_PIN", ""),
@@ -62,7 +68,7 @@ def read_settings(arguments: list[str]) -> Settings:
         api_secret=os.environ.get("MIXER_JANUS_API_SECRET", ""),
         ice_servers=_ice_servers(os.environ.get("MIXER_ICE_SERVERS", "")),
     )
-    return Settings(given.url, given.dir, given.name, bare, _ssl_context())
+    return Settings(given.url, given.dir, given.name, bare, _ssl_context(), given.paused)
 
 
 def _ice_servers(text: str) -> tuple[IceServer, ...]:
@@ -96,17 +102,38 @@ def _ssl_context() -> ssl.SSLContext | None:
         raise UsageError(f"MIXER_CA_FILE: {ca_file} is no readable certificate") from error
 
 
-async def join(settings: Settings) -> ConferenceSession:
+async def join(settings: Settings, recording: bool) -> ConferenceSession:
     """Joins whatever kind of conference the address names. Raises ConferenceError, UsageError."""
     if settings.url.startswith("janus+"):
         return await join_bare(
             settings.url, settings.name, settings.bare, ssl_context=settings.ssl_context
         )
     if settings.url.startswith(("http://", "https://")):
-        return await join_own(settings.url, settings.name, ssl_context=settings.ssl_context)
+        return await join_own(
+            settings.url, settings.name, recording=recording, ssl_context=settings.ssl_context
+        )
     raise UsageError(
         f"{settings.url!r}: give http(s)://HOST:PORT/rooms/NAME or janus+ws(s)://HOST:PORT/ROOM"
     )
+
+
+class Orders:
+    """What the parent has asked for, before there is a recording and while there is one."""
+
+    def __init__(self, paused: bool) -> None:
+        self.paused = paused
+        self.recording: Recording | None = None
+
+    async def follow(self, port: Port) -> None:
+        """Until the parent says stop."""
+        async for order in port.commands:
+            command = order.get("command")
+            if command in ("pause", "resume"):
+                self.paused = command == "pause"
+                if self.recording is not None:
+                    (self.recording.pause if self.paused else self.recording.resume)()
+        if self.recording is not None:
+            self.recording.stop("stopped")
 
 
 async def record(settings: Settings, port: Port) -> tuple[str, int]:
@@ -115,8 +142,21 @@ async def record(settings: Settings, port: Port) -> tuple[str, int]:
     A recording that goes on (an earlier run is in the journal) waits for a conference that is
     away; a new one fails at once. Raises MixerError.
     """
+    orders = Orders(settings.paused)
+    following = asyncio.create_task(orders.follow(port))
+    try:
+        return await _record(settings, port, orders)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def _record(settings: Settings, port: Port, orders: Orders) -> tuple[str, int]:
     earlier = await asyncio.to_thread(read_earlier, settings.directory)
-    session = await _join_again(settings, port) if earlier.runs else await join(settings)
+    if earlier.runs:
+        session = await _join_again(settings, port, orders)
+    else:
+        session = await join(settings, not orders.paused)
     if session is None:
         return "stopped", 0
     try:
@@ -128,37 +168,23 @@ async def record(settings: Settings, port: Port) -> tuple[str, int]:
         raise
     final = False
     try:
-        end = await _run(session, writer, earlier, port)
+        recording = Recording(session, writer, earlier, port.emit, paused=orders.paused)
+        orders.recording = recording
+        if port.stopping.is_set():
+            recording.stop("stopped")
+        end = await recording.run(), recording.ended_ns
         final = True
         return end
     finally:
         await asyncio.to_thread(writer.close, final=final)
 
 
-async def _run(
-    session: ConferenceSession, writer: JournalWriter, earlier: Earlier, port: Port
-) -> tuple[str, int]:
-    recording = Recording(session, writer, earlier, port.emit)
-    stopping = asyncio.create_task(_stop_when_told(port, recording))
-    try:
-        return await recording.run(), recording.ended_ns
-    finally:
-        stopping.cancel()
-        await asyncio.gather(stopping, return_exceptions=True)
-
-
-async def _stop_when_told(port: Port, recording: Recording) -> None:
-    async for _ in port.commands:
-        pass
-    recording.stop("stopped")
-
-
-async def _join_again(settings: Settings, port: Port) -> ConferenceSession | None:
+async def _join_again(settings: Settings, port: Port, orders: Orders) -> ConferenceSession | None:
     """Joins as soon as the conference is there again; None when told to stop meanwhile."""
     attempt = 0
     while not port.stopping.is_set():
         try:
-            return await join(settings)
+            return await join(settings, not orders.paused)
         except ConferenceError as error:
             log.info("ingest.join_failed", error=error.__class__.__name__, attempt=attempt)
         await asyncio.sleep(REJOIN_BACKOFF_S[min(attempt, len(REJOIN_BACKOFF_S) - 1)])

@@ -71,4 +71,9 @@ class ConferenceSession(Protocol):
         """Raises ConferenceError; ConferenceUnreachable is worth another try."""
         ...
 
+    async def tell_recording(self, recording: bool) -> None:
+        """Whether we record just now, for all to see, where the conference can be told such
+        things. It was told at joining, too. Raises ConferenceError."""
+        ...
+
     async def leave(self) -> None: ...

@@ -3,12 +3,14 @@ the state that their events add up to, and where each stream's media stopped."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mixer.clock import SECOND
 from mixer.conference.state import State, apply
 from mixer.conference.state import empty as no_state
+from mixer.edit import Span
 from mixer.errors import JournalMissing
 from mixer.ingest.audio import opus_duration
 from mixer.ingest.timeline import TrackEnd
@@ -21,11 +23,12 @@ LOOK_BACK_NS = 5 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """`ends`: (stream, kind) → where its media stopped."""
+    """`ends`: (stream, kind) → where its media stopped. `pauses`: the last may have no end yet."""
 
     state: State = field(default_factory=no_state)
     ends: dict[tuple[str, str], TrackEnd] = field(default_factory=dict)
     runs: int = 0
+    pauses: Sequence[Span] = ()
 
 
 def read_earlier(directory: Path) -> Earlier:
@@ -49,7 +52,7 @@ def read_earlier(directory: Path) -> Earlier:
             ends = _ends(journal, last)
         live = {stream["id"] for someone in state["participants"] for stream in someone["streams"]}
         kept = {key: end for key, end in ends.items() if key[0] in live}
-        return Earlier(state, kept, len(journal.runs))
+        return Earlier(state, kept, len(journal.runs), journal.pauses)
     finally:
         journal.close()
 

@@ -1,8 +1,8 @@
 """One run of ingest: in the conference, everything that is sent goes into the journal until told
 to stop, whatever breaks on the way.
 
-Processes and arguments are __main__.py's; what is received is feed.py's; this module owns the
-journal writer, the watermark, the reconnections and the status.
+Processes and arguments are __main__.py's; what is received is feed.py's; what of it is journalled
+is pause.py's; this module owns the watermark, the reconnections and the status.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from mixer.errors import ConferenceError
 from mixer.ingest.conference import ConferenceSession, Media
 from mixer.ingest.earlier import Earlier
 from mixer.ingest.feed import CODECS, FeedReceiver
+from mixer.ingest.pause import PausableWriter
 from mixer.ingest.status import Status
 from mixer.ingest.subscriptions import Subscriptions
 from mixer.ingest.timeline import TrackEnd
 from mixer.ingest.told import Telling
+from mixer.ingest.video import VideoReceiver
 from mixer.journal import JournalWriter
 from mixer.journal.model import Note
 
@@ -36,10 +38,15 @@ SETTLE_S = 0.2  # on stop: for packets under way
 BACKOFF_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
 LEAVE_TIMEOUT_S = 1.0
 CLOSE_TIMEOUT_S = 2.0
+TELL_AGAIN_S = 0.5
 
 
 class Recording:
-    """`run` until `stop`; returns the reason of the end. Raises StorageError."""
+    """`run` until `stop`; returns the reason of the end. Raises StorageError.
+
+    `paused`: nothing is journalled before `resume`; else a pause in which an earlier run ended is
+    over now.
+    """
 
     def __init__(
         self,
@@ -47,13 +54,17 @@ class Recording:
         writer: JournalWriter,
         earlier: Earlier,
         emit: Callable[..., None],
+        *,
+        paused: bool = False,
     ) -> None:
         self.ended_ns = 0
         self._session = session
-        self._writer = writer
+        self._writer = PausableWriter(writer, emit, earlier.pauses, earlier.state)
         self._emit = emit
+        self._pausing = paused  # what was asked for last
+        self._untold = asyncio.Event()  # the conference does not know of that yet
         self._epoch_ns = writer.from_monotonic_ns(time.monotonic_ns()) - time.monotonic_ns()
-        self._telling = Telling(writer, earlier.state)
+        self._telling = Telling(self._writer, earlier.state)
         self._ends: dict[tuple[str, str], TrackEnd] = dict(earlier.ends)
         self._subscriptions: Subscriptions | None = None
         self._stopping: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -73,15 +84,39 @@ class Recording:
         if not self._stopping.done():
             self._stopping.set_result(reason)
 
+    def pause(self) -> None:
+        """From now on nothing is journalled. Told: `paused` {t_ns}, at once."""
+        self._pausing = True
+        self._writer.pause(self.now_ns(), self._telling.known)
+        self._untold.set()
+
+    def resume(self) -> None:
+        """Records again. Told: `resumed` {t_ns}, once that moment is known (about 1.3 s later)."""
+        self._pausing = False
+        now_ns = self.now_ns()
+        if self._writer.paused:
+            self._telling.forget_pictures(now_ns)
+            self._writer.resume(now_ns)
+            self._renew(now_ns)
+        elif not self._writer.resuming:
+            self._writer.resume(now_ns)
+        self._untold.set()
+
     async def run(self) -> str:
         began_ns = self.now_ns()
-        self._telling.begin(began_ns, self._session.state)
         self._emit("joined", t_ns=began_ns, participant=self._session.participant_id)
+        if self._pausing:
+            self._writer.pause(began_ns, self._telling.known)
+        elif self._writer.paused:
+            self._writer.resume(began_ns)
+        self._telling.begin(began_ns, self._session.state)
+        self._untold.set()
         tasks: list[asyncio.Future[Any]] = [
             asyncio.create_task(self._follow_media(), name="ingest-media"),
             asyncio.create_task(self._follow_events(), name="ingest-events"),
             asyncio.create_task(self._tick(), name="ingest-tick"),
             asyncio.create_task(self._tell_status(), name="ingest-status"),
+            asyncio.create_task(self._tell_conference(), name="ingest-recording"),
         ]
         try:
             await asyncio.wait([*tasks, self._stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +138,10 @@ class Recording:
                     await self._session.leave()
 
     def resized(self, publication: Publication, media_ns: int, width: int, height: int) -> None:
-        self._telling.resized(publication, media_ns, width, height)
+        if media_ns < self._writer.anew_ns:
+            self._renew(self.now_ns(), publication)  # a picture of the pause, just before its end
+        else:
+            self._telling.resized(publication, media_ns, width, height)
 
     def heard(self, publication: Publication, media_ns: int, level: int) -> None:
         self._telling.heard(publication, media_ns, level)
@@ -120,10 +158,29 @@ class Recording:
         for receiver in self._receivers():
             receiver.tick(end_ns + 10 * WATERMARK_LAG_NS)
         self._telling.advance(end_ns)
-        self._writer.watermark(end_ns)
+        self._writer.finish(end_ns)
 
     def _receivers(self) -> Sequence[FeedReceiver]:
         return self._subscriptions.receivers() if self._subscriptions is not None else []
+
+    def _renew(self, now_ns: int, only: Publication | None = None) -> None:
+        """Key pictures are asked for: nothing can be drawn before they come."""
+        for feed in self._receivers():
+            for publication, receiver in feed.receivers.values():
+                if isinstance(receiver, VideoReceiver) and only in (None, publication):
+                    receiver.renew(now_ns)
+
+    async def _tell_conference(self) -> None:
+        """Who is in the conference is to know whether it is recorded."""
+        while True:
+            await self._untold.wait()
+            self._untold.clear()
+            try:
+                await self._session.tell_recording(not self._pausing)
+            except ConferenceError as error:
+                log.warning("ingest.not_told", error=error.__class__.__name__)
+                self._untold.set()
+                await asyncio.sleep(TELL_AGAIN_S)
 
     async def _follow_events(self) -> None:
         async for type_, data in self._session.events():
@@ -214,7 +271,7 @@ class Recording:
                 self.now_ns(), self._telling.known, self._receivers(), self._writer
             )
             codecs = sorted({codec for _, _, codec in self._unsupported})
-            self._emit("status", **fields, unsupported=codecs)
+            self._emit("status", **fields, unsupported=codecs, paused=self._writer.paused)
 
 
 async def _disconnect(media: Media, subscriptions: Subscriptions) -> None:

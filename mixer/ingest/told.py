@@ -57,6 +57,15 @@ class Telling:
             self._picture(publication, t_ns, dict(NO_PICTURE))
             del self._pictures[publication.stream]
 
+    def forget_pictures(self, t_ns: int) -> None:
+        """What has been seen so far can be drawn no longer: pictures have to come anew."""
+        self._pictures.clear()
+        for someone in self.known["participants"]:
+            for one in someone["streams"]:
+                if one["video"] is not None and one["video"]["available"]:
+                    data = {"participantId": someone["id"], "streamId": one["id"]}
+                    self._write(t_ns, "stream.updated", {**data, "video": dict(NO_PICTURE)})
+
     def heard(self, publication: Publication, media_ns: int, level: int) -> None:
         if publication.source != "Camera":
             return

@@ -60,6 +60,7 @@ class VideoReceiver:
         self._last_rtp: int | None = None
         self._duration = FIRST_DURATION
         self._gap_from: int | None = None
+        self._gap_reason = "loss"
         self._asked_ns = -KEYFRAME_EVERY_NS
         self._key_ns = 0
 
@@ -78,6 +79,14 @@ class VideoReceiver:
     def tick(self, now_ns: int) -> None:
         self._advance(now_ns)
         self.timeline.tick(now_ns)
+        self._ask_for_keyframe(now_ns)
+
+    def renew(self, now_ns: int) -> None:
+        """Asks for a key picture and shows nothing before it; `resized` is told of it."""
+        self._size = (0, 0)
+        self._gap_reason = "resume"
+        self.timeline.lacks_reference = True
+        self._asked_ns = -KEYFRAME_EVERY_NS
         self._ask_for_keyframe(now_ns)
 
     def _advance(self, now_ns: int) -> None:
@@ -123,8 +132,9 @@ class VideoReceiver:
         self.keyframes += 1
         self._key_ns = now_ns
         if self._gap_from is not None:
-            self.timeline.gap(self._gap_from, rtp, "loss")
+            self.timeline.gap(self._gap_from, rtp, self._gap_reason)
             self._gap_from = None
+        self._gap_reason = "loss"
         if width and (width, height) != self._size:
             self._size = (width, height)
             self._resized(rtp, width, height)

@@ -130,20 +130,20 @@ class JournalWriter:
         fmtp: str = "",
     ) -> Track:
         """Announces a track; its frames may follow."""
-        self._tracks += 1
         track = Track(
-            self.run * TRACKS_A_RUN + self._tracks,
-            participant,
-            stream,
-            source,
-            kind,
-            codec,
-            clock_rate,
-            ssrc,
-            fmtp,
+            self.next_track(), participant, stream, source, kind, codec, clock_rate, ssrc, fmtp
         )
-        self._append_meta(records.pack_value(track))
+        self.announce(track)
         return track
+
+    def next_track(self) -> int:
+        """The id of a track that may be announced later."""
+        self._tracks += 1
+        return self.run * TRACKS_A_RUN + self._tracks
+
+    def announce(self, track: Track) -> None:
+        """Announces a track with an id of `next_track`; its frames may follow."""
+        self._append_meta(records.pack_value(track))
 
     def frame(self, frame: Frame) -> None:
         record = records.pack_frame(frame)

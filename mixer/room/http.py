@@ -116,10 +116,11 @@ class RoomInterface:
         profile = checked.profile_to_join(body)
         type = checked.participant_type(body)
         muted = checked.changed_mutes(body)
+        records = checked.records(body, type)
         token = checked.known_token(body) or new_token()
         conference = self._rooms.open(name)
         id = participant_id(token, name)
-        conference.join(id, token, type, profile)
+        conference.join(id, token, type, profile, records=records is not False)
         conference.update(id, {}, muted)
         answer = {
             "participantId": id,
@@ -133,7 +134,11 @@ class RoomInterface:
     async def update(self, request: Request) -> Response:
         conference, attendance = self._authorized(request)
         body = await checked.read_json(request)
-        conference.update(attendance.id, checked.changed_profile(body), checked.changed_mutes(body))
+        profile, muted = checked.changed_profile(body), checked.changed_mutes(body)
+        records = checked.records(body, attendance.type)
+        conference.update(attendance.id, profile, muted)
+        if records is not None:
+            conference.record(attendance.id, records)
         return JSONResponse({})
 
     async def leave(self, request: Request) -> Response:

@@ -86,6 +86,7 @@ class Attendance:
     id: str
     token: str
     type: ParticipantType
+    records: bool = True  # as far as a mixer has told
     connections: set[Connection] = field(default_factory=set)
     followers: set[Follower] = field(default_factory=set)
     muted: dict[str, dict[str, bool]] = field(default_factory=dict)  # feed -> kind -> muted
@@ -127,14 +128,23 @@ class LiveConference:
 
     # -- participants ----------------------------------------------------------------------------
 
-    def join(self, id: str, token: str, type: ParticipantType, profile: Mapping[str, Any]) -> None:
+    def join(
+        self,
+        id: str,
+        token: str,
+        type: ParticipantType,
+        profile: Mapping[str, Any],
+        *,
+        records: bool = True,
+    ) -> None:
         """Adds the participant, or takes them back under the same id. Raises RoomFull."""
         if id in self.attendances:
             self._change_participant(id, profile)
+            self.record(id, records)
             return
         if len(self.attendances) >= self._max_participants:
             raise RoomFull(f"the room has its {self._max_participants} participants")
-        self.attendances[id] = Attendance(id, token, type)
+        self.attendances[id] = Attendance(id, token, type, records)
         someone = participant(
             id,
             profile["name"],
@@ -161,6 +171,11 @@ class LiveConference:
                 self._set_stream(id, self._muted_as_known(found[1], known))
             if known.get("audio") and name == "camera":
                 self._change_speaking(id, False)
+
+    def record(self, id: str, records: bool) -> None:
+        """A mixer says whether it records just now."""
+        self.attendances[id].records = records
+        self._update_recording()
 
     def leave(self, id: str, reason: str) -> None:
         """Removes the participant and closes what they have open."""
@@ -340,8 +355,8 @@ class LiveConference:
             self._emit("participant.speaking", {"id": id, "speaking": speaking})
 
     def _update_recording(self) -> None:
-        """A mixer in the conference means that it is being recorded, for all to see."""
-        active = any(a.type == "mixer" for a in self.attendances.values())
+        """Whether any mixer in the conference records it, for all to see."""
+        active = any(a.type == "mixer" and a.records for a in self.attendances.values())
         if active != self.state["recording"]["active"]:
             started = self._wall_ms() if active else None
             self._emit("recording.updated", {"active": active, "startedAt": started})

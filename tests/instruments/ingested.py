@@ -66,6 +66,9 @@ class Ingest:
     def status(self) -> dict[str, Any]:
         return next((e for e in reversed(self.emitted) if e["event"] == "status"), {})
 
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [event for event in self.emitted if event["event"] == name]
+
     def received(self) -> dict[tuple[str, str], int]:
         """(stream, kind) → packets received now."""
         return {
@@ -105,9 +108,9 @@ class IngestProcess:
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, url: str, directory: Path) -> IngestProcess:
+    async def start(cls, url: str, directory: Path, *options: str) -> IngestProcess:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "mixer.ingest", url, "--dir", str(directory)),
+            *(sys.executable, "-m", "mixer.ingest", url, "--dir", str(directory), *options),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -116,9 +119,16 @@ class IngestProcess:
     def named(self, name: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["event"] == name]
 
-    async def stop(self) -> int:
+    @property
+    def status(self) -> dict[str, Any]:
+        return next(iter(reversed(self.named("status"))), {})
+
+    def send(self, command: str) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(b'{"command": "stop"}\n')
+        self.process.stdin.write(json.dumps({"command": command}).encode() + b"\n")
+
+    async def stop(self) -> int:
+        self.send("stop")
         async with asyncio.timeout(30):
             code = await self.process.wait()
         await self._reading
