@@ -88,7 +88,7 @@ def test_seams_do_not_click(record: RecordFolder) -> None:
     usual = np.percentile(steps, 99.9)
     for seam in (60, 120, 150):
         at = seam * 1600
-        assert steps[at - 480 : at + 480].max() <= usual
+        assert steps[at - 48 : at + 48].max() <= usual
 
 
 def test_each_part_has_a_file(record: RecordFolder) -> None:
