@@ -1,41 +1,54 @@
-"""What MP3 files a recording gives, as a value: all that they depend on besides the journal."""
+"""What an audio job makes, as values: what its files depend on besides the journal."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
+from ..edit import Span
+from ..encode.mp3 import Mp3Quality
 from ..errors import UsageError
 
-BIT_RATES = tuple(
-    kbit * 1000 for kbit in (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-)
-"""Bit/s that MPEG-1 layer III knows (ISO/IEC 11172-3, 2.4.2.3)."""
+LOUDNESS_TARGET_LUFS = -16.0
+QUIETEST_LUFS, LOUDEST_LUFS = -40.0, -5.0
+LEG_EFFORT = 7  # of LAME: half the time, and voices do not need more
 
 
 @dataclass(frozen=True, slots=True)
 class AudioSettings:
-    """The audio mix, and each participant's audio (`legs`) if wanted. Bit rates in bit/s."""
+    """Bit rates in bit/s; `vbr`: LAME's quality 0 to 9.999 instead; `loudness`: target in LUFS.
+
+    `legs`: each participant's sound apart, too; `cut_silence`: without the silence in it.
+    `without`: ids of participants who are left out.
+    """
 
     bit_rate: int = 128_000
-    vbr: float | None = None  # LAME's quality, 0 (best) to 9.999, in place of the bit rate
-    loudness: float | None = None  # target of the mix in LUFS (EBU R128); None: as it is
+    vbr: float | None = None
+    loudness: float | None = None
     legs: bool = False
     leg_bit_rate: int = 64_000
-    cut_silence: bool = False  # legs without the silences, and a cue sheet
-    without: tuple[str, ...] = ()  # participants left out
+    cut_silence: bool = False
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, value in (("bit rate", self.bit_rate), ("leg bit rate", self.leg_bit_rate)):
-            if value not in BIT_RATES:
-                known = ", ".join(str(rate // 1000) for rate in BIT_RATES)
-                raise UsageError(f"{name} {value / 1000:g} is not one of MP3's: {known} kbit/s")
-        if self.vbr is not None and not 0 <= self.vbr < 10:
-            raise UsageError(f"VBR quality {self.vbr:g} is not between 0 (best) and 9.999")
-        if self.loudness is not None and not -40 <= self.loudness <= -8:
-            raise UsageError(f"loudness {self.loudness:g} LUFS is not between -40 and -8")
+        """Raises UsageError where a value is out of its range."""
+        _ = self.mix_quality, self.leg_quality
+        if self.loudness is not None and not QUIETEST_LUFS <= self.loudness <= LOUDEST_LUFS:
+            raise UsageError(
+                f"loudness {self.loudness:g} LUFS is not between {QUIETEST_LUFS:g} and "
+                f"{LOUDEST_LUFS:g}; {LOUDNESS_TARGET_LUFS:g} is usual"
+            )
+
+    @property
+    def mix_quality(self) -> Mp3Quality:
+        return Mp3Quality(self.bit_rate, self.vbr)
+
+    @property
+    def leg_quality(self) -> Mp3Quality:
+        return Mp3Quality(self.leg_bit_rate, self.vbr, LEG_EFFORT)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -44,7 +57,55 @@ class AudioSettings:
     def from_json(cls, value: dict[str, Any]) -> Self:
         return cls(**{**value, "without": tuple(value.get("without", ()))})
 
-    def digest(self) -> str:
-        """Names the work folder: the same settings find their unfinished work again."""
-        text = json.dumps(self.to_json(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+@dataclass(frozen=True, slots=True)
+class AudioRequest:
+    """A whole job: which stretches of the journal (only the last may be open), and where to."""
+
+    settings: AudioSettings
+    parts: tuple[Span, ...]
+    folder: Path
+    title: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "settings": self.settings.to_json(),
+            "parts": [[part.start_ns, part.stop_ns] for part in self.parts],
+            "folder": str(self.folder),
+            "title": self.title,
+        }
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        value = json.loads(path.read_text())
+        return cls(
+            AudioSettings.from_json(value["settings"]),
+            tuple(Span(*part) for part in value["parts"]),
+            Path(value["folder"]),
+            value["title"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFile:
+    """A finished file. Of the mix, `participant`, `name` and `source` are empty."""
+
+    path: Path
+    kind: Literal["mix", "participant"]
+    participant: str
+    name: str
+    source: str  # "Camera", "ScreenShare" or ""
+    stay_start_ns: int  # journal time; of the mix, its start
+    seconds: float
+    bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "path": str(self.path)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        return cls(**{**value, "path": Path(value["path"])})
+
+
+def files_from_json(values: Sequence[dict[str, Any]]) -> tuple[AudioFile, ...]:
+    return tuple(AudioFile.from_json(value) for value in values)

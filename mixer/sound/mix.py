@@ -9,13 +9,14 @@ segments into files.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from mixer.journal.model import Alignment, Frame, Gap, Track
-from mixer.sound.limiter import AHEAD, HISTORY, limit
+from mixer.sound.limiter import AHEAD, HISTORY, limit, limit_true_peak
 from mixer.sound.opus import ENCODER_DELAY, MAX_PACKET_SAMPLES, SAMPLE_RATE_HZ, Samples
 from mixer.sound.place import LONGEST_REPAIR, Placement, Run, place
 from mixer.sound.voice import voice
@@ -62,6 +63,26 @@ def track_segment(
     journal: SoundSource, tracks: Collection[int], start_ns: int, samples: int
 ) -> Samples:
     """These tracks alone, else as `mix_segment`, and aligned with it to the sample."""
+    found = voices(journal, tracks, start_ns, samples)
+    return together((voice.sound for _, voice in found), samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One track's part of a segment of `samples` samples.
+
+    `sound`: (HISTORY + samples + AHEAD, 1 or 2), what `together` takes. `sent`: the stretches
+    [from, to) of the segment, in samples, for which there were packets.
+    """
+
+    sound: Samples
+    sent: tuple[tuple[int, int], ...]
+
+
+def voices(
+    journal: SoundSource, tracks: Collection[int], start_ns: int, samples: int
+) -> Iterator[tuple[int, Voice]]:
+    """What each of these tracks gives to a segment, by track, as far as it gives anything."""
     from_ns = start_ns - PREROLL * 1_000_000_000 // SAMPLE_RATE_HZ
     packets: dict[int, list[Frame]] = defaultdict(list)
     for _, frame in journal.frames(tracks, from_ns, needed_ns(start_ns, samples)):
@@ -71,9 +92,33 @@ def track_segment(
         for track in sorted(packets)
         if (runs := _runs(journal, track, packets[track], start_ns))
     }
-    total = np.zeros((HISTORY + samples + AHEAD, 2), dtype=np.float32)
     for track, until in _ends(journal, runs).items():
-        total += voice(runs[track], -HISTORY, len(total), until)
+        sound = voice(runs[track], -HISTORY, HISTORY + samples + AHEAD, until)
+        yield track, Voice(sound, _sent(runs[track], samples, until))
+
+
+def together(
+    sounds: Iterable[Samples], samples: int, gain: float = 1.0, true_peak: float | None = None
+) -> Samples:
+    """Voices' sounds of one segment, added, amplified and limited: float32 (samples, 2).
+
+    `true_peak`: what to limit the true peak to (1.0 is full scale); else no sample is above the
+    limiter's ceiling.
+    """
+    total = np.zeros((HISTORY + samples + AHEAD, 2), dtype=np.float32)
+    for sound in sounds:
+        total += sound
+    if gain != 1.0:
+        total *= np.float32(gain)
+    limited = limit(total) if true_peak is None else limit_true_peak(total, true_peak)
+    return limited[HISTORY : HISTORY + samples]
+
+
+def alone(sounds: Iterable[Samples], samples: int) -> Samples:
+    """As `together`, but as one channel, the mean of two: float32 (samples, 1)."""
+    total = np.zeros((HISTORY + samples + AHEAD, 1), dtype=np.float32)
+    for sound in sounds:
+        total += sound.mean(axis=1, keepdims=True) if sound.shape[1] > 1 else sound
     return limit(total)[HISTORY : HISTORY + samples]
 
 
@@ -109,6 +154,12 @@ def _by_arrival(journal: SoundSource, track: int, rtp: int) -> list[Alignment]:
     if journal.media_ns(track, rtp) == -1:
         return []
     return [Alignment(track, 0, journal.media_ns(track, 0), 0.0, "arrival", 0)]
+
+
+def _sent(runs: Sequence[Run], samples: int, until: int | None) -> tuple[tuple[int, int], ...]:
+    end = samples if until is None else min(samples, until)
+    cut = [(max(0, run.start), min(end, run.end + run.tail)) for run in runs]
+    return tuple((a, b) for a, b in cut if a < b)
 
 
 def _ends(journal: SoundSource, runs: Mapping[int, Sequence[Run]]) -> dict[int, int | None]:

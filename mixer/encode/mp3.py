@@ -1,0 +1,210 @@
+"""Sound to MP3: gapless, of exactly known length, with a title and chapters.
+
+Encoder (LAME) and muxer are FFmpeg's. `Mp3Writer` writes the stream as sound comes, with its length
+in the Info frame; what the tag in front of it says is known only at the end: `tagged` then puts
+both into one file. Neighbours: durable.py; render/ says what is written.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.encode.durable import WholeFile, explained, whole_file
+from mixer.encode.pcm import SAMPLE_RATE_HZ
+from mixer.errors import UsageError
+
+DELAY_SAMPLES = 1_105
+"""Samples that decoders give before the sound: 576 of LAME and 529 of every MP3 decoder. The Info
+frame tells players to leave them out."""
+
+BIT_RATES = tuple(
+    1_000 * k for k in (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+)
+"""What an MPEG-1 layer III stream may have (ISO 11172-3, 2.4.2.3), in bit/s."""
+
+_QP2LAMBDA = 118  # FFmpeg's scale of quality
+_HEADER_BYTES = 10  # of an ID3v2 tag
+
+
+@dataclass(frozen=True, slots=True)
+class Mp3Quality:
+    """Constant `bit_rate` (bit/s), or variable by LAME's -V `vbr`: 0 (best) to 9.999.
+
+    `effort`: LAME's -q, 0 (slowest) to 9.
+    """
+
+    bit_rate: int = 128_000
+    vbr: float | None = None
+    effort: int = 5
+
+    def __post_init__(self) -> None:
+        if self.bit_rate not in BIT_RATES:
+            known = ", ".join(str(rate // 1_000) for rate in BIT_RATES)
+            raise UsageError(f"MP3 has no {self.bit_rate / 1_000:g} kbit/s; it has {known}")
+        if self.vbr is not None and not 0 <= self.vbr < 10:
+            raise UsageError(f"VBR quality {self.vbr:g} is not between 0 (best) and 9.999")
+
+    def options(self) -> dict[str, str]:
+        """As FFmpeg's libmp3lame takes them."""
+        options = {"compression_level": str(self.effort), "flags": "+bitexact"}
+        if self.vbr is None:
+            return {**options, "b": str(self.bit_rate)}
+        scaled = str(round(self.vbr * _QP2LAMBDA))
+        return {**options, "flags": "+bitexact+qscale", "global_quality": scaled}
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """From this sample to the next chapter's."""
+
+    sample: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What the ID3v2.4 tag says."""
+
+    title: str
+    artist: str = ""
+    album: str = ""
+    recorded: datetime | None = None
+    chapters: Sequence[Chapter] = ()
+
+
+class Mp3Writer:
+    """An MP3 stream being written; `path` appears when the `with` block ends well.
+
+    Players give back just the samples that were written. Equal sound, in any portions, gives equal
+    bytes. Raises StorageError when the disk refuses.
+    """
+
+    def __init__(self, path: Path, *, channels: int = 2, quality: Mp3Quality | None = None) -> None:
+        self.samples = 0  # taken so far
+        self._path = path
+        self._layout = "mono" if channels == 1 else "stereo"
+        self._quality = quality or Mp3Quality()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        file = self._stack.enter_context(whole_file(self._path))
+        try:
+            self._open(file)
+        except BaseException as error:
+            self._stack.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def write(self, sound: NDArray[np.float32]) -> None:
+        """Takes the next (n, channels) samples at 48 kHz, of any n."""
+        if not len(sound):
+            return
+        planes = np.ascontiguousarray(sound.T, dtype=np.float32)
+        frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=self._layout)
+        frame.sample_rate = SAMPLE_RATE_HZ
+        frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
+        frame.pts = self.samples
+        self.samples += len(sound)
+        with explained(self._path):
+            self._mux(self._codec.encode(frame))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._stack.push(self._finish)
+        self._stack.__exit__(kind, error, traceback)
+
+    def _open(self, file: WholeFile) -> None:
+        options = {"fflags": "+bitexact", "id3v2_version": "0"}
+        self._container = av.open(file, "w", format="mp3", options=options)
+        stream = self._container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ)
+        self._codec = stream.codec_context
+        self._codec.layout = self._layout
+        self._codec.format = "fltp"
+        self._codec.options = self._quality.options()
+        self._container.start_encoding()
+
+    def _finish(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._mux(self._codec.encode(None))
+        self._container.close()
+
+    def _mux(self, packets: list[Any]) -> None:
+        """LAME may end with a packet beyond the sound, which nobody needs, and with which FFmpeg's
+        muxer would tell too small a padding."""
+        self._container.mux([packet for packet in packets if packet.duration])
+
+
+def tagged(stream: Path, out: Path, tags: Tags, samples: int) -> None:
+    """Makes the file `out` of a tag and an `Mp3Writer`'s stream of that many samples.
+
+    It appears whole or not at all; equal input gives equal bytes.
+    """
+    with whole_file(out) as file:
+        file.write(id3(tags, samples))
+        with stream.open("rb") as source:
+            shutil.copyfileobj(source, file, 1 << 20)
+
+
+def id3(tags: Tags, samples: int) -> bytes:
+    """The ID3v2.4 tag, chapters (CHAP, CTOC) included, of a file of that many samples."""
+    whole = io.BytesIO()
+    container = av.open(
+        whole, "w", format="mp3", options={"fflags": "+bitexact", "write_xing": "0"}
+    )
+    container.metadata.update({name: text for name, text in _texts(tags).items() if text})
+    container.set_chapters(_chapters(tags.chapters, samples))
+    codec = container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ).codec_context
+    codec.layout, codec.format = "mono", "fltp"
+    container.start_encoding()
+    container.close()
+    data = whole.getvalue()
+    length = 0
+    for byte in data[6:_HEADER_BYTES]:
+        length = length << 7 | byte
+    return data[: _HEADER_BYTES + length]
+
+
+def _texts(tags: Tags) -> dict[str, str]:
+    recorded = tags.recorded.astimezone(UTC) if tags.recorded else None
+    return {
+        "title": tags.title,
+        "artist": tags.artist,
+        "album": tags.album,
+        "date": f"{recorded:%Y-%m-%dT%H:%M:%S}" if recorded else "",
+    }
+
+
+def _chapters(chapters: Sequence[Chapter], samples: int) -> list[Any]:
+    ends = [chapter.sample for chapter in chapters[1:]] + [samples]
+    return [
+        {
+            "id": number,
+            "start": chapter.sample,
+            "end": end,
+            "time_base": Fraction(1, SAMPLE_RATE_HZ),
+            "metadata": {"title": chapter.title},
+        }
+        for number, (chapter, end) in enumerate(zip(chapters, ends, strict=False))
+    ]
