@@ -19,6 +19,7 @@ import structlog
 import typer
 
 from .errors import MixerError
+from .forget_command import forget
 from .replay.command import replay
 
 app = typer.Typer(
@@ -350,6 +351,7 @@ def doctor(
 
 
 app.command("replay")(replay)
+app.command("forget")(forget)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The journal: encoded media and events of a conference, append-only, on one clock."""
 
-from .absence import people
+from .absence import names, people
 from .model import (
     NO_LEVEL,
     PAUSED,
@@ -35,6 +35,7 @@ __all__ = [
     "Track",
     "UnusedFrame",
     "media_time_ns",
+    "names",
     "people",
     "recover",
     "unused_frames",

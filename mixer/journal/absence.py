@@ -84,30 +84,32 @@ def people(journal: Journal, who: str) -> tuple[str, ...]:
 
     Somebody who went and came back has several. Raises UsageError, which names who is there.
     """
-    known = _known(journal)
+    known = names(journal)
     for kind in ("id", "externalId", "name"):
-        found = sorted(id_ for id_, names in known.items() if (kind, who) in names)
-        if who and found:
+        found = sorted(id_ for id_, called in known.items() if (kind, who) in called)
+        if found:
             return tuple(found)
-    there = sorted(_called(id_, names) for id_, names in known.items() if _TYPE not in names)
+    there = sorted(_shown(id_, called) for id_, called in known.items() if _TYPE not in called)
     raise UsageError(f"no participant {who!r}; in this recording: {', '.join(there) or 'nobody'}")
 
 
 _TYPE = ("type", "mixer")
-_Names = set[tuple[str, str]]
+_KINDS = ("externalId", "name", "avatarUrl", "type")
+Names = set[tuple[str, str]]
 
 
-def _known(journal: Journal) -> dict[str, _Names]:
-    """All that each participant was ever called, by id: (kind, text)."""
-    known: dict[str, _Names] = {}
+def names(journal: Journal) -> dict[str, Names]:
+    """All that each participant was ever called, by id: (kind, text), the kinds being `id` and
+    fields of the conference's state. Also what is not final yet."""
+    known: dict[str, Names] = {}
     for run in journal.runs:
         for track in run.tracks.values():
             known.setdefault(track.participant, {("id", track.participant)})
         for event in run.events:
             for one in _participants(event):
                 id_ = str(one["id"])
-                names = known.setdefault(id_, {("id", id_)})
-                names |= {(kind, _text(one, kind)) for kind in ("externalId", "name", "type")}
+                called = known.setdefault(id_, {("id", id_)})
+                called |= {(kind, _text(one, kind)) for kind in _KINDS if _text(one, kind)}
     return known
 
 
@@ -121,8 +123,8 @@ def _participants(event: Event) -> Iterable[dict[str, Any]]:
     return [participant for participant in found if isinstance(participant, dict)]
 
 
-def _called(id_: str, names: _Names) -> str:
-    name = " / ".join(sorted(text for kind, text in names if kind == "name" and text))
+def _shown(id_: str, called: Names) -> str:
+    name = " / ".join(sorted(text for kind, text in called if kind == "name"))
     return f"{name} ({id_})" if name else id_
 
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +13,7 @@ from mixer.errors import JournalMissing, UsageError
 from mixer.journal import Event, Frame, Journal, JournalWriter, Note, Track
 from mixer.journal.forget import forget
 from mixer.journal.writer import media_path, meta_path
+from tests.instruments.killing import killed_at, linked
 from tests.journal.small import write_small
 
 ALL_NS = 1 << 60
@@ -170,8 +167,8 @@ def test_killed_anywhere(tmp_path: Path, exchanges: bool, monkeypatch: pytest.Mo
     outcomes = []
     for number in range(1, 1000):
         directory = tmp_path / f"killed-{number}" / "journal"
-        _linked(old, directory)
-        killed = _killed_at(number, lambda at=directory: forget(at, {"a"}, keep))  # type: ignore[misc]
+        linked(old, directory)
+        killed = killed_at(number, lambda at=directory: forget(at, {"a"}, keep))  # type: ignore[misc]
         if exchanges or directory.exists():
             found = content(directory)
             assert found in (whole, without)
@@ -196,35 +193,3 @@ def _write_voices(directory: Path) -> None:
         writer.close(final=True)
     (directory / "fetched").mkdir()
     (directory / "fetched" / "1.json").write_text('{"url": "", "body": ""}')
-
-
-def _linked(old: Path, new: Path) -> None:
-    """A copy that costs nothing: files of a journal are never changed where they are."""
-    for path in old.rglob("*"):
-        if path.is_file():
-            target = new / path.relative_to(old)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(path, target)
-
-
-def _killed_at(number: int, work: Callable[[], None]) -> bool:
-    """Does the work in a child that kills itself at its n-th operation on a file; False if it has
-    come to its end before."""
-    child = os.fork()
-    if child == 0:
-        left = number
-
-        def count(event: str, _: Any) -> None:
-            nonlocal left
-            if event == "open" or event.startswith(("os.", "shutil.", "fcntl.")):
-                left -= 1
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(count)
-        try:
-            work()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
