@@ -26,7 +26,8 @@ from .writer import media_path, meta_path
 __all__ = ["VERSION", "Counts", "count", "inspect", "media_times", "render_text"]
 
 VERSION = 1
-UNUSABLE = int(FrameFlag.LATE | FrameFlag.BROKEN)
+KEY, LATE, BROKEN = int(FrameFlag.KEY), int(FrameFlag.LATE), int(FrameFlag.BROKEN)
+UNUSABLE = LATE | BROKEN
 
 Times = NDArray[np.int64]
 
@@ -84,17 +85,20 @@ class Counts:
     broken: int = 0
 
     def take(self, frame: Frame) -> None:
+        self.add(frame.rtp, int(frame.flags), len(frame.data), frame.width, frame.height)
+
+    def add(self, rtp: int, flags: int, size: int, width: int, height: int) -> None:
+        """One frame more; `size` in bytes."""
         self.frames += 1
-        self.bytes += len(frame.data)
-        flags = int(frame.flags)
+        self.bytes += size
         if flags & UNUSABLE:
-            self.late += bool(flags & FrameFlag.LATE)
-            self.broken += bool(flags & FrameFlag.BROKEN)
+            self.late += bool(flags & LATE)
+            self.broken += bool(flags & BROKEN)
             return
-        self.rtp.append(frame.rtp)
-        if flags & FrameFlag.KEY:
-            self.key_rtp.append(frame.rtp)
-            self.sizes.append((frame.rtp, frame.width, frame.height))
+        self.rtp.append(rtp)
+        if flags & KEY:
+            self.key_rtp.append(rtp)
+            self.sizes.append((rtp, width, height))
 
 
 def _counted(run: Run) -> dict[int, Counts]:

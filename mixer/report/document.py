@@ -111,15 +111,10 @@ def _file(one: FileFacts, folder: Path) -> Json:
         "irregularities": list(one.irregularities),
     }
     if one.file.kind == "video":
-        pictures = {**one.pictures}
-        pictures["streams"] = [
-            {**stream, "freezes": [asdict(freeze) for freeze in stream["freezes"]]}
-            for stream in one.pictures["streams"]
-        ]
         entry |= {
             "fps": one.file.edits.fps,
             "frames": one.file.edits.frames,
-            "pictures": pictures,
+            "pictures": dict(one.pictures),
             "stretches": [asdict(stretch) for stretch in one.stretches],
             "posterAt": one.poster_at,
         }

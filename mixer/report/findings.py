@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ..sound.loudness import Loudness
 from .film import Stretch
+from .pictures import NOTHING_SENT
 from .story import listed
 
 Severity = Literal["good", "note", "problem"]
@@ -20,7 +21,8 @@ Area = Literal["sync", "sound", "picture", "network", "layout", "recording"]
 MOMENTS = 6  # of one finding; more are counted only
 EARLY_MS, LATE_MS = 45, 125  # ITU-R BT.1359-1: from here on people notice
 LOUD_LUFS, QUIET_LUFS = -11.0, -30.0
-HIGHEST_DBTP = -1.0  # EBU R 128 s2: what lossy coding needs as headroom
+HIGHEST_DBTP = 0.0  # above, players clip
+DISTORTED_DBTP = 1.0
 MUCH_SOUND = 0.02  # share of a participant's sound that is missing
 SLOW_PER_SECOND = 12  # pictures of a camera
 SKIPPED_SHARE = 0.02
@@ -105,22 +107,20 @@ def _off(name: str, offset_ms: float) -> str:
 
 
 def _in_step(facts: _Facts, there: Sequence[Any], good: Sequence[Any]) -> str:
-    everyone = len(good) == len(there)
     whom = "everyone with a camera"
-    if not everyone or len(good) == 1:
+    if len(good) < len(there) or len(good) == 1:
         whom = listed([facts.name(entry["participantId"]) for entry in good])
-    known = [abs(entry["largestMs"]) for entry in good if entry["largestMs"] is not None]
-    within = f", to within {max(max(known), 1.0):.0f} ms at the worst moment" if known else ""
-    return f"Sound and picture of {whom} are in step{within}. {_how(good)}"
+    within = max(abs(entry["largestMs"] or 0.0) + entry["plusMinusMs"] for entry in good)
+    return f"Sound and picture of {whom} are in step, to within {within:.0f} ms. {_how(good)}"
 
 
 def _how(entries: Iterable[Mapping[str, Any]]) -> str:
     methods = {entry[kind]["method"] for entry in entries for kind in ("audio", "video")}
     if methods <= {"sender-report", "capture-time"}:
-        return "Both were lined up by the senders' own clocks."
+        return "They were lined up by the senders' own clocks."
     if methods == {"arrival"}:
-        return "Both were lined up by when they reached us, as the senders' clocks were not told."
-    return "Some were lined up by the senders' own clocks, others by when they reached us."
+        return "They were lined up by when they reached us."
+    return "They were lined up by the senders' own clocks where those were told, else by arrival."
 
 
 def _sound(facts: _Facts) -> Iterator[Finding]:
@@ -141,9 +141,9 @@ def _sound(facts: _Facts) -> Iterator[Finding]:
         yield Finding("good", "sound", f"The sound has a comfortable level: {_db(lufs)} LUFS.")
     peak = measured.true_peak_dbtp
     if peak is not None and peak > HIGHEST_DBTP:
-        severity: Severity = "problem" if peak > 0 else "note"
-        text = f"The loudest peak reaches {_db(peak)} dBTP"
-        yield Finding(severity, "sound", f"{text}{'; it may distort' if peak > 0 else ''}.")
+        severity: Severity = "problem" if peak > DISTORTED_DBTP else "note"
+        text = f"The loudest peak reaches {_db(peak)} dBTP: it may distort where it is played."
+        yield Finding(severity, "sound", text)
 
 
 def _db(value: float) -> str:
@@ -151,21 +151,32 @@ def _db(value: float) -> str:
 
 
 def _losses(facts: _Facts) -> Iterator[Finding]:
-    hit = [loss for loss in facts.losses if loss["missingSeconds"] > 0]
-    for loss in hit:
-        share, lost = loss["missingShare"], loss["missingSeconds"]
-        what = "sound" if loss["kind"] == "audio" else "picture"
-        if loss["source"] == "ScreenShare":
-            what = f"shared screen's {what}"
-        much = loss["kind"] == "audio" and share > MUCH_SOUND
-        text = (
-            f"{lost:.2g} s of {facts.name(loss['participantId'])}'s {what} never reached us "
-            f"({_percent(share)})."
-        )
-        moments = [Moment(gap["t"], gap["seconds"]) for gap in loss["gaps"]]
-        yield _with("problem" if much else "note", "network", text, loss["participantId"], moments)
+    """One finding a participant: sound and pictures, of camera and screen."""
+    hit: dict[str, list[Mapping[str, Any]]] = {}
+    for loss in facts.losses:
+        if loss["missingSeconds"] > 0:
+            hit.setdefault(loss["participantId"], []).append(loss)
+    for id_, losses in hit.items():
+        parts = [
+            f"{_spent(loss['missingSeconds'])} of {_what(loss)} ({_percent(loss['missingShare'])})"
+            for loss in losses
+        ]
+        text = f"{facts.name(id_)}: {listed(parts, most=4)} never reached us."
+        much = any(e["kind"] == "audio" and e["missingShare"] > MUCH_SOUND for e in losses)
+        moments = {g["t"]: Moment(g["t"], g["seconds"]) for e in losses for g in e["gaps"]}
+        severity: Severity = "problem" if much else "note"
+        yield _with(severity, "network", text, id_, list(moments.values()))
     if facts.losses and not hit:
         yield Finding("good", "network", "Nothing was lost on the way to us.")
+
+
+def _what(loss: Mapping[str, Any]) -> str:
+    what = "sound" if loss["kind"] == "audio" else "picture"
+    return f"the screen's {what}" if loss["source"] == "ScreenShare" else what
+
+
+def _spent(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else f"{seconds:.1f} s"
 
 
 def _percent(share: float) -> str:
@@ -175,31 +186,50 @@ def _percent(share: float) -> str:
 def _freezes(facts: _Facts) -> Iterator[Finding]:
     cameras = [s for s in facts.pictures["streams"] if s["source"] == "Camera"]
     for stream in cameras:
-        frozen = [Moment(f.t, f.seconds) for f in stream["freezes"]]
+        frozen = [Moment(f["t"], f["seconds"]) for f in stream["freezes"]]
         if not frozen:
             continue
         longest = max(moment.seconds for moment in frozen)
-        name = facts.name(stream["participantId"])
-        once = f"{name}'s picture stood still for {longest:.1f} s."
-        often = (
-            f"{name}'s picture stood still {len(frozen)} times, the longest for {longest:.1f} s."
-        )
+        text = f"{facts.name(stream['participantId'])}'s picture stood still {_times(frozen)}"
+        text += f"; {_why(stream['freezes'])}."
         severity: Severity = "problem" if longest >= LONG_FREEZE_S else "note"
-        text = once if len(frozen) == 1 else often
         yield _with(severity, "picture", text, stream["participantId"], frozen)
     if cameras and not any(stream["freezes"] for stream in cameras):
         yield Finding("good", "picture", "No camera's picture ever stood still.")
 
 
+def _times(frozen: Sequence[Moment]) -> str:
+    longest = max(moment.seconds for moment in frozen)
+    if len(frozen) == 1:
+        return f"for {longest:.1f} s"
+    count = "twice" if len(frozen) == 2 else f"{len(frozen)} times"
+    return f"{count}, the longest for {longest:.1f} s"
+
+
+def _why(freezes: Sequence[Mapping[str, Any]]) -> str:
+    lost = sum(freeze["cause"] != NOTHING_SENT for freeze in freezes)
+    if not lost:
+        return "nothing was sent then"
+    return "it was lost on the way" if lost == len(freezes) else "some of it was lost on the way"
+
+
 def _rates(facts: _Facts) -> Iterator[Finding]:
+    slow: list[str] = []
+    many: list[str] = []
     for stream in facts.pictures["streams"]:
         name, sent = facts.name(stream["participantId"]), stream["sentPerSecond"] or 0.0
         if stream["source"] == "Camera" and sent < SLOW_PER_SECOND:
-            text = f"{name}'s camera sent only {sent:.0f} pictures a second: it looks jerky."
-            yield Finding("note", "picture", text, stream["participantId"])
+            slow.append(f"{name} ({sent:.0f})")
         if stream["skipped"] > SKIPPED_SHARE * (stream["skipped"] + stream["real"]):
-            text = f"{name} sent {sent:.0f} pictures a second, more than this file's rate shows."
-            yield Finding("note", "picture", text, stream["participantId"])
+            many.append(f"{name} ({sent:.0f})")
+    if slow:
+        text = f"Cameras that sent few pictures a second and look jerky: {listed(slow, most=5)}."
+        yield Finding("note", "picture", text)
+    if many:
+        text = (
+            f"More pictures a second than this file can show were sent by {listed(many, most=5)}."
+        )
+        yield Finding("note", "picture", text)
 
 
 def _stretches(facts: _Facts) -> Iterator[Finding]:
@@ -233,7 +263,7 @@ def _recording(facts: _Facts) -> Iterator[Finding]:
 
 def _told(type_: str, entries: Sequence[Mapping[str, Any]]) -> tuple[Severity, Area, str]:
     count = len(entries)
-    times = "once" if count == 1 else f"{count} times"
+    times = {1: "once", 2: "twice"}.get(count, f"{count} times")
     seconds = sum(float(entry.get("seconds") or 0.0) for entry in entries)
     frames = sum(int(entry.get("frames") or 1) for entry in entries)
     if type_ == "missing-glyphs":

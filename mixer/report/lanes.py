@@ -19,7 +19,8 @@ WIDTH = 100_000
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 LABELS = 9  # on the axis, at most, before zooming
 GOLDEN_ANGLE = 137.508
-ROWS = {"sharing": (3, 6), "speaking": (12, 15), "camera": (30, 3)}  # top and height of 36
+# Top and height in a lane that is 36 high:
+ROWS = {"present": (4, 28), "sharing": (4, 5), "speaking": (11, 14), "camera": (29, 3)}
 MARKS = 60  # of one lane
 
 
@@ -65,7 +66,6 @@ def _lane(one: FileFacts, person: OnFile, number: int, whole: float) -> Lane:
     spoken = seconds_in(person.lanes["speaking"])
     marks = sorted(_marks(one, person, seconds), key=lambda mark: -mark.width)
     paths = {name: path(person.lanes[name], seconds, *place) for name, place in ROWS.items()}
-    paths["present"] = path(person.lanes["present"], seconds, 0, 36)
     return Lane(
         name=person.name,
         type=person.type,
@@ -104,8 +104,8 @@ def _marks(one: FileFacts, person: OnFile, seconds: float) -> Iterable[Mark]:
         if stream["participantId"] != person.id or stream["source"] != "Camera":
             continue
         for freeze in stream["freezes"]:
-            text = f"picture stands still for {freeze.seconds:.1f} s ({freeze.cause})"
-            yield Mark.of("freeze", freeze.t, freeze.seconds, seconds, text)
+            text = f"picture stands still for {freeze['seconds']:.1f} s ({freeze['cause']})"
+            yield Mark.of("freeze", freeze["t"], freeze["seconds"], seconds, text)
 
 
 def path(intervals: Sequence[Interval], seconds: float, top: int, height: int) -> str:

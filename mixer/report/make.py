@@ -16,7 +16,8 @@ from typing import Any
 
 from ..errors import MixerError, StorageError
 from ..journal import Journal, Track, write_whole
-from ..journal.inspect import count, inspect
+from ..journal.heads import count_heads
+from ..journal.inspect import inspect
 from ..sound.loudness import measure_file
 from . import film, sheet, webvtt
 from .document import FileFacts, report_document, timeline_document
@@ -85,7 +86,7 @@ class Scene:
 
     @classmethod
     def of(cls, journal: Journal) -> Scene:
-        counts = count(journal)
+        counts = count_heads(journal)
         told = inspect(journal, counts)
         received = Received.of(journal, counts, told)
         there = attendance(journal.events(), journal.watermark_ns)

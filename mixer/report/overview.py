@@ -45,7 +45,7 @@ def tiles(one: FileFacts, told: Mapping[str, Any]) -> Iterator[Tile]:
 
 def _smoothness(one: FileFacts) -> Tile:
     cameras = [s for s in one.pictures["streams"] if s["source"] == "Camera"]
-    frozen = sum(f.seconds for s in cameras for f in s["freezes"])
+    frozen = sum(f["seconds"] for s in cameras for f in s["freezes"])
     watched = sum(s["seconds"] for s in cameras)
     hint = f"{seconds_in_words(frozen)} stood still" if frozen else "no camera stood still"
     return Tile("In motion", _share(1 - frozen / watched if watched else 1.0), "%", hint)
@@ -59,9 +59,9 @@ def _received(one: FileFacts) -> Tile:
 
 
 def _in_step(one: FileFacts) -> Tile:
-    known = [abs(e["largestMs"]) for e in one.sync if e["largestMs"] is not None]
+    known = [abs(e["largestMs"] or 0.0) + e["plusMinusMs"] for e in one.sync]
     if not known:
-        return Tile("In step", "–", hint="too short to tell")
+        return Tile("In step", "–", hint="nobody had both sound and picture")
     return Tile("In step", f"±{max(1.0, *known):.0f}", "ms", "sound against picture")
 
 
@@ -84,7 +84,7 @@ def participants(one: FileFacts) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "name": person.name,
-                    "source": "Screen" if losses[0]["source"] == "ScreenShare" else "Camera",
+                    "source": _source(losses),
                     "pictures": streams.get(stream),
                     "sound_lost": _missing(losses, "audio"),
                     "picture_lost": _missing(losses, "video"),
@@ -93,6 +93,13 @@ def participants(one: FileFacts) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _source(losses: Iterable[Mapping[str, Any]]) -> str:
+    known = {(loss["source"], loss["kind"]) for loss in losses}
+    if any(source == "ScreenShare" for source, _ in known):
+        return "Screen"
+    return "Camera" if ("Camera", "video") in known else "Microphone"
 
 
 def _missing(losses: Iterable[Mapping[str, Any]], kind: str) -> float | None:
@@ -110,7 +117,9 @@ def _method(sync: Mapping[str, Any] | None, stream: str, one: FileFacts) -> str:
 
 
 def seconds_in_words(seconds: float) -> str:
-    """0.8 s, 12 s, 3 min 05 s, 1 h 02 min."""
+    """0, 20 ms, 0.8 s, 12 s, 3 min 05 s, 1 h 02 min."""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms" if seconds else "0"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

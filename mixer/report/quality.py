@@ -21,6 +21,7 @@ from .people import Attendance, ShownVideo
 from .pictures import Flags, Grid, Loss, Times, shown
 
 CONFIDENCE = 2.0  # standard deviations: 95 %
+UNSEEN_MS = 10.0  # what senders delay before sending; with Chromium 4 to 8 (docs/performance.md)
 LEAST_RECORDS = 3  # of a clock, before hindsight says anything
 SYNC_GRID = 400  # moments at which sound and picture are compared
 
@@ -145,7 +146,8 @@ def sync_on_file(journal: Journal, received: Received, file: OutputFile) -> list
     `offsetMs` compares what was used while recording with each track's whole course, as known in
     hindsight: mean over the time both were there. `largestMs` at `largestAt` (seconds of the file,
     None if it does not show that moment): the largest. Positive: the sound is late. Within
-    `plusMinusMs` lie 95 %, as far as the alignments' own estimates go.
+    `plusMinusMs` lie 95 %, as far as the alignments' own estimates go, and with UNSEEN_MS added
+    where arrival was all there was to go by.
     """
     streams: dict[str, list[Mapping[str, Any]]] = {}
     for told in received.tracks:
@@ -173,12 +175,13 @@ def _sync(
         return None
     both = [t["alignment"] for t in (audio, video)]
     deviation = float(np.hypot(*(a["qualityMs"] for a in both)))
+    unseen = UNSEEN_MS if any(a["method"] == "arrival" for a in both) else 0.0
     return {
         "participantId": audio["participantId"],
         "stream": audio["stream"],
         "source": audio["source"],
         **_hindsight(journal, audio["id"], video["id"]),
-        "plusMinusMs": round(CONFIDENCE * deviation, 1),
+        "plusMinusMs": round(CONFIDENCE * deviation + unseen, 1),
         "audio": {"track": audio["id"], **_how(both[0])},
         "video": {"track": video["id"], **_how(both[1])},
     }

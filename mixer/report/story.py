@@ -14,7 +14,8 @@ from .people import LANES, Attendance, Person
 
 BREATH_S = 1.0  # a shorter silence does not end a turn
 SHORTEST_TURN_S = 0.3
-TOGETHER_S = 5.0  # what happens within that time is one chapter
+TOGETHER_S = 5.0  # what happens within that time is one chapter,
+MOST = 60  # or within this part of a long file
 AT_START_S = 2.0
 NAMED = 3  # people whose names are told; of more, the number
 NOBODY = "Unnamed"
@@ -90,7 +91,7 @@ def chapters(
     moments = sorted(_moments(people, edits, pauses, seconds), key=lambda moment: moment[0])
     groups: list[tuple[float, list[tuple[str, str]]]] = [(0.0, [])]
     for t, verb, name in moments:
-        near = AT_START_S if groups[-1][0] == 0.0 else TOGETHER_S
+        near = AT_START_S if groups[-1][0] == 0.0 else max(TOGETHER_S, seconds / MOST)
         if t - groups[-1][0] >= near:
             groups.append((t, []))
         groups[-1][1].append((verb, name))

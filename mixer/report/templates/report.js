@@ -6,6 +6,10 @@ const clock = (t) => {
   return h ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`;
 };
 
+addEventListener('beforeprint', () => {
+  for (const details of document.querySelectorAll('details')) details.open = true;
+});
+
 for (const section of document.querySelectorAll('section.file')) {
   const duration = Number(section.dataset.duration) || 1;
   const video = section.querySelector('video');
