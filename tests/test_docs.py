@@ -14,6 +14,8 @@ from mixer import errors
 from mixer.journal import Alignment, Event, Gap, Journal, Note, Track, records
 from mixer.journal.inspect import inspect
 from mixer.recorder import MixPlan, Plan, Recorder, RecordFolder, RecordSettings
+from mixer.recorder.finish import Files
+from mixer.recorder.outputs import Output
 from mixer.recorder.result import write_result
 from tests.journal.small import write_small
 
@@ -122,21 +124,27 @@ def test_plan_and_result_have_the_documented_keys(tmp_path: Path) -> None:
     """plan.json and recording.json, written by the program, have the keys of docs/recording.md."""
     folder = RecordFolder(tmp_path)
     write_small(folder.journal)
-    plan = Plan("http://host/rooms/x", mixes=(MixPlan(start_ns=0),))
+    plan = Plan("http://host/rooms/x", mixes=(MixPlan(start_ns=0),), format="both")
+    plan = plan.with_audio_parts()
     folder.save(plan)
-    whole, _, mix = section("recording.md", "## plan.json").partition("| key of a mix |")
+    whole, _, mix = section("recording.md", "## plan.json").partition("| key of a part |")
     saved = json.loads(folder.plan.read_text())
     assert keys_in(whole) == set(saved)
     assert keys_in(mix) == set(saved["mixes"][0])
 
     status = Recorder(RecordSettings("http://host/rooms/x", tmp_path)).status
-    result = write_result(folder, plan, Journal.open(folder.journal), status, {})
+    made = Files(sounds=(Output("a.mp3", "participant", 1, 1.0, participant="p", stay_ns=0),))
+    result = write_result(folder, plan, Journal.open(folder.journal), status, made)
     text = section("recording.md", "## recording.json")
     whole, _, rest = text.partition("| key of a mix |")
-    mix, _, irregular = rest.partition("An **irregularity**")
+    mix, _, rest = rest.partition("| key of an audio file |")
+    sound, _, irregular = rest.partition("`sync` says")
     assert keys_in(whole) == set(result)
     assert keys_in(mix) == set(result["mixes"][0])
+    assert keys_in(sound) == set(result["audio"]["files"][0])
     named = set(codes(text))
+    assert set(result["mixes"][0]["parts"][0]) <= named
+    assert set(result["audio"]) | set(result["audio"]["parts"][0]) <= named
     for part in ("participants", "tracks"):
         assert {key for entry in result[part] for key in entry} <= named
     assert set(result["tracks"][0]["sync"]) <= named

@@ -84,7 +84,7 @@ def audio_job(
 
     chosen = plan.audio_parts if number is None else plan.audio_parts[number : number + 1]
     return AudioJob(
-        journal,
+        journal.directory,
         folder.audio_work(number),
         plan.audio,
         [part.span for part in chosen],

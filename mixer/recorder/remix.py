@@ -214,7 +214,7 @@ class _Version:
         work = self._folder.work(f"render-sound-{_digest(settings, self._sound)}")
         out.mkdir(parents=True, exist_ok=True)
         job = AudioJob(
-            self._journal,
+            self._journal.directory,
             work,
             settings,
             self._sound,
@@ -222,8 +222,6 @@ class _Version:
             title=alias(self._journal),
             on_progress=lambda progress: self._show("sound", progress, 30),
         )
-        if self._sound[-1].stop_ns is None:
-            raise UsageError("MP3 files are made of recordings that have ended; wait for its end")
         result = await job.run()
         if not self._options.keep_work:
             clean(work)
