@@ -192,13 +192,18 @@ async def test_a_shared_screen_is_a_stream_of_its_own(server: Server, browser: B
 
 
 async def test_the_recording_is_seen_and_the_end_ends_it(server: Server, browser: Browser) -> None:
-    """A mixer turns the red dot on for all; it has no tile; the end leads to the farewell."""
+    """A mixer turns the red dot on for all, a pause turns it off and says so; it has no tile; the
+    end leads to the farewell."""
     url = server.room("recorded")
     async with at(browser, url, "Ada", "&video=0") as ada:
         assert await ada.page.is_hidden("#recording")
-        async with await join(url, "Mixer", "mixer"):
-            await ada.page.wait_for_selector("#recording:not([hidden])")
+        async with await join(url, "Mixer", "mixer") as mixer:
+            await ada.page.wait_for_selector("#recording:not([hidden]):not(.paused)")
             assert await ada.tile("Mixer") is None
+            await mixer.update(recording=False)
+            await ada.page.wait_for_selector("#recording.paused:not([hidden])")
+            assert await ada.page.inner_text("#recording") == "Recording paused"
+            assert await ada.page.inner_text("#announcer") == "Recording is paused"
         await ada.page.wait_for_selector("#recording", state="hidden")
         async with await join(url, "Bob") as bob:
             await bob.end()

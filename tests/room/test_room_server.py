@@ -105,6 +105,26 @@ async def test_who_joins_is_seen_until_they_leave(server: Server) -> None:
         assert seen.types()[-1] == "participant.updated"
 
 
+async def test_a_mixer_tells_whether_it_records(server: Server) -> None:
+    """Nobody is told that they are recorded while they are not, from a mixer's joining on; it is
+    for mixers to say, and for nobody else."""
+    url = server.room("paused")
+    async with await join(url, "Ada") as ada, Follower(ada) as seen:
+        async with await join(url, "Mixer", "mixer", recording=False) as mixer:
+            await until(lambda: "Mixer" in names(ada.state), "the mixer to be seen")
+            assert "recording.updated" not in seen.types()
+            await mixer.update(recording=True)
+            await until(lambda: ada.state["recording"]["active"], "the recording to be seen")
+            assert ada.state["recording"]["startedAt"] is not None
+            await mixer.update(recording=False)
+            await until(lambda: not ada.state["recording"]["active"], "the pause to be seen")
+            await mixer.renew()
+            assert not mixer.state["recording"]["active"]
+        with pytest.raises(ConferenceRefused):
+            await ada.update(recording=True)
+        assert seen.types().count("recording.updated") == 2
+
+
 async def test_who_is_gone_has_left_after_the_grace(server: Server) -> None:
     """Without events and without Janus a participant is removed, not before 5 s."""
     url = server.room("grace")

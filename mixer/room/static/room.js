@@ -60,7 +60,12 @@ async function showPresent() {
   $('lobby-present').textContent = names.length
     ? `${names.slice(0, 3).join(', ')}${more} ${are} here.`
     : 'Nobody is here yet.';
-  $('lobby-recording').hidden = !state.recording.active;
+  const { active } = state.recording;
+  $('lobby-recording').hidden = !active && !pauses(state);
+  $('lobby-recording').classList.toggle('paused', !active);
+  $('lobby-recording-text').textContent = active
+    ? 'This conference is being recorded.'
+    : 'A recording of this conference is paused.';
 }
 
 function showMessage(text) {
@@ -118,7 +123,7 @@ function render() {
   paintToggle($('microphone'), 'microphone', microphone);
   paintToggle($('camera'), 'camera', Boolean(local.camera?.getVideoTracks().length));
   paintScreen(Boolean(local.screen));
-  showRecording(state.recording);
+  showRecording(state);
 }
 
 function paintToggle(button, name, on) {
@@ -139,8 +144,18 @@ function paintScreen(on) {
   button.setAttribute('aria-label', button.title);
 }
 
-function showRecording({ active, startedAt }) {
-  $('recording').hidden = !active;
+/** A mixer is there that does not record just now. */
+function pauses({ recording, participants }) {
+  return !recording.active && participants.some(({ type }) => type === 'mixer');
+}
+
+function showRecording(state) {
+  const { active, startedAt } = state.recording;
+  const paused = pauses(state);
+  $('recording').hidden = !active && !paused;
+  $('recording').classList.toggle('paused', paused);
+  $('recording-text').textContent = paused ? 'Recording paused' : 'Recording';
+  $('recording-time').hidden = paused;
   clearInterval(recordingTimer);
   if (!active) return;
   const paint = () => {
@@ -159,7 +174,8 @@ function announce({ type: event, data }) {
   if (added && added.type !== 'mixer' && added.id !== conference.participantId) {
     say(`${added.name} has joined`);
   } else if (event === 'recording.updated') {
-    say(data.active ? 'Recording has started' : 'Recording has stopped');
+    const stopped = pauses(conference.state) ? 'Recording is paused' : 'Recording has stopped';
+    say(data.active ? 'Recording has started' : stopped);
   }
 }
 
