@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +37,10 @@ BIT_RATES = tuple(
 )
 """What an MPEG-1 layer III stream may have (ISO 11172-3, 2.4.2.3), in bit/s."""
 
+FRAME_SAMPLES = 1_152
+
+_SETTLED = 208  # frames (5 s) of silence after which the encoder has forgotten what was before
+_ALIKE = 8  # packets that must have been the same for the next one to be
 _QP2LAMBDA = 118  # FFmpeg's scale of quality
 _HEADER_BYTES = 10  # of an ID3v2 tag
 
@@ -89,14 +95,20 @@ class Mp3Writer:
     """An MP3 stream being written; `path` appears when the `with` block ends well.
 
     Players give back just the samples that were written. Equal sound, in any portions, gives equal
-    bytes. Raises StorageError when the disk refuses.
+    bytes. Silence is nearly free: once it makes the encoder repeat itself, it need not be asked.
+    Raises StorageError when the disk refuses.
     """
 
     def __init__(self, path: Path, *, channels: int = 2, quality: Mp3Quality | None = None) -> None:
         self.samples = 0  # taken so far
         self._path = path
-        self._layout = "mono" if channels == 1 else "stereo"
+        self._channels = channels
         self._quality = quality or Mp3Quality()
+        self._rest = np.zeros((0, channels), dtype=np.float32)
+        self._fed = 0  # samples that the encoder has got
+        self._silent = 0  # frames of silence that it got last
+        self._packets = 0  # that are in the stream
+        self._last: deque[bytes] = deque(maxlen=_ALIKE)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -110,16 +122,20 @@ class Mp3Writer:
 
     def write(self, sound: NDArray[np.float32]) -> None:
         """Takes the next (n, channels) samples at 48 kHz, of any n."""
-        if not len(sound):
-            return
-        planes = np.ascontiguousarray(sound.T, dtype=np.float32)
-        frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=self._layout)
-        frame.sample_rate = SAMPLE_RATE_HZ
-        frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
-        frame.pts = self.samples
-        self.samples += len(sound)
+        pcm = np.concatenate([self._rest, sound])
+        frames = len(pcm) // FRAME_SAMPLES
+        whole = pcm[: frames * FRAME_SAMPLES]
+        sounding = np.any(whole.reshape(frames, FRAME_SAMPLES * self._channels), axis=1)
+        edges = [0, *(np.flatnonzero(np.diff(sounding)) + 1).tolist(), frames]
         with explained(self._path):
-            self._mux(self._codec.encode(frame))
+            for begin, end in pairwise(edges):
+                if begin < end and not sounding[begin]:
+                    self._encode_silence(end - begin)
+                elif begin < end:
+                    self._encode(whole[begin * FRAME_SAMPLES : end * FRAME_SAMPLES])
+                    self._silent = 0
+        self._rest = pcm[frames * FRAME_SAMPLES :]
+        self.samples += len(sound)
 
     def __exit__(
         self,
@@ -134,9 +150,9 @@ class Mp3Writer:
     def _open(self, file: WholeFile) -> None:
         options = {"fflags": "+bitexact", "id3v2_version": "0"}
         self._container = av.open(file, "w", format="mp3", options=options)
-        stream = self._container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ)
-        self._codec = stream.codec_context
-        self._codec.layout = self._layout
+        self._stream = self._container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ)
+        self._codec = self._stream.codec_context
+        self._codec.layout = "mono" if self._channels == 1 else "stereo"
         self._codec.format = "fltp"
         self._codec.options = self._quality.options()
         self._container.start_encoding()
@@ -147,13 +163,53 @@ class Mp3Writer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if len(self._rest):
+            self._encode(self._rest)
         self._mux(self._codec.encode(None))
         self._container.close()
+
+    def _encode(self, sound: NDArray[np.float32]) -> None:
+        planes = np.ascontiguousarray(sound.T, dtype=np.float32)
+        frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=self._codec.layout.name)
+        frame.sample_rate = SAMPLE_RATE_HZ
+        frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
+        frame.pts = self._fed
+        self._fed += len(sound)
+        self._mux(self._codec.encode(frame))
+
+    def _encode_silence(self, frames: int) -> None:
+        while frames:
+            if self._silent < _SETTLED:
+                count = min(frames, _SETTLED - self._silent)
+                self._encode(np.zeros((count * FRAME_SAMPLES, self._channels), dtype=np.float32))
+                self._silent += count
+                frames -= count
+            elif len(set(self._last)) == 1 and len(self._last) == _ALIKE:
+                self._repeat(frames)
+                frames = 0
+            else:
+                self._silent = 0
+
+    def _repeat(self, times: int) -> None:
+        for _ in range(times):
+            packet: av.Packet[Any] = av.Packet(self._last[-1])
+            packet.duration = FRAME_SAMPLES
+            self._mux_one(packet)
 
     def _mux(self, packets: list[Any]) -> None:
         """LAME may end with a packet beyond the sound, which nobody needs, and with which FFmpeg's
         muxer would tell too small a padding."""
-        self._container.mux([packet for packet in packets if packet.duration])
+        for packet in packets:
+            if packet.duration:
+                self._last.append(bytes(packet))
+                self._mux_one(packet)
+
+    def _mux_one(self, packet: Any) -> None:
+        packet.stream = self._stream
+        packet.time_base = Fraction(1, SAMPLE_RATE_HZ)
+        packet.pts = packet.dts = self._packets * FRAME_SAMPLES - DELAY_SAMPLES
+        self._packets += 1
+        self._container.mux_one(packet)
 
 
 def tagged(stream: Path, out: Path, tags: Tags, samples: int) -> None:

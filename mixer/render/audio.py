@@ -133,9 +133,8 @@ class AudioJob:
         self.progress.notes += event["notes"]
         files = files_from_json(event["files"])
         self._result = AudioResult(files, files[0].seconds, tuple(self.progress.notes))
-        if self._stop_ns is not None:
-            kept = {"request": self._final_request(), "files": event["files"]}
-            write_whole(self._kept_path, _encoded({**kept, "notes": event["notes"]}))
+        kept = {"request": self._final_request(), "files": event["files"]}
+        write_whole(self._kept_path, _encoded({**kept, "notes": event["notes"]}))
 
     @property
     def _start_ns(self) -> int:
@@ -146,7 +145,7 @@ class AudioJob:
         return self._work.directory / "finished.json"
 
     def _final_request(self) -> dict[str, Any]:
-        """The request with its end: the same one later gives the same files."""
+        """The request with its end (None: the journal's): the same later gives the same files."""
         value = self._request.to_json()
         value["parts"][-1][1] = self._stop_ns
         return value
