@@ -84,8 +84,8 @@ def listening(
     tell: Callable[[Command], None], on_error: Callable[[str], None], *, as_json: bool
 ) -> Iterator[None]:
     """While the block lasts, stdin is read: lines if `as_json`, keys if it is a terminal."""
-    fd = sys.stdin.fileno() if sys.stdin is not None and not sys.stdin.closed else -1
-    if fd < 0 or not (as_json or os.isatty(fd)):
+    fd = _stdin()
+    if fd is None or not (as_json or os.isatty(fd)):
         yield
         return
     loop = asyncio.get_running_loop()
@@ -108,6 +108,13 @@ def listening(
             yield
         finally:
             loop.remove_reader(fd)
+
+
+def _stdin() -> int | None:
+    try:
+        return sys.stdin.fileno()
+    except (AttributeError, ValueError, OSError):  # there is none, or it is no file
+        return None
 
 
 @contextlib.contextmanager

@@ -60,7 +60,7 @@ async def show_live(replay: Replay) -> None:
 
 
 async def _show_states(replay: Replay, console: Console) -> None:
-    shown = ""
+    shown = "starting"
     while True:
         state = replay.status.state
         if state != shown:

@@ -50,8 +50,8 @@ class Outlet:
         self._timer: asyncio.TimerHandle | None = None
 
     def prime(self, pictures: Sequence[Frame]) -> int:
-        """What comes next is after a seek. A video needs these pictures (the first is a key picture):
-        they are sent first. Returns when the next one may follow, ns of the monotonic clock."""
+        """What comes next is after a seek. A video needs these pictures first, of which the first
+        is a key picture. Returns when the next may follow, ns of the monotonic clock."""
         self.close()
         self._begun = not self._video
         for picture in pictures if self._video else ():

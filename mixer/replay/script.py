@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from mixer.clock import SECOND
 from mixer.conference.state import Participant, State, Stream, apply, empty, find
 from mixer.edit import Span, edit_list
 from mixer.errors import UsageError
@@ -67,11 +66,6 @@ class Script:
     def length_ns(self) -> int:
         return self.position_ns(self._end_ns)
 
-    @property
-    def people(self) -> int:
-        """How many participants there are in all."""
-        return len({id_ for _, cast in self.casts for id_ in cast})
-
     def position_ns(self, media_ns: int) -> int:
         """Position at which a journal time is replayed; within a pause, where that lies."""
         before = 0
@@ -111,11 +105,12 @@ def read_script(journal: Journal) -> Script:
     sections = _sections(tracks.values())
     kept = {id_: t for id_, t in tracks.items() if _section(t) in sections[t.stream]}
     script = Script(spans, (), kept)
-    if not script.length_ns:
-        raise UsageError(f"{journal.directory} has nothing to be replayed (yet)")
     moments = _moments(_prepared(journal.events()), sections)
     casts = [(script.position_ns(t_ns), cast) for t_ns, cast in moments]
-    return replace(script, casts=tuple(_distinct(casts)))
+    script = replace(script, casts=tuple(_distinct(casts)))
+    if not script.length_ns or not any(cast for _, cast in script.casts):
+        raise UsageError(f"{journal.directory} has nothing to be replayed (yet)")
+    return script
 
 
 def _prepared(events: Iterable[Event]) -> list[Event]:
