@@ -3,12 +3,14 @@ and what comes after is in sync with what came before."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mixer.conference.session import RoomSession
 from mixer.conference.shown import LIMIT_NS
 from mixer.conference.state import State, apply, empty
 from mixer.journal import Journal
@@ -25,7 +27,8 @@ from tests.instruments.ingested import (
     tracks_of,
     until,
 )
-from tests.instruments.publisher import Publisher
+from tests.instruments.publisher import Line, Publisher, Timing
+from tests.room.serving import serving
 
 pytestmark = pytest.mark.system
 SECOND = 1_000_000_000
@@ -99,7 +102,7 @@ async def test_a_pause_leaves_no_trace(janus: BareJanus, tmp_path: Path) -> None
         asked_ns = recording.now_ns()
         recording.resume()
         packets = video_packets(ingest, 11)
-        await until(lambda: video_packets(ingest, 11) > packets + 150)
+        await until(lambda: video_packets(ingest, 11) > packets + 110)
     journal = Journal.open(tmp_path)
     (pause,) = journal.pauses
     assert (pause.start_ns, pause.stop_ns) == (paused_ns, ingest.named("resumed")[0]["t_ns"])
@@ -166,3 +169,81 @@ async def test_killed_in_a_pause(janus: BareJanus, tmp_path: Path) -> None:
     assert all(gap.to_ns <= paused_ns or gap.from_ns >= resumed_ns for gap in journal.gaps)
     names = [p["name"] for p in state_at(journal, EVER - 1)["participants"]]
     assert sorted(names) == ["Ann", "Mixer"]
+
+
+async def test_the_media_are_lost_in_a_pause(tmp_path: Path) -> None:
+    """Janus dies and comes back during a pause: no gap is told of it, the pictures that come after
+    the resumption are the new connection's, in sync with their sound."""
+    clip(ANN)
+    with BareJanus([Room(1)]) as own:
+        ann = Publisher(own.url(1), "Ann", ANN, 900.0, feed_id=11)
+        async with publishing(ann), ingesting(own.url(1), tmp_path) as ingest:
+            await until(lambda: video_packets(ingest, 11) > 60)
+            ingest.recording.pause()
+            own.kill()
+            await until(lambda: not ingest.received())
+            own.start()
+            await until(lambda: video_packets(ingest, 11) > 90)
+            asked_ns = ingest.recording.now_ns()
+            ingest.recording.resume()
+            packets = video_packets(ingest, 11)
+            await until(lambda: video_packets(ingest, 11) > packets + 70)
+    journal = Journal.open(tmp_path)
+    (pause,) = journal.pauses
+    assert pause.stop_ns is not None
+    nothing_within(journal, asked_ns, pause.start_ns, pause.stop_ns)
+    assert {gap.reason for gap in journal.gaps} <= {"resume", "reconnect"}
+    assert all(g.to_ns <= pause.start_ns or g.from_ns >= pause.stop_ns for g in journal.gaps)
+    (video,) = [t for t in tracks_of(journal, kind="video") if marks(journal, t)[-1][0] > asked_ns]
+    (audio,) = [t for t in tracks_of(journal, kind="audio") if t.id > video.id - 2 and t != video]
+    offsets = [b - f for f in flashes_ns(journal, video) for b in beeps_ns(journal, audio)]
+    near = [offset for offset in offsets if abs(offset) < 3e8]
+    assert near and np.abs(near).max() < LOADED_NS
+    state = state_at(journal, EVER - 1)
+    assert sorted(p["name"] for p in state["participants"]) == ["Ann", "Mixer"]
+
+
+async def test_a_room_of_our_own_knows_of_pauses(tmp_path: Path) -> None:
+    """Recorded from a pause on, and ended in one: the room says at each moment whether it is
+    recorded, and what is shared meanwhile is not in the journal."""
+    async with serving(tmp_path / "log") as server:
+        url = server.room("team")
+        settings = Publisher(url, "Ann", ANN, 700.0)
+        timing = Timing(settings)
+        async with Line.open(settings) as line, line.send("camera", settings, clip(ANN), timing):
+            ingest = await IngestProcess.start(url, tmp_path / "journal", "--paused")
+            await until(lambda: ingest.status.get("users") == 1)
+            assert ingest.status["paused"] and not recorded(line.session)
+            shared = Publisher(url, "Ann", BEN, None)
+            async with line.send("screen", shared, clip(BEN), timing):
+                await until(lambda: len(ingest.status["tracks"]) == 3)
+            await until(lambda: len(ingest.status["tracks"]) == 2)
+            ingest.send("resume")
+            await until(lambda: ingest.named("resumed"))
+            assert recorded(line.session)
+            statuses = len(ingest.named("status"))
+            await until(lambda: len(ingest.named("status")) > statuses + 2)
+            ingest.send("pause")
+            await until(lambda: not recorded(line.session))
+            await line.session.end()
+            async with asyncio.timeout(10):
+                assert await ingest.process.wait() == 0
+    await until(lambda: bool(ingest.named("ended")))
+    assert ingest.named("ended")[0]["reason"] == "conference-ended"
+    journal = Journal.open(tmp_path / "journal")
+    assert journal.finished
+    (first, second) = journal.pauses
+    assert [e["t_ns"] for e in ingest.named("paused")] == [first.start_ns, second.start_ns]
+    assert first.stop_ns == ingest.named("resumed")[0]["t_ns"] and second.stop_ns is None
+    events = journal.events()
+    assert events[0].t_ns == first.stop_ns and events[-1].t_ns < second.start_ns
+    assert {track.source for track in journal.tracks.values()} == {"Camera"}
+    state = state_at(journal, second.start_ns)
+    (ann,) = [p for p in state["participants"] if p["name"] == "Ann"]
+    assert [one["type"] for one in ann["streams"]] == ["Camera"]
+    assert ann["streams"][0]["video"] is not None and ann["streams"][0]["video"]["available"]
+    assert state["recording"]["active"]
+
+
+def recorded(session: RoomSession) -> bool:
+    return session.state["recording"]["active"]
