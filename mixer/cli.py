@@ -21,6 +21,7 @@ import typer
 from .errors import MixerError
 from .forget_command import forget
 from .replay.command import replay
+from .report.command import report
 
 app = typer.Typer(
     name="mixer",
@@ -351,6 +352,7 @@ def doctor(
 
 
 app.command("replay")(replay)
+app.command("report")(report)
 app.command("forget")(forget)
 
 

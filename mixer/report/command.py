@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import MixerError, UsageError
-from ..journal import Journal
-from ..recorder.plan import RecordFolder
-from . import make_report
-from .model import Report
-from .sources import facts_of, outputs_of
+from .model import OnProgress, Report, unheard
 
 
 def report(
@@ -44,25 +42,34 @@ def report(
 
 
 def _make(directory: Path, out: Path | None, *, progress: bool) -> Report:
+    from ..journal import Journal  # imported here: the command line is quick to start
+    from ..recorder.plan import RecordFolder
+    from . import make_report
+    from .sources import facts_of, outputs_of
+
     folder = RecordFolder(directory.absolute())
     plan = folder.load()
     journal = Journal.open(folder.journal)
-    if journal.is_live():
-        raise UsageError(f"{directory} is still being recorded; stop it first: mixer ctl DIR stop")
-    outputs = outputs_of(folder, plan, journal)
-    if not outputs:
-        raise UsageError(f"{directory} has no files yet; make them first: mixer render {directory}")
-    into = (out or folder.directory / "report").absolute()
-    facts = facts_of(folder)
     try:
-        if not progress:
-            return make_report(journal, outputs, facts, into)
-        with typer.progressbar(length=1000, label="Looking", file=sys.stderr) as bar:
-            return make_report(
-                journal, outputs, facts, into, lambda share: bar.update(int(share * 1000) - bar.pos)
-            )
+        if journal.is_live():
+            raise UsageError(f"{directory} is still being recorded; stop it first")
+        outputs = outputs_of(folder, plan, journal)
+        if not outputs:
+            raise UsageError(f"{directory} has no files yet; make them: mixer render {directory}")
+        into = (out or folder.directory / "report").absolute()
+        with _progress(progress) as show:
+            return make_report(journal, outputs, facts_of(folder), into, show)
     finally:
         journal.close()
+
+
+@contextmanager
+def _progress(wanted: bool) -> Iterator[OnProgress]:
+    if not wanted:
+        yield unheard
+        return
+    with typer.progressbar(length=1000, label="Looking", file=sys.stderr) as bar:
+        yield lambda share: bar.update(int(share * 1000) - bar.pos)
 
 
 def _summary(made: Report) -> list[str]:

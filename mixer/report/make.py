@@ -32,22 +32,14 @@ NOT_SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 THUMBNAIL_WIDTH = 240
 
 
-def _nobody(share: float) -> None:
-    pass
-
-
-def make_report(
+def make(
     journal: Journal,
     outputs: Sequence[OutputFile],
     facts: Mapping[str, Any],
     folder: Path,
-    on_progress: OnProgress = _nobody,
+    on_progress: OnProgress,
 ) -> Report:
-    """Writes into `folder` what docs/report.md lists. `facts` is what recording.json holds, as
-    far as there is any. A file that cannot be read is in the report with its error.
-
-    Raises StorageError where `folder` cannot be written.
-    """
+    """As `make_report` says."""
     scene = Scene.of(journal)
     on_progress(JOURNAL_SHARE)
     writer = _Writer(folder)

@@ -45,6 +45,10 @@ class Report:
     files: tuple[Path, ...]
 
 
+def unheard(share: float) -> None:
+    """For those who do not want to know how far it is."""
+
+
 def on_file(edits: EditList, spans: Iterable[Span], end_ns: int) -> list[Interval]:
     """Stretches of journal time in seconds of a file, rounded to milliseconds.
 
