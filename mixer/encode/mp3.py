@@ -165,7 +165,7 @@ class Mp3Writer:
     ) -> None:
         if len(self._rest):
             self._encode(self._rest)
-        self._mux(self._codec.encode(None))
+        self._mux(_needed(self._codec.encode(None)))
         self._container.close()
 
     def _encode(self, sound: NDArray[np.float32]) -> None:
@@ -197,12 +197,9 @@ class Mp3Writer:
             self._mux_one(packet)
 
     def _mux(self, packets: list[Any]) -> None:
-        """LAME may end with a packet beyond the sound, which nobody needs, and with which FFmpeg's
-        muxer would tell too small a padding."""
         for packet in packets:
-            if packet.duration:
-                self._last.append(bytes(packet))
-                self._mux_one(packet)
+            self._last.append(bytes(packet))
+            self._mux_one(packet)
 
     def _mux_one(self, packet: Any) -> None:
         packet.stream = self._stream
@@ -210,6 +207,13 @@ class Mp3Writer:
         packet.pts = packet.dts = self._packets * FRAME_SAMPLES - DELAY_SAMPLES
         self._packets += 1
         self._container.mux_one(packet)
+
+
+def _needed(last: list[Any]) -> list[Any]:
+    """LAME may end with a frame beyond the sound. FFmpeg's muxer takes the padding from the last
+    one alone: where the one before it has some already, it would tell too little."""
+    beyond = len(last) > 1 and not last[-1].duration and last[-2].duration < FRAME_SAMPLES
+    return last[:-1] if beyond else last
 
 
 def tagged(stream: Path, out: Path, tags: Tags, samples: int) -> None:
