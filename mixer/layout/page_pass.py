@@ -92,6 +92,8 @@ class PagePass:
 
     async def run(self) -> int:
         """Runs to the end; the number of frames. Raises LayoutError, StorageError, …"""
+        if self._writer.frames:  # by an earlier pass
+            self._tell("progress", {"frames": self._writer.frames})
         try:
             while not self._stopping.is_set() and not self._writer.finished:
                 layout, first = self._current()
