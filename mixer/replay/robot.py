@@ -27,6 +27,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 8  # robots that connect at the same time
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 3.0)
+LAST_WORD_S = 1.0
 ENDED = 4001  # code of closing: the conference has ended (docs/conference-state.md)
 
 
@@ -110,7 +111,11 @@ class Robot:
             line = await (ending := AsyncExitStack()).enter_async_context(entering)
         try:
             self.joined = True
-            await self._follow(line, role)
+            try:
+                await self._follow(line, role)
+            except ConferenceError:
+                if await _closed_with(line) != ENDED:
+                    raise
             return line.close_code if line.lost.is_set() else None
         finally:
             self.joined = False
@@ -179,6 +184,15 @@ class Robot:
         self._octets += one.feed.octets
         with contextlib.suppress(ConferenceError):
             await one.ending.aclose()
+
+
+async def _closed_with(line: Line) -> int | None:
+    """The code of closing, which may come a moment after what it is the reason of."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORD_S):
+            await line.lost.wait()
+            return line.close_code
+    return None
 
 
 def _what(sent: Sent) -> tuple[Any, ...]:

@@ -26,170 +26,19 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
-import av
-import numpy as np
-from aiortc import (
-    MediaStreamTrack,
-    RTCBundlePolicy,
-    RTCConfiguration,
-    RTCPeerConnection,
-    RTCRtpSender,
-    RTCSessionDescription,
-)
-from numpy.typing import NDArray
-
-from mixer.conference.bare import parse_address
-from mixer.conference.janus import Credentials, JanusConnection, JanusHandle
-from mixer.conference.session import RoomSession, join
+import mixer.publish
+from mixer.conference.bare import BareSettings
+from mixer.conference.session import RoomSession
 from mixer.errors import ConferenceError
+from mixer.journal.model import NO_LEVEL
+from mixer.publish import PublishedFeed, Section, Sender
 from tests.instruments import pattern
-from tests.instruments.clip import PERIOD, Clip, ClipSettings, clip
-
-PACKET = 960
-RATE = 48000
-BEEP_LEVEL, HUM_LEVEL = 0.5, 0.1
-RAMP_SAMPLES = 24
-
-
-@dataclass(frozen=True)
-class Publisher:
-    """What is to be published where. `duration` None: until cancelled."""
-
-    room: str
-    name: str
-    video: ClipSettings | None = field(default_factory=ClipSettings)
-    tone_hz: float | None = 1000.0  # None: no sound
-    hum: bool = False  # the tone is there all the time, quietly: somebody who speaks
-    dtx: bool = False
-    clock_ppm: float = 0.0
-    audio_clock_ppm: float = 0.0
-    audio_delay: float = 0.0
-    screen: tuple[float, float] | None = None  # from, to
-    screen_by_signal: bool = False  # SIGUSR1 begins to share a screen, SIGUSR2 ends it
-    duration: float | None = None
-    pin: str = ""
-    api_secret: str = ""
-    feed_id: int | str | None = None  # in a bare room; None: Janus chooses
-
-
-class Timing:
-    """The sender's own clock. `start` is shared by sound and picture."""
-
-    def __init__(self, settings: Publisher) -> None:
-        self.settings = settings
-        self.start = time.monotonic() + 0.05
-
-    async def until(self, seconds: float) -> None:
-        """Waits until the sender's clock shows `seconds`."""
-        due = self.start + seconds / (1 + self.settings.clock_ppm * 1e-6)
-        await asyncio.sleep(max(0.0, due - time.monotonic()))
-
-    @property
-    def now(self) -> float:
-        return (time.monotonic() - self.start) * (1 + self.settings.clock_ppm * 1e-6)
-
-
-class ClipTrack(MediaStreamTrack):
-    """Pre-encoded pictures, on time."""
-
-    kind = "video"
-
-    def __init__(self, made: Clip, timing: Timing) -> None:
-        super().__init__()
-        self._clip = made
-        self._timing = timing
-        self._fps = made.settings.fps
-        self._next = max(0, int(timing.now * self._fps))
-        self._chain: int | None = None
-        self._wanted = True
-        self.keyframe_requests = 0
-
-    def request_keyframe(self) -> None:
-        self.keyframe_requests += 1
-        self._wanted = True
-
-    async def recv(self) -> av.Packet:
-        while True:
-            number, self._next = self._next, self._next + 1
-            await self._timing.until(number / self._fps)
-            if self._wanted:
-                chain = self._clip.chain_with_key(number % PERIOD)
-                if chain is not None:
-                    self._chain, self._wanted = chain, False
-            if self._chain is None:
-                continue
-            packet = av.Packet(self._clip.chains[self._chain][number % PERIOD])
-            packet.pts = round(number * 90000 / self._fps)
-            packet.time_base = Fraction(1, 90000)
-            return packet
-
-
-class ToneTrack(MediaStreamTrack):
-    """Beeps (and a hum), encoded with Opus as they are due."""
-
-    kind = "audio"
-
-    def __init__(self, timing: Timing, fps: float) -> None:
-        super().__init__()
-        settings = timing.settings
-        self._timing = timing
-        self._tone_hz = settings.tone_hz or 1000.0
-        self._hum = HUM_LEVEL if settings.hum else 0.0
-        self._rate = RATE * (1 + settings.audio_clock_ppm * 1e-6)  # samples a sender's second
-        self._interval = round(fps) / fps * self._rate  # between two beeps, in samples
-        begin = max(timing.now, settings.audio_delay)
-        self._next = int(begin * self._rate / PACKET) + 1
-        self._encoder = _opus_encoder(settings.dtx)
-        self.level = 127
-
-    async def recv(self) -> av.Packet:
-        while True:
-            index, self._next = self._next, self._next + 1
-            await self._timing.until(index * PACKET / self._rate)
-            samples = self.samples(index * PACKET, PACKET)
-            frame = av.AudioFrame.from_ndarray(
-                (samples * 32767).astype(np.int16)[None, :], format="s16", layout="mono"
-            )
-            frame.sample_rate = RATE
-            frame.pts = index * PACKET
-            frame.time_base = Fraction(1, RATE)
-            self.level = audio_level(samples)
-            for packet in self._encoder.encode(frame):
-                if self._timing.settings.dtx and packet.size <= 3:
-                    continue
-                made = av.Packet(bytes(packet))
-                made.pts = index * PACKET
-                made.time_base = Fraction(1, RATE)
-                return made
-
-    def samples(self, first: int, count: int) -> NDArray[np.float64]:
-        """The sound at samples first..first+count-1 of the sender's timeline, -1..1."""
-        at = np.arange(first, first + count, dtype=np.float64)
-        since = at - np.ceil(np.floor(at / self._interval) * self._interval)
-        length = pattern.BEEP_SECONDS * RATE
-        envelope = np.clip(np.minimum(since + 1, length - since) / RAMP_SAMPLES, 0, 1)
-        envelope *= since < length
-        tone = np.sin(2 * np.pi * self._tone_hz * at / RATE)
-        return np.asarray(tone * np.maximum(envelope * BEEP_LEVEL, self._hum))
-
-
-def _opus_encoder(dtx: bool) -> Any:
-    encoder = av.CodecContext.create("libopus", "w")
-    encoder.options = {"application": "audio", "dtx": "1" if dtx else "0"}
-    encoder.sample_rate, encoder.layout, encoder.format = RATE, "mono", "s16"
-    encoder.bit_rate = 48000
-    return encoder
-
-
-def audio_level(samples: NDArray[np.float64]) -> int:
-    """RFC 6464: dBov below the loudest, 0 to 127."""
-    power = float(np.mean(samples**2))
-    return 127 if power < 1e-12 else int(min(127, max(0, round(-10 * np.log10(power)))))
+from tests.instruments.clip import Clip, ClipSettings, clip
+from tests.instruments.sources import ClipTrack, Publisher, Timing, ToneTrack
 
 
 async def publish(settings: Publisher, stop: asyncio.Event | None = None) -> None:
@@ -284,110 +133,61 @@ def screen_video(camera: ClipSettings) -> ClipSettings:
 
 
 class Line:
-    """A connection to the SFU of a room, of whichever kind."""
+    """A connection to the SFU of a room, of whichever kind. `session`: in a room of our own."""
 
-    def __init__(self, connection: JanusConnection, room: int | str, settings: Publisher) -> None:
-        self.lost = connection.lost
-        self.session: RoomSession | None = None
-        self._connection = connection
-        self._room = room
-        self._settings = settings
+    def __init__(self, line: mixer.publish.Line, session: RoomSession | None) -> None:
+        self.lost = line.lost
+        self.session = session
+        self._line = line
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, settings: Publisher) -> Any:
-        if settings.room.startswith("janus+"):
-            address = parse_address(settings.room)
-            room: int | str = int(address.room) if address.room.isdecimal() else address.room
-            credentials = Credentials(settings.api_secret)
-            async with await JanusConnection.open(address.url, credentials) as connection:
-                yield cls(connection, room, settings)
-            return
+    async def open(cls, settings: Publisher) -> AsyncIterator[Line]:
         context = _any_certificate() if settings.room.startswith("https:") else None
-        async with await join(settings.room, settings.name, ssl_context=context) as session:
-            following = asyncio.create_task(_follow(session))
+        sender = Sender(settings.name, feed_id=settings.feed_id)
+        bare = BareSettings(pin=settings.pin, api_secret=settings.api_secret)
+        async with mixer.publish.Line.open(settings.room, sender, bare, context) as line:
+            following = asyncio.create_task(_follow(line.session)) if line.session else None
             try:
-                async with await JanusConnection.open(
-                    session.janus_url, ssl_context=context
-                ) as connection:
-                    line = cls(connection, session.janus_room, settings)
-                    line.session = session
-                    yield line
+                yield cls(line, line.session)
             finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                if following is not None:
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
 
     @contextlib.asynccontextmanager
-    async def send(self, kind: str, settings: Publisher, made: Clip | None, timing: Timing) -> Any:
+    async def send(
+        self, kind: str, settings: Publisher, made: Clip | None, timing: Timing
+    ) -> AsyncIterator[Any]:
         """Publishes a feed; yields its id."""
-        handle = await self._connection.attach()
-        body: dict[str, Any] = {"request": "join", "ptype": "publisher", "room": self._room}
-        body |= {"display": settings.name}
-        body |= {"pin": settings.pin} if settings.pin else {}
-        if self.session is not None:
-            body["id"] = f"{self.session.feed_prefix}.{kind}"
-        elif settings.feed_id is not None and kind == "camera":
-            body["id"] = settings.feed_id
-        joined, _ = await handle.message(body)
-        peer = RTCPeerConnection(
-            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-        )
-        try:
-            await _offer(peer, handle, kind, settings, made, timing)
-            yield joined["id"]
-        finally:
-            await peer.close()
-            await handle.detach()
+        tone = picture = None
+        sections: list[Section] = []
+        if settings.tone_hz is not None:
+            tone = ToneTrack(timing, settings.video.fps if settings.video else 30.0)
+            sections.append(Section("audio", "opus"))
+        if made is not None:
+            picture = ClipTrack(made, timing)
+            sections.append(Section("video", "vp8" if made.settings.codec == "vp8" else "h264"))
+        wanted = picture.request_keyframe if picture else None
+        async with self._line.publish(kind, sections, wanted) as feed:
+            tracks = [track for track in (tone, picture) if track is not None]
+            pumps = [asyncio.create_task(_pump(feed, track, timing)) for track in tracks]
+            try:
+                yield feed.id
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+                await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def _offer(
-    peer: RTCPeerConnection,
-    handle: JanusHandle,
-    kind: str,
-    settings: Publisher,
-    made: Clip | None,
-    timing: Timing,
-) -> None:
-    if settings.tone_hz is not None:
-        tone = ToneTrack(timing, settings.video.fps if settings.video else 30.0)
-        _send_levels(peer.addTrack(tone), tone)
-    if made is not None:
-        track = ClipTrack(made, timing)
-        sender = peer.addTrack(track)
-        sender._send_keyframe = track.request_keyframe  # type: ignore[method-assign]
-        _prefer(peer, sender, made.settings.codec)
-    await peer.setLocalDescription(await peer.createOffer())
-    mids = [transceiver.mid for transceiver in peer.getTransceivers()]
-    descriptions = [{"mid": mid, "description": kind} for mid in mids]
-    local = peer.localDescription
-    _, answer = await handle.message(
-        {"request": "publish", "descriptions": descriptions},
-        {"type": local.type, "sdp": local.sdp},
-    )
-    if answer is None:
-        raise ConferenceError("Janus gave no answer to an offer")
-    await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
-
-
-def _send_levels(sender: RTCRtpSender, tone: ToneTrack) -> None:
-    """aiortc sends audio levels (RFC 6464) only with sound that it encodes itself."""
-    encode = sender._next_encoded_frame
-
-    async def with_level(codec: Any) -> Any:
-        frame = await encode(codec)
-        if frame is not None:
-            frame.audio_level = -tone.level
-        return frame
-
-    sender._next_encoded_frame = with_level  # type: ignore[method-assign]
-
-
-def _prefer(peer: RTCPeerConnection, sender: RTCRtpSender, codec: str) -> None:
-    wanted = "video/VP8" if codec == "vp8" else "video/H264"
-    every = RTCRtpSender.getCapabilities("video").codecs
-    chosen = [one for one in every if one.mimeType == wanted]
-    transceiver = next(t for t in peer.getTransceivers() if t.sender is sender)
-    transceiver.setCodecPreferences(chosen)
+async def _pump(feed: PublishedFeed, track: ClipTrack | ToneTrack, timing: Timing) -> None:
+    level = NO_LEVEL
+    while True:
+        packet = await track.recv()
+        if isinstance(track, ToneTrack):
+            level = track.level
+        at_ns = timing.moment_ns(track.sent_at)
+        feed.send(track.kind, bytes(packet), int(packet.pts or 0), at_ns, level)  # type: ignore[arg-type]
 
 
 async def _follow(session: RoomSession) -> None:
