@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..clock import MILLISECOND
 from ..conference import state as conference
 from ..edit import EditList
 from ..encode.mp3 import Chapter
 from ..journal import Event
 
+EARLY_NS = 100 * MILLISECOND  # less than a segment's look-ahead: known whenever it is asked for
 MAX_NAMES = 5  # in the first chapter's title
 _CHANGING = {
     "participant.added",
@@ -52,6 +54,8 @@ class Attendance:
     moments: list[Moment] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)  # by id; the last one that was not empty
     _stays: dict[str, list[int]] = field(default_factory=dict)
+    _owned: dict[str, list[int]] = field(default_factory=dict)
+    _ended: dict[str, int] = field(default_factory=dict)  # when each one's last stay did
     _state: conference.State = field(default_factory=conference.empty)
     _read_ns: int = 0
 
@@ -67,10 +71,14 @@ class Attendance:
         """When each stay of a participant began, journal time."""
         return self._stays.get(participant, ())
 
+    def owned(self, participant: str) -> Sequence[int]:
+        """From when on sound belongs to each stay: a little before it is told of, as sound may be
+        earlier. Whatever comes before the first one belongs to that."""
+        return self._owned.get(participant, ())
+
     def stay_at(self, participant: str, t_ns: int) -> int:
-        """Number of the stay to which sound at a time belongs: from its beginning (the first one:
-        from ever) until the next one begins."""
-        return max(0, bisect_right(self.stays(participant), t_ns) - 1)
+        """Number of the stay to which sound at a time belongs."""
+        return max(0, bisect_right(self.owned(participant), t_ns) - 1)
 
     def _take(self, event: Event) -> None:
         before = _Seen.of(self._state)
@@ -79,6 +87,8 @@ class Attendance:
         self.names |= {id_: name for id_, name in after.people.items() if name}
         for id_ in after.people.keys() - before.people.keys():
             self._stays.setdefault(id_, []).append(event.t_ns)
+            owned = max(event.t_ns - EARLY_NS, self._ended.get(id_, 0))
+            self._owned.setdefault(id_, []).append(owned)
             self._tell(event, after.people[id_], "joined")
         for stream in sorted(before.screens.keys() - after.screens.keys()):
             if before.screens[stream] in after.people:
@@ -86,6 +96,7 @@ class Attendance:
         for stream in sorted(after.screens.keys() - before.screens.keys()):
             self._tell(event, after.people[after.screens[stream]], "shares the screen")
         for id_ in before.people.keys() - after.people.keys():
+            self._ended[id_] = event.t_ns
             self._tell(event, before.people[id_], "left")
 
     def _tell(self, event: Event, name: str, what: str) -> None:

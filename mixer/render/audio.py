@@ -148,7 +148,8 @@ class AudioJob:
         """The request with its end (None: the journal's): the same later gives the same files."""
         value = self._request.to_json()
         value["parts"][-1][1] = self._stop_ns
-        return value
+        normal: dict[str, Any] = json.loads(json.dumps(value))
+        return normal
 
     def _made_before(self) -> AudioResult | None:
         """What an earlier job has finished, asked just the same, if it is all there."""

@@ -181,7 +181,7 @@ class AudioPass:
         begin = 0
         end_ns = stretch.start_ns + stretch.samples * SECOND // SAMPLE_RATE_HZ
         first = self.attendance.stay_at(participant, stretch.start_ns)
-        starts: Iterable[int] = self.attendance.stays(participant)[first + 1 :]
+        starts: Iterable[int] = self.attendance.owned(participant)[first + 1 :]
         for stay, start_ns in enumerate(starts, first):
             if start_ns >= end_ns:
                 break

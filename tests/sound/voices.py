@@ -10,7 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.journal import Alignment, Frame, Gap, Journal, JournalWriter
+from mixer.journal import Alignment, Event, Frame, Gap, Journal, JournalWriter, Note
+from mixer.journal.model import Source
 
 RATE = 48_000
 SECOND = 1_000_000_000
@@ -52,6 +53,7 @@ class Voice:
     start_ns: int = 0
     participant: str = "ada"
     stream: str = ""
+    source: Source = "Camera"
     samples: int = 960  # in each packet
     first_rtp: int = 4_000_000_123
     ppm: float = 0.0  # as in Alignment: positive = the sender's clock is slow
@@ -61,9 +63,17 @@ class Voice:
     steps: dict[int, int] = field(default_factory=dict)  # packet -> extra RTP ticks before it
 
 
-def journal_of(directory: Path, voices: Sequence[Voice], *, end_ns: int = 60 * SECOND) -> Journal:
-    """A finished journal with one audio track for each voice."""
+def journal_of(
+    directory: Path,
+    voices: Sequence[Voice],
+    *,
+    end_ns: int = 60 * SECOND,
+    told: Sequence[Event | Note] = (),
+) -> Journal:
+    """A finished journal with one audio track for each voice, and these events and notes."""
     with JournalWriter.create(directory, conference="test") as writer:
+        for one in told:
+            writer.event(one) if isinstance(one, Event) else writer.note(one)
         frames = [frame for voice in voices for frame in _frames(writer, voice)]
         mark_ns = 0
         for frame in sorted(frames, key=lambda frame: frame.arrival_ns):
@@ -81,7 +91,7 @@ def _frames(writer: JournalWriter, voice: Voice) -> list[Frame]:
     track = writer.track(
         participant=voice.participant,
         stream=voice.stream or f"{voice.participant}.camera",
-        source="Camera",
+        source=voice.source,
         kind="audio",
         codec="opus",
         clock_rate=RATE,
