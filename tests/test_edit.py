@@ -82,6 +82,26 @@ def test_a_cut_shows_what_the_whole_shows_there(edits: EditList, data: st.DataOb
     assert all(abs(off) <= 1 for off in times)
 
 
+@given(lists())
+def test_every_journal_time_has_its_place_in_the_file(edits: EditList) -> None:
+    """The middle of a frame lies in the middle of its interval, times between spans where these
+    meet, and nothing before 0 or after the end; order is kept."""
+    frames = edits.frames or 1
+    for number in range(frames):
+        t_ns = edits.frame_ns(number)
+        if any(span.start_ns <= t_ns < (span.stop_ns or 0) for span in edits.spans):
+            assert abs(edits.output_seconds(t_ns) - (number + 0.5) / edits.fps) < 1e-6
+    times = sorted(t for span in edits.spans for t in (span.start_ns, span.stop_ns or 0))
+    places = [edits.output_seconds(t) for t in [0, *times, 40 * SECOND]]
+    assert places == sorted(places)
+    assert places[0] == 0.0
+    assert places[-1] <= frames / edits.fps
+    for one, following in pairwise(edits.spans):
+        middle = ((one.stop_ns or 0) + following.start_ns) // 2
+        seam = edits.output_seconds(following.start_ns)
+        assert 0 <= seam - edits.output_seconds(middle) < 1 / edits.fps
+
+
 def test_parts_are_joined_without_the_time_between() -> None:
     first = edit_list(0, SECOND, [], 30)
     second = edit_list(5 * SECOND, 7 * SECOND, [Span(6 * SECOND, 6 * SECOND + 500 * MS)], 30)

@@ -105,7 +105,10 @@ def _file(one: FileFacts, folder: Path) -> Json:
         "durationSeconds": round(one.file.seconds, 3),
         "error": one.error or None,
         "loudness": _loudness(one.loudness),
-        "findings": [asdict(finding) for finding in one.findings()],
+        "findings": [
+            {**asdict(finding), "moments": [asdict(moment) for moment in finding.moments]}
+            for finding in one.findings()
+        ],
         "losses": list(one.losses),
         "sync": list(one.sync),
         "irregularities": list(one.irregularities),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..clock import SECOND
+from ..clock import SECOND, first_frame_showing
 from ..edit import EditList, Span
 
 FREEZE_S = 0.5
@@ -66,14 +66,19 @@ class Grid:
 
     @classmethod
     def of(cls, edits: EditList) -> Grid:
+        """Raises ValueError where the file's end is not known."""
+        if edits.frames is None:
+            raise ValueError("a report needs a file that has an end")
         parts: list[Times] = []
         for span in edits.spans:
-            length = EditList((span,), edits.fps).frames or 1
+            assert span.stop_ns is not None
+            length = first_frame_showing(span.start_ns, span.stop_ns, edits.fps)
+            if not length and edits.frames == 1:
+                length = 1  # a file has one frame at least
             steps = 2 * np.arange(length, dtype=np.int64) + 1
             parts.append(span.start_ns + steps * SECOND // (2 * edits.fps))
         seams = np.cumsum([0, *map(len, parts[:-1])])
-        frames = edits.frames
-        return cls(edits.fps, np.concatenate(parts)[:frames], np.asarray(seams, np.int64))
+        return cls(edits.fps, np.concatenate(parts)[: edits.frames], np.asarray(seams, np.int64))
 
     def during(self, spans: Iterable[Span]) -> Flags:
         """Which frames show a moment of these spans."""

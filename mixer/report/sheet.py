@@ -89,8 +89,8 @@ def _at_keys(path: Path, times: Sequence[float], width: int) -> Iterator[tuple[f
 
 
 def _all_through(path: Path, wanted: Sequence[float]) -> Iterator[Still]:
-    """Of each moment the frame that is shown then, or the next that others refer to."""
-    left = list(wanted)
+    """For each moment the first frame from then on that others refer to; one at least."""
+    left, frame = list(wanted), None
     with open_video(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.skip_frame = "NONREF"
@@ -99,6 +99,8 @@ def _all_through(path: Path, wanted: Sequence[float]) -> Iterator[Still]:
             if left and t >= left[0]:
                 yield Still(t, _picture(frame, CELL_WIDTH))
                 left = [moment for moment in left if moment > t]
+        if left == list(wanted) and frame is not None:
+            yield Still(float(frame.time or 0.0), _picture(frame, CELL_WIDTH))
 
 
 def _picture(frame: Any, width: int) -> Image.Image:
