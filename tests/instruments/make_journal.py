@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -64,13 +64,14 @@ def make_journal(
     pace: float = 0.0,
     final: bool = True,
     absent: Collection[int] = (),
+    said: Callable[[int], None] = lambda watermark_ns: None,
 ) -> Path:
     """Writes `seconds` of media into a journal in `directory`; its watermark is their end.
 
     `microphones`: so many further participants with sound only. `screen`: between these seconds
     participant 0 shares a screen ("p0.screen", 1080p, 5 pictures a second, VP8). `pace`: 1.0 writes
     in real time, 2.0 at twice its speed, 0 at once. Who is `absent` leaves a place that is empty.
-    Returns `directory`.
+    `said` hears each watermark, and holds the writing up as long as it likes. Returns `directory`.
     """
     wanted = [(codec, size, Fraction(fps), loop_seconds, k, noise) for k in range(participants)]
     with ThreadPoolExecutor(2) as pool:
@@ -88,7 +89,7 @@ def make_journal(
             parts.append(_sound(writer, place, loop_seconds, first_ns, end_ns))
     if screen is not None:
         parts += _screen(writer, start_ns, screen)
-    _write(writer, parts, start_ns, end_ns, pace)
+    _write(writer, parts, start_ns, end_ns, pace, said)
     writer.close(final=final)
     return directory
 
@@ -213,6 +214,7 @@ def _write(
     start_ns: int,
     end_ns: int,
     pace: float,
+    said: Callable[[int], None],
 ) -> None:
     began = time.monotonic_ns()
     mark_ns = start_ns
@@ -223,6 +225,7 @@ def _write(
         if moment.arrival_ns - DELAY_NS >= mark_ns + WATERMARK_EVERY_NS:
             mark_ns = moment.arrival_ns - DELAY_NS
             writer.watermark(mark_ns)
+            said(mark_ns)
         if isinstance(moment.record, Frame):
             writer.frame(moment.record)
         else:

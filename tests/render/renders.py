@@ -1,14 +1,19 @@
-"""Renders of small journals, as jobs in this process with real children: Chromium, workers."""
+"""Renders of small journals, as jobs in this process with real children: Chromium, workers.
+
+python -m tests.render.renders JOURNAL OUT SECONDS    one job, to be killed
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mixer.journal import Journal
+from mixer.journal import Journal, write_whole
 from mixer.render.job import RenderJob
 from mixer.render.settings import RenderSettings, Workspace
 from tests.instruments.make_journal import make_journal
@@ -37,8 +42,8 @@ def journal(directory: Path, **how: Any) -> Path:
 def same_date(directory: Path) -> None:
     """Makes the journal one of a fixed moment: pages see the date, and files bear it."""
     path = directory / "journal.json"
-    identity = path.read_text().partition('"wall":')[0]
-    path.write_text(f'{identity}"wall": 1760000000.0\n}}\n')
+    identity = json.loads(path.read_text()) | {"wall": 1_760_000_000.0}
+    write_whole(path, json.dumps(identity).encode())
 
 
 def render(
@@ -66,3 +71,7 @@ def render(
 
     asyncio.run(run())
     return out.read_bytes()
+
+
+if __name__ == "__main__":
+    render(Path(sys.argv[1]), Path(sys.argv[2]), seconds=float(sys.argv[3]))
