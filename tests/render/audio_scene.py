@@ -7,17 +7,29 @@ Ada shares a screen with stereo sound from 4 s to 7 s. Cyd listens and sends not
 from __future__ import annotations
 
 import subprocess
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mixer.conference import state
 from mixer.edit import Span
-from mixer.journal import Event, Journal
+from mixer.journal import Event, Journal, JournalWriter, Note
 from mixer.render.audio import AudioJob, AudioResult
 from mixer.render.audio_settings import AudioFile, AudioSettings
 from mixer.render.settings import Workspace
-from tests.sound.voices import RATE, SECOND, Samples, Voice, journal_of, opus, speech
+from tests.sound.voices import (
+    DELAY_NS,
+    RATE,
+    SECOND,
+    Samples,
+    Voice,
+    frames_of,
+    journal_of,
+    opus,
+    speech,
+)
 
 END_NS = 12 * SECOND
 
@@ -61,6 +73,29 @@ def scene_voices() -> list[Voice]:
 def scene(directory: Path) -> Journal:
     told = sorted(EVENTS, key=lambda event: event.t_ns)
     return journal_of(directory, scene_voices(), end_ns=END_NS, told=told)
+
+
+class Growing:
+    """The scene's journal while it is being written."""
+
+    def __init__(self, directory: Path, *, told: Sequence[Event | Note] = EVENTS) -> None:
+        self.writer = JournalWriter.create(directory, conference="test")
+        self._told = deque(sorted(told, key=lambda one: one.t_ns))
+        frames = [frame for voice in scene_voices() for frame in frames_of(self.writer, voice)]
+        self._frames = deque(sorted(frames, key=lambda frame: frame.arrival_ns))
+
+    def until(self, t_ns: int) -> None:
+        """Everything before a time is final after this, and nothing later."""
+        while self._told and self._told[0].t_ns < t_ns:
+            one = self._told.popleft()
+            self.writer.event(one) if isinstance(one, Event) else self.writer.note(one)
+        while self._frames and self._frames[0].arrival_ns < t_ns + DELAY_NS:
+            self.writer.frame(self._frames.popleft())
+        self.writer.watermark(t_ns)
+
+    def finish(self) -> None:
+        self.until(END_NS)
+        self.writer.close(final=True)
 
 
 async def make(

@@ -74,7 +74,7 @@ def journal_of(
     with JournalWriter.create(directory, conference="test") as writer:
         for one in told:
             writer.event(one) if isinstance(one, Event) else writer.note(one)
-        frames = [frame for voice in voices for frame in _frames(writer, voice)]
+        frames = [frame for voice in voices for frame in frames_of(writer, voice)]
         mark_ns = 0
         for frame in sorted(frames, key=lambda frame: frame.arrival_ns):
             if frame.arrival_ns > mark_ns + SECOND // 4:
@@ -86,7 +86,7 @@ def journal_of(
     return Journal.open(directory)
 
 
-def _frames(writer: JournalWriter, voice: Voice) -> list[Frame]:
+def frames_of(writer: JournalWriter, voice: Voice) -> list[Frame]:
     """Announces the voice's track, alignment and gaps; its packets are returned."""
     track = writer.track(
         participant=voice.participant,
