@@ -27,8 +27,8 @@ def first_moment_ns(events: Iterable[Event], from_ns: int) -> int:
             if video is None:
                 waiting.pop(stream, None)
             elif video.get("available"):
-                waiting.pop(stream, None)
-                last_ns = max(last_ns, event.t_ns)
+                if waiting.pop(stream, None) is not None:  # else its size has changed
+                    last_ns = max(last_ns, event.t_ns)
             elif not video.get("muted"):
                 waiting[stream] = participant
         if event.type == "participant.removed":

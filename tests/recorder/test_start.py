@@ -37,3 +37,10 @@ def test_a_picture_that_does_not_come_is_not_waited_for() -> None:
     """The start is never later than 0.3 s after joining."""
     assert first_moment_ns([person("a"), person("b"), shown("a", 90)], JOINED) == JOINED + LIMIT_NS
     assert first_moment_ns([person("a"), shown("a", 900)], JOINED) == JOINED + LIMIT_NS
+
+
+def test_who_leaves_is_not_waited_for() -> None:
+    """Neither is a size that changes once the picture is there."""
+    gone = Event(JOINED + 50 * MILLISECOND, "participant.removed", {"id": "b"})
+    events = [person("a"), person("b"), shown("a", 30), gone, shown("a", 200)]
+    assert first_moment_ns(events, JOINED) == JOINED + 30 * MILLISECOND
