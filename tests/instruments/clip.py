@@ -32,7 +32,7 @@ PERIOD = pattern.PERIOD
 CHAINS = 4
 GOP_SECONDS = 2
 SLOW_FPS = 10
-VERSION = 7
+VERSION = 8
 NOISE = 3.0  # levels, standard deviation
 
 
@@ -204,20 +204,20 @@ class _Pictures:
 
 
 def _slide(width: int, height: int) -> NDArray[np.uint8]:
-    """A slide with a headline and a chart, yuv420p."""
+    """A slide with a headline, a drawing of tiles and a list, yuv420p. It claims nothing."""
     image = Image.new("RGB", (width, height), "#f5f3ee")
     draw = ImageDraw.Draw(image)
     unit = height / 36
     draw.rectangle((0, 0, width, unit * 0.6), fill="#c8553d")
-    draw.text((2 * unit, 2 * unit), "Quarterly review", fill="#22303c", font_size=3.6 * unit)
-    points = ("Recordings finished", "Median lag below 3 s", "Nothing lost")
+    draw.text((2 * unit, 2 * unit), "Agenda", fill="#22303c", font_size=3.6 * unit)
+    points = ("Recordings", "Layouts", "Next steps")
     for line, text in enumerate(points):
         top = (25.5 + 3 * line) * unit
         draw.ellipse((2.2 * unit, top + 0.8 * unit, 2.8 * unit, top + 1.4 * unit), fill="#c8553d")
         draw.text((4 * unit, top), text, fill="#22303c", font_size=1.9 * unit)
-    for bar, part in enumerate((0.35, 0.5, 0.45, 0.7, 0.85, 1.0)):
-        left, base = width * 0.7 + bar * 2.6 * unit, 11.5 * unit
-        draw.rectangle((left, base - part * 9 * unit, left + 1.8 * unit, base), fill="#2a6f77")
+    for tile in range(6):
+        left, top = width * 0.68 + tile % 3 * 5.6 * unit, (2.5 + tile // 3 * 4.6) * unit
+        draw.rectangle((left, top, left + 4.8 * unit, top + 3.8 * unit), fill="#2a6f77")
     frame = av.VideoFrame.from_image(image).reformat(format="yuv420p", dst_colorspace="ITU601")
     return frame.to_ndarray()
 
