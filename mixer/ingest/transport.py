@@ -115,9 +115,10 @@ class MediaTransport:
 
     def send_rtp(self, packet: bytes) -> bytes | None:
         """Encrypts and sends a packet now; gives it as it was sent, None if it was not."""
-        if self._dtls.state != "connected":
+        session = self._dtls._tx_srtp
+        if session is None or self.ended.is_set():
             return None
-        encrypted: bytes = self._dtls._tx_srtp.protect(packet)
+        encrypted: bytes = session.protect(packet)
         self.send_again(encrypted)
         return encrypted
 

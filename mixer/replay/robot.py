@@ -99,8 +99,15 @@ class Robot:
                     raise
                 log.warning("robot.lost", error=str(error))
             if self._wanted is not None:
-                await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+                await self._rest(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1
+
+    async def _rest(self, seconds: float) -> None:
+        """Until somebody wants something else of us, at most so long."""
+        self._news.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
 
     async def _attend(self, role: Role) -> int | None:
         """One stay in the room; the code with which the connection was closed, if it was."""
