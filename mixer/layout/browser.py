@@ -28,6 +28,8 @@ from mixer.errors import EnvironmentMissing
 log = structlog.get_logger()
 
 LAUNCH_TIMEOUT_S = 30.0
+LAUNCH_ATTEMPTS = 3
+KILLED = "signal=SIGKILL"  # so Playwright tells of its process' end
 REMOVALS, REMOVAL_WAIT_S = 20, 0.1
 NAMES = ("chromium-headless-shell", "headless_shell", "chrome-headless-shell")
 # The distribution's start scripts drop what they do not know; the program itself lies here.
@@ -197,6 +199,20 @@ async def _launch(playwright: Playwright, settings: BrowserSettings, script: Pat
     )
 
 
+async def _started(
+    playwright: Playwright, settings: BrowserSettings, script: Path, program: str
+) -> Browser:
+    """A browser that is killed while it starts is started again; any other failure is its end."""
+    for attempt in range(1, LAUNCH_ATTEMPTS + 1):
+        try:
+            return await _launch(playwright, settings, script)
+        except PlaywrightError as error:
+            if KILLED not in str(error) or attempt == LAUNCH_ATTEMPTS:
+                raise _explain(error, program) from None
+            log.warning("browser.killed-while-starting", attempt=attempt)
+    raise AssertionError("unreachable")
+
+
 @asynccontextmanager
 async def launched(settings: BrowserSettings | None = None) -> AsyncIterator[Browser]:
     """A running browser with a fresh profile, closed and swept away afterwards.
@@ -207,10 +223,7 @@ async def launched(settings: BrowserSettings | None = None) -> AsyncIterator[Bro
     async with async_playwright() as playwright:
         program = find_browser(settings, playwright.chromium.executable_path)
         with _start_script(settings, program) as script:
-            try:
-                browser = await _launch(playwright, settings, script)
-            except PlaywrightError as error:
-                raise _explain(error, program) from None
+            browser = await _started(playwright, settings, script, program)
             try:
                 yield browser
             finally:

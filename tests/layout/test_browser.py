@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -64,3 +66,20 @@ async def test_root_needs_an_unprivileged_user_for_the_browser() -> None:
     with pytest.raises(EnvironmentMissing, match="unprivileged"):
         async with launched(BrowserSettings(user="root")):
             pass
+
+
+async def test_a_browser_killed_while_it_starts_is_started_again() -> None:
+    """kill -9 before the browser answers is no reason to give up."""
+    real = find_browser(BrowserSettings.from_environment())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)  # the browser runs as somebody else
+        script = folder / "browser"
+        script.write_text(
+            f'#!/bin/sh\nmkdir "$0.begun" 2>/dev/null && kill -9 $$\nexec "{real}" "$@"\n'
+        )
+        script.chmod(0o755)
+        settings = replace(BrowserSettings.from_environment(), executable=str(script))
+        async with launched(settings) as browser:
+            assert browser.is_connected()
+        assert (folder / "browser.begun").exists()
