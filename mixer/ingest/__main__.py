@@ -27,7 +27,7 @@ from pathlib import Path
 import structlog
 
 from mixer.conference.bare import BareSettings, join_bare
-from mixer.conference.media import IceServer
+from mixer.conference.ice import IceServer, ice_server
 from mixer.conference.own import join_own
 from mixer.engine.child import Port
 from mixer.errors import ConferenceError, MixerError, UsageError
@@ -74,15 +74,8 @@ def read_settings(arguments: list[str]) -> Settings:
 def _ice_servers(text: str) -> tuple[IceServer, ...]:
     try:
         listed = json.loads(text) if text.strip() else []
-        return tuple(
-            IceServer(
-                tuple([one["urls"]] if isinstance(one["urls"], str) else one["urls"]),
-                str(one.get("username", "")),
-                str(one.get("credential", "")),
-            )
-            for one in listed
-        )
-    except (ValueError, TypeError, KeyError) as error:
+        return tuple(ice_server(one) for one in listed)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(
             'MIXER_ICE_SERVERS is a JSON list like [{"urls": "turn:HOST", "username": "…", '
             '"credential": "…"}]'

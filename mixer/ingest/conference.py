@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
-from mixer.conference.media import IceServer, Publication
+from mixer.conference.ice import IceServer
+from mixer.conference.media import Publication
 from mixer.conference.state import State
 
 

@@ -18,7 +18,8 @@ from typing import Protocol
 
 import structlog
 
-from mixer.conference.media import IceServer, Publication
+from mixer.conference.ice import IceServer
+from mixer.conference.media import Publication
 from mixer.errors import ConferenceError
 from mixer.ingest import rtp as wire
 from mixer.ingest.audio import AudioReceiver

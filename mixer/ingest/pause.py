@@ -245,7 +245,7 @@ class PausableWriter:
             self._alignments[track] = [*before, alignment]
         if self._unplaced:
             for frame in self._unplaced.pop(track, ()):
-                self.frame(frame)
+                self._release(frame)
 
     def gap(self, gap: Gap) -> None:
         if self._plain:
@@ -309,6 +309,15 @@ class PausableWriter:
         waiting = self._unplaced.setdefault(frame.track, [])
         if len(waiting) < MAX_UNPLACED:
             waiting.append(frame)
+
+    def _release(self, frame: Frame) -> None:
+        """Its track is aligned now; where that took too long, the frame is of no use any more."""
+        track = self._tracks[frame.track]
+        media_ns = media_time_ns(self._latest[track.id], track.clock_rate, frame.rtp)
+        if media_ns >= self._writer.watermark_ns:
+            self.frame(frame)
+        elif track.kind == "video":
+            self._awaits_key.setdefault(track.id, media_ns)
 
     def _passes(self, alignment: Alignment) -> bool:
         """Whether it is written at once: it is needed for frames that are in the journal."""

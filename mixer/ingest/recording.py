@@ -86,12 +86,16 @@ class Recording:
 
     def pause(self) -> None:
         """From now on nothing is journalled. Told: `paused` {t_ns}, at once."""
+        if self.ended_ns:
+            return
         self._pausing = True
         self._writer.pause(self.now_ns(), self._telling.known)
         self._untold.set()
 
     def resume(self) -> None:
         """Records again. Told: `resumed` {t_ns}, once that moment is known (about 1.3 s later)."""
+        if self.ended_ns:
+            return
         self._pausing = False
         now_ns = self.now_ns()
         if self._writer.paused:

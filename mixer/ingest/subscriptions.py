@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from mixer.conference.media import IceServer, Publication
+from mixer.conference.ice import IceServer
+from mixer.conference.media import Publication
 from mixer.errors import ConferenceError
 from mixer.ingest.conference import Media
 from mixer.ingest.feed import CODECS, FeedReceiver

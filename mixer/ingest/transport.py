@@ -29,7 +29,7 @@ from aiortc.rtcdtlstransport import (
 from aiortc.rtcicetransport import RTCIceGatherer, RTCIceParameters, RTCIceTransport
 from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 
-from mixer.conference.media import IceServer
+from mixer.conference.ice import IceServer
 from mixer.errors import ConferenceUnreachable
 from mixer.ingest.rtp import is_rtcp
 from mixer.ingest.sdp import Peer

@@ -314,6 +314,44 @@ def test_who_came_during_a_pause(tmp_path: Path) -> None:
     assert [one["id"] for one in state_at(journal, 5 * SECOND)["participants"]] == ["ann", "cem"]
 
 
+def test_tracks_that_are_not_aligned_yet(tmp_path: Path) -> None:
+    """Who joined just before a pause: what came before it is placed, what comes in it is not
+    written although its media time is not known when it comes. The same at the resumption."""
+    made = session(tmp_path)
+    conference, writer = made.conference, made.writer
+    conference.run(SECOND)
+    early = conference.track("ben", "audio")
+
+    def packets(track: int, from_ms: int, to_ms: int) -> None:
+        for ms in range(from_ms, to_ms, 20):
+            writer.frame(Frame(track, 48 * ms, ms * MS, ms.to_bytes(4, "big")))
+
+    packets(early.id, 900, 1000)
+    conference.pause()
+    packets(early.id, 1000, 1400)
+    conference.align(early.id)
+    conference.run(2900 * MS)
+    late = conference.track("cem", "audio")
+    packets(late.id, 2900, 3000)
+    conference.run(3 * SECOND)
+    conference.resume()
+    packets(late.id, 3000, 3500)
+    conference.run(3500 * MS)
+    conference.align(late.id)
+    packets(late.id, 3500, 4000)
+    conference.run(5 * SECOND)
+    writer.align(Alignment(early.id, 48 * 5000, 5 * SECOND, 1.0, "arrival", 0))
+    journal = made.end()
+    resumed_ns = made.told[1][1]
+    placed = {
+        track: [t for t, _ in journal.frames([track], 0, 6 * SECOND)]
+        for track in (early.id, late.id)
+    }
+    assert placed[early.id] == [ms * MS for ms in range(900, 1000, 20)]
+    assert placed[late.id] == [t * MS for t in range(3000, 4000, 20) if t * MS >= resumed_ns]
+    assert len(journal.alignments[early.id]) == 2
+
+
 def test_gaps_stop_at_pauses(tmp_path: Path) -> None:
     """What is missing before and after a pause is told; the pause itself is no gap."""
     made = session(tmp_path)
