@@ -2,7 +2,7 @@
 
 Starts a conference server, brings in a browser (through the join page, with Chromium's fake camera
 and microphone), two synthetic publishers, one of whom shares a screen from second 8 to 14, and one
-with a microphone only; records 20 s; prints where the MP4 and a contact sheet lie.
+with a microphone only; records 20 s; prints where the MP4, a contact sheet and the report lie.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
 
-import av
 import structlog
-from PIL import Image
 from playwright.async_api import async_playwright
 
 from mixer.clock import SECOND
@@ -33,8 +31,6 @@ from mixer.recorder import RecordFolder
 SECONDS = 20
 SCREEN = (8, 14)
 SMALL = ("--size", "640x360")
-SHEET_AT_S = (1, 4, 7, 9, 11, 13, 15, 17, 19)
-SHEET_COLUMNS = 3
 FAKE_DEVICES = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
@@ -83,26 +79,6 @@ async def publisher(url: str, logs: Path, name: str, *options: str) -> AsyncIter
         yield child
 
 
-def contact_sheet(video: Path, sheet: Path) -> None:
-    """Nine moments of a video in one PNG."""
-    pictures = [_picture(video, second) for second in SHEET_AT_S]
-    width, height = pictures[0].size
-    rows = -(-len(pictures) // SHEET_COLUMNS)
-    whole = Image.new("RGB", (width * SHEET_COLUMNS, height * rows))
-    for at, picture in enumerate(pictures):
-        whole.paste(picture, (at % SHEET_COLUMNS * width, at // SHEET_COLUMNS * height))
-    whole.save(sheet)
-
-
-def _picture(video: Path, second: int) -> Image.Image:
-    with av.open(str(video)) as container:
-        container.seek(second * 1_000_000)
-        for frame in container.decode(video=0):
-            if frame.time is not None and frame.time >= second:
-                return frame.to_image(width=640, height=360)
-    raise SystemExit(f"demo: {video} has no picture at second {second}")
-
-
 async def run(out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     logs = out / "logs"
@@ -125,13 +101,13 @@ async def run(out: Path) -> None:
         await record_conference(url, record)
         await sharing
     video = record / "mixes" / "default.mp4"
-    contact_sheet(video, out / "contact-sheet.png")
+    await look_at(record)
     report = json.loads((record / "recording.json").read_text())
     people_seen = ", ".join(person["name"] for person in report["participants"])
     print(f"recorded {report['mixes'][0]['frames'] / 30:.1f} s of: {people_seen}")
     print(f"video:         {video}")
-    print(f"contact sheet: {out / 'contact-sheet.png'}")
-    print(f"report:        {record / 'recording.json'}")
+    print(f"contact sheet: {record / 'report' / 'default.contact-sheet.jpg'}")
+    print(f"report:        {record / 'report' / 'report.html'}")
 
 
 async def share_screen(record: Path, pid: int) -> None:
@@ -154,6 +130,14 @@ async def record_conference(url: str, record: Path) -> None:
     process = await asyncio.create_subprocess_exec(*argv, env=os.environ)
     if await process.wait() != 0:
         raise SystemExit(f"demo: recording failed; see {record}/ingest.log")
+
+
+async def look_at(record: Path) -> None:
+    """`mixer report`: contact sheet, poster, and a page with a timeline."""
+    argv = [sys.executable, "-m", "mixer.cli", "report", str(record)]
+    process = await asyncio.create_subprocess_exec(*argv, env=os.environ)
+    if await process.wait() != 0:
+        raise SystemExit(f"demo: no report could be made of {record}")
 
 
 def main() -> None:
