@@ -21,7 +21,6 @@ from mixer.render.audio_settings import AudioFile, AudioSettings
 from mixer.render.settings import Workspace
 from tests.sound.voices import (
     DELAY_NS,
-    RATE,
     SECOND,
     Samples,
     Voice,
@@ -119,10 +118,3 @@ def heard(file: AudioFile) -> Samples:
 def content(result: AudioResult) -> dict[str, bytes]:
     """Files by name."""
     return {file.path.name: file.path.read_bytes() for file in result.files}
-
-
-def correlation(a: Samples, b: Samples) -> float:
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-__all__ = ["END_NS", "EVENTS", "RATE", "SECOND"]

@@ -22,16 +22,15 @@ from tests.encode.scenes import needs_ffmpeg
 from tests.render.audio_scene import (
     END_NS,
     EVENTS,
-    RATE,
     SECOND,
     content,
-    correlation,
     heard,
     make,
     scene,
     scene_voices,
 )
-from tests.sound.voices import decibels, journal_of, offset
+from tests.sound.voices import RATE, decibels, journal_of, offset
+from tests.sound.voices import correlation_of as correlation
 
 pytestmark = needs_ffmpeg
 LEGS = AudioSettings(legs=True)

@@ -150,6 +150,11 @@ def offset(heard: Samples, sent: Samples, *, reach: int = 2_000) -> float:
     return float(peak - reach)
 
 
+def correlation_of(a: Samples, b: Samples) -> float:
+    """Pearson's, of two sounds (n,)."""
+    return float(np.corrcoef(a, b)[0, 1])
+
+
 def decibels(sound: Samples) -> float:
     """Root mean square in dB of full scale."""
     return float(10 * np.log10(np.mean(np.square(sound, dtype=np.float64)) + 1e-20))
