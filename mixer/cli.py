@@ -65,12 +65,16 @@ def room(
         list[str] | None, typer.Option(help="stun:HOST:PORT or turn:HOST:PORT,USER,CREDENTIAL")
     ] = None,
     rtp_ports: Annotated[str, typer.Option(help="LOW-HIGH, UDP, for media.")] = "20000-40000",
+    ice_interface: Annotated[
+        list[str] | None, typer.Option(help="Media on this interface or address only; repeatable.")
+    ] = None,
     nat_1_1: Annotated[str | None, typer.Option(help="The address to announce.")] = None,
     log_dir: Path | None = None,
 ) -> None:
     """Runs a conference server; people join at /rooms/NAME."""
+    from .conference.ice import parse_ice_server
     from .room.server import run_room
-    from .room.settings import RoomSettings, parse_ice_server
+    from .room.settings import RoomSettings
 
     async def serve() -> None:
         settings = RoomSettings(
@@ -83,6 +87,7 @@ def room(
             janus=janus,
             ice_servers=tuple(parse_ice_server(text) for text in ice_server or ()),
             rtp_ports=_ports(rtp_ports),
+            ice_interfaces=tuple(ice_interface or ()),
             nat_1_1=nat_1_1,
             log_dir=log_dir,
         )
@@ -150,9 +155,9 @@ def record(
 
     Give secrets by their environment variables: command lines can be seen by everybody.
     """
+    from .conference.ice import parse_ice_server
     from .recorder import MixPlan, Recorder, RecordSettings, parse_format, parse_mix
     from .recorder.display import display_for, summary
-    from .room.settings import parse_ice_server
 
     async def session() -> None:
         servers = [parse_ice_server(text).as_json() for text in ice_server or ()]

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from mixer.conference.difference import ConferenceEvent, difference
+from mixer.conference.ice import IceServer
 from mixer.conference.janus import Credentials, JanusError
-from mixer.conference.media import IceServer, Publication, RoomMedia, publications
+from mixer.conference.media import Publication, RoomMedia, publications
 from mixer.conference.state import Participant, State, StreamType, empty, participant, stream
 from mixer.conference.videoroom import Change, Destroyed, Feed, Id, Talking, VideoRoom
 from mixer.errors import UsageError

@@ -13,7 +13,6 @@ import json
 import secrets
 import ssl
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Self
 
 import structlog
@@ -201,12 +200,7 @@ class JanusConnection:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         await asyncio.shield(self.close())
 
     async def _read(self) -> None:

@@ -14,15 +14,6 @@ from mixer.journal.model import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class IceServer:
-    """A STUN or TURN server, given explicitly; none is ever used by default."""
-
-    urls: tuple[str, ...]
-    username: str = ""
-    credential: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Publication:
     """One media section that a participant sends; told apart by (feed, mid, codec)."""
 

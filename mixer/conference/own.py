@@ -7,7 +7,8 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from mixer.conference.media import IceServer, Publication, RoomMedia, publications
+from mixer.conference.ice import IceServer, ice_server
+from mixer.conference.media import Publication, RoomMedia, publications
 from mixer.conference.session import RoomSession, join
 from mixer.conference.state import State, StreamType
 from mixer.conference.videoroom import Feed, VideoRoom
@@ -76,13 +77,3 @@ def _publications(feed: Feed) -> list[Publication]:
     participant, _, kind = str(feed.id).rpartition(".")
     source: StreamType = "ScreenShare" if kind == "screen" else "Camera"
     return publications(feed, participant, lambda _description: (str(feed.id), source))
-
-
-def ice_server(one: dict[str, Any]) -> IceServer:
-    """From the form of RTCConfiguration.iceServers, as the room server gives it."""
-    urls = one.get("urls", [])
-    return IceServer(
-        tuple([urls] if isinstance(urls, str) else urls),
-        str(one.get("username", "")),
-        str(one.get("credential", "")),
-    )

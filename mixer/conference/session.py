@@ -13,7 +13,6 @@ import json
 import re
 import ssl
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -159,12 +158,7 @@ class RoomSession:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         await asyncio.shield(self.leave())
 
     async def _connection(self) -> AsyncIterator[ConferenceEvent]:

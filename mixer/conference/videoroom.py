@@ -12,7 +12,6 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Any, Self
 
 import structlog
@@ -215,12 +214,7 @@ class VideoRoom:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         await asyncio.shield(self.close())
 
     def _understand(self, data: dict[str, Any]) -> list[Change]:

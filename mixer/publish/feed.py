@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 
+from mixer.conference.ice import IceServer
 from mixer.conference.janus import JanusHandle
-from mixer.conference.media import IceServer
 from mixer.conference.videoroom import Id
 from mixer.errors import ConferenceError
 from mixer.ingest.rtp import MalformedRtp

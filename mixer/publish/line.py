@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from mixer.conference.bare import BareSettings, parse_address
+from mixer.conference.ice import IceServer, ice_server
 from mixer.conference.janus import Credentials, JanusConnection
-from mixer.conference.media import IceServer
-from mixer.conference.own import ice_server
 from mixer.conference.session import RoomSession, join
 from mixer.conference.state import ParticipantType
 from mixer.conference.videoroom import Id

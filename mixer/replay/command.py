@@ -51,12 +51,11 @@ def replay(
     In a terminal: space pauses, the arrows seek, q stops.
     """
     from mixer.conference.bare import BareSettings
-    from mixer.conference.own import ice_server as server_of
+    from mixer.conference.ice import parse_ice_server
     from mixer.replay.settings import ReplaySettings
-    from mixer.room.settings import parse_ice_server
 
     try:
-        servers = [server_of(parse_ice_server(text).as_json()) for text in ice_server or ()]
+        servers = [parse_ice_server(text) for text in ice_server or ()]
         settings = ReplaySettings(
             journal=directory / "journal" if (directory / "journal").is_dir() else directory,
             url=into,

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import structlog
 
+from mixer.conference.ice import parse_ice_server
 from mixer.errors import MixerError
 from mixer.room.server import run_room
-from mixer.room.settings import RoomSettings, parse_ice_server
+from mixer.room.settings import RoomSettings
 
 
 def _settings(arguments: list[str]) -> RoomSettings:

@@ -6,34 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mixer.conference.ice import IceServer
 from mixer.errors import UsageError
-
-_ICE_URL = re.compile(r"(stun|stuns|turn|turns):[A-Za-z0-9.\[\]:_-]+(\?transport=(udp|tcp))?")
-
-
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """A STUN or TURN server that browsers and mixers are told to use (RFC 7064, RFC 7065)."""
-
-    url: str
-    username: str = ""
-    credential: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        """The form of RTCConfiguration.iceServers."""
-        if not self.username:
-            return {"urls": self.url}
-        return {"urls": self.url, "username": self.username, "credential": self.credential}
-
-
-def parse_ice_server(text: str) -> IceServer:
-    """`stun:HOST:PORT` or `turn:HOST:PORT,USERNAME,CREDENTIAL`. Raises UsageError."""
-    url, *rest = text.split(",", 2)
-    if not _ICE_URL.fullmatch(url) or len(rest) not in (0, 2):
-        raise UsageError(
-            f"{url!r} is no ICE server: give stun:HOST:PORT or turn:HOST:PORT,USERNAME,CREDENTIAL"
-        )
-    return IceServer(url, *rest)
 
 
 @dataclass(frozen=True, slots=True)

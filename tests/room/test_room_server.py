@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from mixer.conference.ice import parse_ice_server
 from mixer.conference.session import RoomSession, join
 from mixer.conference.state import State
 from mixer.errors import (
@@ -29,7 +30,7 @@ from mixer.errors import (
     UsageError,
 )
 from mixer.room.server import run_room
-from mixer.room.settings import RoomSettings, parse_ice_server
+from mixer.room.settings import RoomSettings
 from tests.room.serving import Server, free_port, serving, until
 
 pytestmark = pytest.mark.system
@@ -60,6 +61,10 @@ class Follower:
 
 def names(state: State) -> list[str]:
     return [p["name"] for p in state["participants"]]
+
+
+def statuses(state: State) -> list[str]:
+    return [p["status"] for p in state["participants"]]
 
 
 @asynccontextmanager
@@ -132,8 +137,7 @@ async def test_who_is_gone_has_left_after_the_grace(server: Server) -> None:
         grace = await join(url, "Grace")
         async with Follower(grace):
             await until(lambda: names(ada.state) == ["Ada", "Grace"], "Grace to come")
-            connected = [p["status"] for p in ada.state["participants"]]
-            await until(lambda: connected[1:] != ["connecting"], "Grace to be connected")
+            await until(lambda: statuses(ada.state)[1:] != ["connecting"], "Grace to be connected")
         gone = time.monotonic()
         await until(lambda: names(ada.state) == ["Ada"], "Grace to be gone")
         assert time.monotonic() - gone > 4
@@ -148,7 +152,9 @@ async def test_ending_is_told_to_everybody(server: Server) -> None:
     """DELETE of the room by a user ends it for all; a mixer may not; the name begins anew."""
     url = server.room("ending")
     async with await join(url, "Ada") as ada, await join(url, "M", "mixer") as mixer:
-        async with Follower(mixer) as seen:
+        async with Follower(ada), Follower(mixer) as seen:
+            await until(lambda: names(ada.state) == ["Ada", "M"], "the mixer to come")
+            await until(lambda: statuses(ada.state)[1] != "connecting", "the mixer to listen")
             with pytest.raises(ConferenceRefused):
                 await mixer.end()
             await ada.end()
