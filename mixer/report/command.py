@@ -76,7 +76,7 @@ def _summary(made: Report) -> list[str]:
     lines = []
     for file in made.document["files"]:
         told = [f for f in file["findings"] if f["severity"] != "good"]
-        lines.append(f"{file['file']}: {f'{len(told)} to know' if told else 'nothing to complain'}")
+        lines.append(f"{file['file']}: {f'{len(told)} to know' if told else 'all well'}")
         lines += [f"  {finding['text']}" for finding in told]
     pages = [path for path in made.files if path.suffix == ".html"]
     return [*lines, *(str(path) for path in pages)]

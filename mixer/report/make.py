@@ -89,6 +89,8 @@ def _facts_of(scene: Scene, file: OutputFile, name: str, facts: Mapping[str, Any
     """What follows from the journal for one file."""
     people = on_stage(scene.attendance, file.edits, scene.end_ns)
     pauses = scene.journal.pauses
+    video = file.kind == "video"
+    losses = losses_of(file, scene.received, scene.tracks, scene.end_ns)
     return FileFacts(
         file=file,
         name=name,
@@ -96,12 +98,10 @@ def _facts_of(scene: Scene, file: OutputFile, name: str, facts: Mapping[str, Any
         turns=turns(people),
         chapters=chapters(people, file.edits, pauses, file.seconds),
         pauses=pauses,
-        losses=losses_of(file, scene.received, scene.tracks, scene.end_ns),
-        sync=sync_on_file(scene.journal, scene.received, file),
+        losses=[loss for loss in losses if video or loss["kind"] == "audio"],
+        sync=sync_on_file(scene.journal, scene.received, file) if video else [],
         irregularities=list(_irregularities(file, facts)),
-        pictures=pictures_of(file, scene.attendance, scene.received, scene.tracks)
-        if file.kind == "video"
-        else {},
+        pictures=pictures_of(file, scene.attendance, scene.received, scene.tracks) if video else {},
     )
 
 

@@ -37,7 +37,8 @@ def tiles(one: FileFacts, told: Mapping[str, Any]) -> Iterator[Tile]:
         yield _smoothness(one)
     if one.losses:
         yield _received(one)
-    yield _in_step(one)
+    if one.file.kind == "video":
+        yield _in_step(one)
     loudness = told["loudness"]
     if loudness and loudness["integratedLufs"] is not None:
         yield _loudness(loudness["integratedLufs"], loudness["truePeakDbtp"])

@@ -12,7 +12,7 @@ addEventListener('beforeprint', () => {
 
 for (const section of document.querySelectorAll('section.file')) {
   const duration = Number(section.dataset.duration) || 1;
-  const video = section.querySelector('video');
+  const video = section.querySelector('video, audio');
   const timeline = section.querySelector('.timeline');
   const sheet = section.querySelector('.sheet');
   const heads = section.querySelector('.heads');
