@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixer.sound.limiter import AHEAD, CEILING, HISTORY, limit
+from mixer.sound.limiter import AHEAD, CEILING, HISTORY, limit, limit_true_peak, true_peaks
 from tests.sound.voices import speech
 
 
@@ -69,3 +69,23 @@ def test_both_channels_share_one_gain() -> None:
     valid = slice(HISTORY, -AHEAD)
     assert np.abs(left[valid]).max() > 2 * CEILING
     assert np.allclose(result[valid, 0], 4 * result[valid, 1], rtol=1e-5)
+
+
+def test_true_peaks_are_found_between_samples() -> None:
+    """A tone whose samples all lie beside its peaks: its amplitude is found, to 0.2 dB."""
+    n = np.arange(4_800)
+    for hz, phase in ((12_000, np.pi / 4), (8_000, 0.5), (16_000, 0.2), (997, 0.0)):
+        tone = (0.5 * np.sin(2 * np.pi * hz / 48_000 * n + phase)).astype(np.float32)
+        found = true_peaks(tone)[100:-100]
+        assert abs(20 * np.log10(found.max() / 0.5)) < 0.2
+        assert (found >= np.abs(tone[100:-100])).all()
+    assert len(true_peaks(tone[:0])) == 0
+
+
+def test_true_peak_is_limited() -> None:
+    """What lies between samples stays below the ceiling, too; soft sound is left alone."""
+    sound = loud(4, 1.5, 3.0)
+    result = limit_true_peak(sound, 0.8)[HISTORY:-AHEAD]
+    assert true_peaks(result[:, 0])[20:-20].max() <= 0.8 * 1.01
+    quiet = loud(1, level=0.05)
+    assert limit_true_peak(quiet, 0.8) is quiet
