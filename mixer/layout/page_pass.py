@@ -38,6 +38,7 @@ BROWSER_ATTEMPTS = 6
 MAX_NOTES = 200
 REPLACED, STALLED, SUPPRESSED = "page.replaced", "page.stalled", "page.suppressed"
 MISSING = "missing-glyphs"
+TOLD = (REPLACED, STALLED, SUPPRESSED, MISSING)
 Tell = Callable[[str, dict[str, Any]], None]
 
 
@@ -92,8 +93,7 @@ class PagePass:
 
     async def run(self) -> int:
         """Runs to the end; the number of frames. Raises LayoutError, StorageError, …"""
-        if self._writer.frames:  # by an earlier pass
-            self._tell("progress", {"frames": self._writer.frames})
+        self._tell_again()
         try:
             while not self._stopping.is_set() and not self._writer.finished:
                 layout, first = self._current()
@@ -104,6 +104,14 @@ class PagePass:
             return self._writer.frames
         finally:
             self._writer.close()
+
+    def _tell_again(self) -> None:
+        """What an earlier pass has made and noted: who it was told to may be gone, too."""
+        for note in self._writer.notes:
+            if note.type in TOLD:
+                self._tell("note", {"type": note.type, "frame": note.frame, **note.data})
+        if self._writer.frames:
+            self._tell("progress", {"frames": self._writer.frames})
 
     def _current(self) -> tuple[str, int]:
         """The layout that is to be shown now, and the frame at which it began."""

@@ -144,7 +144,8 @@ async def events(process: asyncio.subprocess.Process) -> Any:
 
 
 async def test_a_killed_page_pass_goes_on_where_it_was(tmp_path: Path) -> None:
-    """kill -9 of the process in the middle; started again it makes the same track to the bit."""
+    """kill -9 of the process in the middle; started again it tells at once what there is already,
+    and makes the same track to the bit."""
     recording = journal(tmp_path / "j", EVENTS, 2.0)
     layout = page_of(tmp_path, RESTLESS)
     await passed(recording, tmp_path / "whole", settings(layout))
@@ -156,9 +157,10 @@ async def test_a_killed_page_pass_goes_on_where_it_was(tmp_path: Path) -> None:
     await process.wait()
     assert 20 < MatteTrackReader.open(tmp_path / "killed").frames < 60
     process = await child(recording, tmp_path / "killed", layout)
-    told = [event["event"] async for event in events(process)]
+    told = [event async for event in events(process)]
     assert await process.wait() == 0
-    assert told[0] == "ready" and told[-1] == "ended"
+    assert told[0]["event"] == "progress" and 20 < told[0]["frames"] < 60
+    assert [event["event"] for event in (told[1], told[-1])] == ["ready", "ended"]
     assert everything(tmp_path / "killed") == everything(tmp_path / "whole")
 
 
