@@ -49,7 +49,7 @@ def _make(directory: Path, out: Path | None, *, progress: bool) -> Report:
 
     folder = RecordFolder(directory.absolute())
     plan = folder.load()
-    journal = Journal.open(folder.journal)
+    journal = Journal.open(folder.journal, without=plan.audio.without)
     try:
         if journal.is_live():
             raise UsageError(f"{directory} is still being recorded; stop it first")

@@ -43,6 +43,13 @@ class FileFacts:
     error: str = ""
 
     @property
+    def seconds(self) -> float:
+        """A leg may be shorter than what it was made of: silence can be cut out of it."""
+        if self.file.kind == "leg" and self.loudness is not None:
+            return self.loudness.seconds
+        return self.file.seconds
+
+    @property
     def names(self) -> dict[str, str]:
         return {person.id: person.name for person in self.people}
 
@@ -102,7 +109,7 @@ def _file(one: FileFacts, folder: Path) -> Json:
         "id": one.name,
         "kind": one.file.kind,
         "file": relative(one.file.path, folder.parent),
-        "durationSeconds": round(one.file.seconds, 3),
+        "durationSeconds": round(one.seconds, 3),
         "error": one.error or None,
         "loudness": _loudness(one.loudness),
         "findings": [

@@ -28,7 +28,7 @@ from .quality import Received, losses_of, pictures_of, sync_on_file
 from .story import chapters, on_stage, turns
 
 JOURNAL_SHARE = 0.15  # of the progress
-NOT_SAFE = re.compile(r"[^A-Za-z0-9._-]+")
+NOT_SAFE = re.compile(r"[^A-Za-z0-9._@-]+")
 THUMBNAIL_WIDTH = 240
 
 
@@ -100,15 +100,20 @@ def _facts_of(scene: Scene, file: OutputFile, name: str, facts: Mapping[str, Any
         pauses=pauses,
         losses=[loss for loss in losses if video or loss["kind"] == "audio"],
         sync=sync_on_file(scene.journal, scene.received, file) if video else [],
-        irregularities=list(_irregularities(file, facts)),
+        irregularities=list(_irregularities(scene, file, facts)),
         pictures=pictures_of(file, scene.attendance, scene.received, scene.tracks) if video else {},
     )
 
 
-def _irregularities(file: OutputFile, facts: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    """Those that concern the file, with `t` in its own seconds."""
+def _irregularities(
+    scene: Scene, file: OutputFile, facts: Mapping[str, Any]
+) -> Iterable[dict[str, Any]]:
+    """Those that concern the file and who is in the journal, with `t` in the file's seconds."""
+    known_ids = {None, *(person.id for person in scene.attendance.people)}
     told = [
-        entry for entry in facts.get("irregularities", ()) if entry.get("mix") in (None, file.label)
+        entry
+        for entry in facts.get("irregularities", ())
+        if entry.get("mix") in (None, file.label) and entry.get("participantId") in known_ids
     ]
     known = {(entry["type"], entry.get("t")) for entry in told}
     for note in file.notes:

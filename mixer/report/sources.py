@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..journal import Journal
 from ..recorder.plan import Plan, RecordFolder
 from .model import OutputFile
 
+MIX = re.compile(r"record_\d+_conf_")  # how the sound of all is named; legs are record_…_conn_…
 AUDIO_FPS = 30  # of the grid on which sound without pictures starts and stops (recorder/parts.py)
 
 
@@ -47,7 +49,7 @@ def _sounds(folder: RecordFolder, plan: Plan, journal: Journal) -> Iterator[Outp
         return
     edits = _joined(journal, (part.span for part in plan.audio_parts), AUDIO_FPS)
     for path in sorted(folder.audio.glob("*.mp3")):
-        whole = "_conf_" in path.name
+        whole = MIX.match(path.name)
         yield OutputFile(path, "audio" if whole else "leg", path.stem, edits)
 
 

@@ -148,6 +148,7 @@ def film(
         video = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
         video.codec_context.gop_size = 4 * fps
+        video.codec_context.thread_count = 1
         video.codec_context.options = {"preset": "ultrafast", "sc_threshold": "0"}
         audio = container.add_stream("aac", rate=48_000, layout="stereo") if tone else None
         for number in range(round(seconds * fps)):
@@ -162,11 +163,20 @@ def film(
     return path
 
 
+def tone(path: Path, *, seconds: float, amplitude: float = 0.1) -> Path:
+    """An MP3 of a sine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        _add_tone(container, container.add_stream("mp3", rate=48_000), seconds, amplitude)
+    return path
+
+
 def _add_tone(container: Any, stream: Any, seconds: float, amplitude: float) -> None:
     count = round(seconds * 48_000)
     wave = np.sin(np.arange(count) * 2 * np.pi * 1000 / 48_000).astype(np.float32) * amplitude
-    for at in range(0, count, 1024):
-        part = np.repeat(wave[at : at + 1024][None], 2, axis=0)
+    size = stream.codec_context.frame_size or 1024
+    for at in range(0, count, size):
+        part = np.repeat(wave[at : at + size][None], 2, axis=0)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), "fltp", "stereo")
         frame.sample_rate, frame.pts, frame.time_base = 48_000, at, Fraction(1, 48_000)
         container.mux(stream.encode(frame))
@@ -175,8 +185,8 @@ def _add_tone(container: Any, stream: Any, seconds: float, amplitude: float) -> 
 
 def moving(t: float) -> Picture:
     """A picture with people in it, so to speak: it changes with time."""
-    across, down = np.meshgrid(np.arange(160), np.arange(96))
-    return np.asarray(120 + 60 * np.sin(across / 9 + t * 3) * np.cos(down / 7), np.uint8)
+    across, down = np.sin(np.arange(160) / 9 + t * 3), np.cos(np.arange(96) / 7)
+    return np.asarray(120 + 60 * np.outer(down, across), np.uint8)
 
 
 def flat(level: int) -> Picture:

@@ -1,0 +1,49 @@
+"""From a plan to the files that a report is about: parts, pauses, sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mixer.clock import SECOND
+from mixer.recorder.plan import AudioPart, MixPlan, Plan, RecordFolder
+from mixer.report import make_report
+from mixer.report.sources import facts_of, outputs_of
+from tests.report.scenes import film, moving, tone
+from tests.report.test_report import journal_in
+
+
+def part(number: int, start: int, stop: int, mix_id: str = "default") -> MixPlan:
+    return MixPlan(
+        mix_id, fps=10, part=number, start_ns=start * SECOND, stop_ns=stop * SECOND, finished=True
+    )
+
+
+def test_merged_parts_and_sound_are_found_with_what_they_show(tmp_path: Path) -> None:
+    """Two parts of a mix with a pause in the second, the sound of all, a leg that is shorter
+    because its silence was cut out; a mix without a file is not spoken of."""
+    journal = journal_in(tmp_path / "journal")  # paused from 12 s to 16 s
+    mixes = (part(1, 1, 5), part(2, 10, 20), part(1, 2, 4, "other"))
+    spans = (AudioPart(SECOND, 5 * SECOND, True), AudioPart(10 * SECOND, 20 * SECOND, True))
+    plan = Plan("http://x", mixes=mixes, format="both", audio_parts=spans)
+    folder = RecordFolder(tmp_path)
+    film(folder.mix_file("default"), moving, seconds=10, fps=10)
+    tone(folder.audio / "record_1_conf_x.mp3", seconds=10)
+    tone(folder.audio / "record_1_conn_record_2_conf_3.mp3", seconds=2)
+    outputs = outputs_of(folder, plan, journal)
+    assert [(o.kind, o.label, o.seconds) for o in outputs] == [
+        ("video", "default", 10.0),
+        ("audio", "record_1_conf_x", 10.0),
+        ("leg", "record_1_conn_record_2_conf_3", 10.0),
+    ]
+    assert facts_of(folder) == {}
+    report = make_report(journal, outputs, {}, tmp_path / "report")
+    video, sound, leg = report.document["files"]
+    assert video["losses"][0]["seconds"] == 10.0
+    assert {loss["kind"] for loss in sound["losses"]} == {"audio"}
+    assert sound["loudness"]["integratedLufs"] == pytest.approx(-20, abs=0.6)
+    assert leg["durationSeconds"] == pytest.approx(2.0, abs=0.1)
+    cues = (tmp_path / "report" / "default.chapters.vtt").read_text()
+    assert "00:00:06.000 -->" in cues  # 4 s of the first part, 2 s of the second up to the pause
+    assert cues == (tmp_path / "report" / "record_1_conf_x.chapters.vtt").read_text()
