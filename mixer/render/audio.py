@@ -110,6 +110,7 @@ class AudioJob:
                     await child.send("stop_at", t_ns=self._stop_ns)
                 async for event in child.events:
                     self._heard(event)
+                await child.wait()
             finally:
                 self._child = None
 

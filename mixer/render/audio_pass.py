@@ -24,7 +24,7 @@ from ..sound.opus import SAMPLE_RATE_HZ, Samples
 from .attendance import Attendance
 
 FPS = 30  # the grid of frames that lengths and seams lie on: that of videos at the default rate
-SEGMENT_FRAMES = 240
+SEGMENT_FRAMES = 150  # 5 s: what is left to do at a stop, at most
 POLL_S = 0.05
 
 

@@ -14,6 +14,7 @@ from mixer.edit import Span
 from mixer.errors import StorageError
 from mixer.journal import PAUSED, RESUMED, Note
 from mixer.render.audio import AudioJob, AudioResult
+from mixer.render.audio_pass import SEGMENT_FRAMES
 from mixer.render.audio_settings import AudioSettings
 from mixer.render.job import Progress
 from mixer.render.settings import Workspace
@@ -77,7 +78,7 @@ async def test_live_is_later(tmp_path: Path) -> None:
     async with running(following) as task:
         growing.until(3 * SECOND)  # in the middle of the pause
         growing.until(10_500_000_000)
-        await following.until(lambda: following.job.progress.frames >= 240)
+        await following.until(lambda: following.job.progress.frames >= SEGMENT_FRAMES)
         assert not task.done()
         assert not list((tmp_path / "live").glob("audio/*.mp3"))
         await following.job.stop_at(11_250_000_000)
@@ -97,12 +98,12 @@ async def test_a_stop_that_comes_late(tmp_path: Path) -> None:
     following = Following(tmp_path / "j", tmp_path / "live", LEGS, Span(0))
     async with running(following) as task:
         growing.until(10 * SECOND)
-        await following.until(lambda: following.job.progress.frames >= 240)
-        await following.job.stop_at(6 * SECOND)
+        await following.until(lambda: following.job.progress.frames >= SEGMENT_FRAMES)
+        await following.job.stop_at(4 * SECOND)
         live = await asyncio.wait_for(task, PATIENCE_S)
     growing.finish()
-    later = await make(tmp_path / "j", tmp_path / "later", LEGS, Span(0, 6 * SECOND))
-    assert content(live) == content(later) and live.seconds == 6.0
+    later = await make(tmp_path / "j", tmp_path / "later", LEGS, Span(0, 4 * SECOND))
+    assert content(live) == content(later) and live.seconds == 4.0
 
 
 async def test_killed_in_the_middle(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ async def test_killed_in_the_middle(tmp_path: Path) -> None:
     following = Following(tmp_path / "j", tmp_path / "live", LEGS, Span(0))
     async with running(following) as task:
         growing.until(10 * SECOND)
-        await following.until(lambda: following.job.progress.frames >= 240)
+        await following.until(lambda: following.job.progress.frames >= SEGMENT_FRAMES)
         worker().kill()
         growing.finish()
         await following.job.stop_at(12 * SECOND)
@@ -126,7 +127,7 @@ async def test_killed_job(tmp_path: Path) -> None:
     following = Following(tmp_path / "j", tmp_path / "live", LEGS, Span(0))
     async with running(following):
         growing.until(10 * SECOND)
-        await following.until(lambda: following.job.progress.frames >= 240)
+        await following.until(lambda: following.job.progress.frames >= SEGMENT_FRAMES)
     growing.finish()
     assert not list((tmp_path / "live").glob("audio/*"))
     again = await make(tmp_path / "j", tmp_path / "live", LEGS)
