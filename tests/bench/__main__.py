@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.bench.rows import Row, markdown
 
-NAMES = ("render", "ingest", "live", "conference", "faults", "identity", "pause")
+NAMES = ("render", "ingest", "live", "conference", "faults", "audio", "identity", "pause")
 
 
 def main() -> None:
