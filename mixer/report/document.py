@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class FileFacts:
     loudness: Loudness | None = None
     poster_at: float | None = None
     error: str = ""
+    products: dict[str, str] = field(default_factory=dict)  # what: name of its file
 
     @property
     def seconds(self) -> float:
@@ -48,6 +49,11 @@ class FileFacts:
         if self.file.kind == "leg" and self.loudness is not None:
             return self.loudness.seconds
         return self.file.seconds
+
+    def product(self, what: str, suffix: str) -> str:
+        """The name of a file that is now made of this one."""
+        self.products[what] = f"{self.name}.{what}.{suffix}"
+        return self.products[what]
 
     @property
     def names(self) -> dict[str, str]:
@@ -111,6 +117,7 @@ def _file(one: FileFacts, folder: Path) -> Json:
         "file": relative(one.file.path, folder.parent),
         "durationSeconds": round(one.seconds, 3),
         "error": one.error or None,
+        "products": dict(one.products),
         "loudness": _loudness(one.loudness),
         "findings": [
             {**asdict(finding), "moments": [asdict(moment) for moment in finding.moments]}

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from ..sound.loudness import Loudness
 from .film import Stretch
+from .incidents import told
 from .pictures import NOTHING_SENT
 from .story import listed
-
-Severity = Literal["good", "note", "problem"]
-Area = Literal["sync", "sound", "picture", "network", "layout", "recording"]
 
 MOMENTS = 6  # of one finding; more are counted only
 EARLY_MS, LATE_MS = 45, 125  # ITU-R BT.1359-1: from here on people notice
@@ -40,8 +38,8 @@ class Moment:
 class Finding:
     """`more`: how many further moments there are besides `moments`."""
 
-    severity: Severity
-    area: Area
+    severity: str  # good, note, problem
+    area: str  # sync, sound, picture, network, layout, recording
     text: str
     participantId: str | None = None
     moments: tuple[Moment, ...] = ()
@@ -141,7 +139,7 @@ def _sound(facts: _Facts) -> Iterator[Finding]:
         yield Finding("good", "sound", f"The sound has a comfortable level: {_db(lufs)} LUFS.")
     peak = measured.true_peak_dbtp
     if peak is not None and peak > HIGHEST_DBTP:
-        severity: Severity = "problem" if peak > DISTORTED_DBTP else "note"
+        severity = "problem" if peak > DISTORTED_DBTP else "note"
         text = f"The loudest peak reaches {_db(peak)} dBTP: it may distort where it is played."
         yield Finding(severity, "sound", text)
 
@@ -164,7 +162,7 @@ def _losses(facts: _Facts) -> Iterator[Finding]:
         text = f"{facts.name(id_)}: {listed(parts, most=4)} never reached us."
         much = any(e["kind"] == "audio" and e["missingShare"] > MUCH_SOUND for e in losses)
         moments = {g["t"]: Moment(g["t"], g["seconds"]) for e in losses for g in e["gaps"]}
-        severity: Severity = "problem" if much else "note"
+        severity = "problem" if much else "note"
         yield _with(severity, "network", text, id_, list(moments.values()))
     if facts.losses and not hit:
         yield Finding("good", "network", "Nothing was lost on the way to us.")
@@ -192,7 +190,7 @@ def _freezes(facts: _Facts) -> Iterator[Finding]:
         longest = max(moment.seconds for moment in frozen)
         text = f"{facts.name(stream['participantId'])}'s picture stood still {_times(frozen)}"
         text += f"; {_why(stream['freezes'])}."
-        severity: Severity = "problem" if longest >= LONG_FREEZE_S else "note"
+        severity = "problem" if longest >= LONG_FREEZE_S else "note"
         yield _with(severity, "picture", text, stream["participantId"], frozen)
     if cameras and not any(stream["freezes"] for stream in cameras):
         yield Finding("good", "picture", "No camera's picture ever stood still.")
@@ -242,7 +240,7 @@ def _stretches(facts: _Facts) -> Iterator[Finding]:
         here = [Moment(s.t, s.seconds) for s in facts.stretches if s.kind == kind]
         if here:
             seconds = sum(moment.seconds for moment in here)
-            severity: Severity = "note" if kind == "still" else "problem"
+            severity = "note" if kind == "still" else "problem"
             yield _with(severity, "layout", f"{text} for {seconds:.1f} s.", None, here)
     if not any(s.kind != "still" for s in facts.stretches):
         yield Finding("good", "layout", "The picture is never black or blank.")
@@ -254,70 +252,15 @@ def _recording(facts: _Facts) -> Iterator[Finding]:
         if entry["type"] not in QUIETLY:
             by_type.setdefault(entry["type"], []).append(entry)
     for type_, entries in by_type.items():
-        severity, area, text = _told(type_, entries)
+        severity, area, text = told(type_, entries)
         moments = [
             Moment(e["t"], float(e.get("seconds") or 0.0)) for e in entries if e["t"] is not None
         ]
         yield _with(severity, area, text, None, moments)
 
 
-def _told(type_: str, entries: Sequence[Mapping[str, Any]]) -> tuple[Severity, Area, str]:
-    count = len(entries)
-    times = {1: "once", 2: "twice"}.get(count, f"{count} times")
-    seconds = sum(float(entry.get("seconds") or 0.0) for entry in entries)
-    frames = sum(int(entry.get("frames") or 1) for entry in entries)
-    if type_ == "missing-glyphs":
-        missing = sorted({str(c) for entry in entries for c in entry.get("characters", ())})
-        return (
-            "problem",
-            "layout",
-            (
-                f"The layout's fonts lack {len(missing)} characters, which show as empty boxes: "
-                f"{' '.join(missing[:40])}. Install a font that has them and render again."
-            ),
-        )
-    known: dict[str, tuple[Severity, Area, str]] = {
-        "late": ("note", "network", f"{frames} packets came too late to be used."),
-        "broken": ("note", "network", f"{frames} pictures could not be shown after a loss."),
-        "picture-undecodable": ("note", "picture", f"{count} pictures could not be decoded."),
-        "reconnect": (
-            "problem",
-            "network",
-            f"The connection to the conference was lost {times}, for {seconds:.1f} s in all.",
-        ),
-        "damage": ("problem", "recording", f"The journal was damaged in {count} places."),
-        "recovered": (
-            "note",
-            "recording",
-            "The recording was interrupted and brought to its end afterwards.",
-        ),
-        "page-restart": (
-            "note",
-            "recording",
-            f"The layout's browser crashed {times} and was started again; nothing is lost by that.",
-        ),
-        "worker-restart": (
-            "note",
-            "recording",
-            f"A process that renders crashed {times} and was started again; nothing is lost.",
-        ),
-        "unsupported-codec": (
-            "problem",
-            "recording",
-            f"{count} streams were sent in a way that cannot be recorded.",
-        ),
-        "page.stalled": ("problem", "layout", "The layout stopped answering."),
-        "page.replaced": (
-            "problem",
-            "layout",
-            "The layout failed; from there on the built-in layout is shown.",
-        ),
-    }
-    return known.get(type_, ("note", "recording", f"Noted {times} while recording: {type_}."))
-
-
 def _with(
-    severity: Severity, area: Area, text: str, participant: str | None, moments: Sequence[Moment]
+    severity: str, area: str, text: str, participant: str | None, moments: Sequence[Moment]
 ) -> Finding:
     """The longest moments, in order of time; the others are counted."""
     longest = sorted(moments, key=lambda moment: -moment.seconds)[:MOMENTS]

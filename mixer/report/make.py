@@ -53,8 +53,8 @@ def make(
         if file.kind == "video":
             pictures[name] = _add_pictures(found, scene, writer, one)
         if file.kind != "leg":
-            writer.text(f"{name}.chapters.vtt", webvtt.chapters(found.chapters))
-            writer.text(f"{name}.speakers.vtt", webvtt.speakers(found.turns))
+            writer.text(found.product("chapters", "vtt"), webvtt.chapters(found.chapters))
+            writer.text(found.product("speakers", "vtt"), webvtt.speakers(found.turns))
         made.append(found)
         one(1.0)
     document = report_document(journal, facts, made, scene.told, folder)
@@ -138,7 +138,7 @@ def _add_sound(found: FileFacts) -> None:
 def _add_pictures(
     found: FileFacts, scene: Scene, writer: _Writer, on_progress: OnProgress
 ) -> Pictures:
-    path, seconds, name = found.file.path, found.file.seconds, found.name
+    path, seconds = found.file.path, found.file.seconds
     try:
         looks = film.look_through(path, lambda share: on_progress(0.7 * share))
         found.stretches = film.stretches(path, looks, seconds)
@@ -149,8 +149,8 @@ def _add_pictures(
         found.error = str(error)
         return Pictures(b"", ())
     found.poster_at = at
-    writer.bytes(f"{name}.poster.jpg", poster)
-    writer.bytes(f"{name}.contact-sheet.jpg", sheet.contact_sheet(stills))
+    writer.bytes(found.product("poster", "jpg"), poster)
+    writer.bytes(found.product("contact-sheet", "jpg"), sheet.contact_sheet(stills))
     return Pictures(poster, tuple((s.t, s.jpeg(THUMBNAIL_WIDTH)) for s in stills))
 
 

@@ -162,21 +162,10 @@ def _page_marks(one: FileFacts, seconds: float) -> Iterator[Mark]:
 
 def _row(one: FileFacts, told: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """A file in the table of files."""
-    products = []
-    if one.file.kind != "leg":
-        products += [
-            (f"{one.name}.chapters.vtt", "chapters"),
-            (f"{one.name}.speakers.vtt", "speakers"),
-        ]
-    if one.poster_at is not None:
-        products += [
-            (f"{one.name}.poster.jpg", "poster"),
-            (f"{one.name}.contact-sheet.jpg", "sheet"),
-        ]
     kinds = {"video": "Video", "audio": "Sound of all", "leg": "Sound of one"}
     return {
         "told": told,
         "kind": kinds[one.file.kind],
         "href": address(one.file.path, folder),
-        "products": [(quote(name), text) for name, text in products],
+        "products": [(quote(name), what) for what, name in one.products.items()],
     }

@@ -81,7 +81,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     facts = {
         "alias": "Weekly </title><script>alert(2)</script>",
         "irregularities": [
-            {"t": 3.0, "type": "missing-glyphs", "mix": "default", "characters": ["ꙮ"]},
+            {"t": 3.0, "type": "missing-glyphs", "mix": "default", "characters": "ꙮ", "count": 1},
             {"t": 14.0, "type": "reconnect", "seconds": 1.5},  # in the pause: not in the file
             {"t": 4.0, "type": "page-restart", "mix": "another", "failures": 1},
         ],
@@ -173,6 +173,7 @@ def test_products_are_all_there_and_fit_the_file(made: Made) -> None:
         "default.contact-sheet.jpg",
     }
     assert all(path.stat().st_size for path in made.report.files)
+    assert set(made.file["products"].values()) == {n for n in names if n.startswith("default")}
     assert json.loads((made.folder / "report.json").read_text()) == made.report.document
     for name in ("chapters", "speakers"):
         found = cues((made.folder / f"default.{name}.vtt").read_text())

@@ -44,11 +44,11 @@ def test_every_key_is_documented(tmp_path: Path) -> None:
     for name in ("report.json", "timeline.json"):
         written |= set(keys(json.loads((tmp_path / "report" / name).read_text())))
     text = DOCS.read_text()
-    told = set(re.findall(r"`(\w+)(?:\[\])?`", text))
+    told = set(re.findall(r"`([\w-]+)(?:\[\])?`", text))
     assert written - told == set()
     first = {
         name
         for row in re.findall(r"^\| (`.*?) \|", text, re.M)
-        for name in re.findall(r"`(\w+)(?:\[\])?`", row)
+        for name in re.findall(r"`([\w-]+)(?:\[\])?`", row)
     }
     assert first - written == set()
