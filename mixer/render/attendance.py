@@ -52,7 +52,7 @@ class Attendance:
     """Everything up to the watermark of the last `advance`."""
 
     moments: list[Moment] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)  # by id; the last one that was not empty
+    _names: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # since when, by id
     _stays: dict[str, list[int]] = field(default_factory=dict)
     _owned: dict[str, list[int]] = field(default_factory=dict)
     _ended: dict[str, int] = field(default_factory=dict)  # when each one's last stay did
@@ -66,6 +66,11 @@ class Attendance:
             if event.type in _CHANGING:
                 self._take(event)
         self._read_ns = max(self._read_ns, until)
+
+    def name(self, participant: str, end_ns: int) -> str:
+        """The last one, not empty, that a participant had before a time; "" if there was none."""
+        known = [name for t_ns, name in self._names.get(participant, ()) if t_ns < end_ns]
+        return known[-1] if known else ""
 
     def stays(self, participant: str) -> Sequence[int]:
         """When each stay of a participant began, journal time."""
@@ -84,7 +89,9 @@ class Attendance:
         before = _Seen.of(self._state)
         self._state = conference.apply(self._state, event.type, event.data)
         after = _Seen.of(self._state)
-        self.names |= {id_: name for id_, name in after.people.items() if name}
+        for id_, name in after.people.items():
+            if name and name != before.people.get(id_):
+                self._names.setdefault(id_, []).append((event.t_ns, name))
         for id_ in after.people.keys() - before.people.keys():
             self._stays.setdefault(id_, []).append(event.t_ns)
             owned = max(event.t_ns - EARLY_NS, self._ended.get(id_, 0))

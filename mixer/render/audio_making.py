@@ -22,7 +22,7 @@ from ..sound.loudness import LoudnessMeter
 from ..sound.opus import SAMPLE_RATE_HZ
 from .attendance import chapters
 from .audio_pass import FPS, AudioPass, EndedEarlier, LegKey, Portion
-from .audio_settings import AudioFile, AudioRequest
+from .audio_settings import AudioFile, AudioRequest, AudioSettings
 from .audio_streams import CutStream, Stream, cue_sheet
 from .normal import Missed, normalised
 from .rounds import Rounds
@@ -63,12 +63,12 @@ class AudioMaking:
         except EndedEarlier:
             self._encode(mix)
         if self._settings.loudness is not None:
-            self._normalise(mix)
+            self._normalise(mix, self._settings.loudness)
         self._request.folder.mkdir(parents=True, exist_ok=True)
         return [self._finished_mix(mix), *(self._finished_leg(key) for key in sorted(self._legs))]
 
     @property
-    def _settings(self) -> Any:
+    def _settings(self) -> AudioSettings:
         return self._request.settings
 
     @property
@@ -108,11 +108,10 @@ class AudioMaking:
             path = self._directory / f"leg-{len(self._legs)}.mp3"
             self._legs[key] = stack.enter_context(kind(path, self._settings.leg_quality, 1))
 
-    def _normalise(self, mix: Path) -> None:
-        settings = self._settings
+    def _normalise(self, mix: Path, target_lufs: float) -> None:
         measured = self._meter.result()
         try:
-            normalised(self.sound, mix, settings.mix_quality, settings.loudness, measured)
+            normalised(self.sound, mix, self._settings.mix_quality, target_lufs, measured)
         except Missed as missed:
             self.notes.append({"type": "loudness-missed", "t_ns": self._start_ns, **missed.figures})
 
@@ -135,7 +134,8 @@ class AudioMaking:
     def _finished_leg(self, key: LegKey) -> AudioFile:
         stream = self._legs[key]
         stay_ns = self._stay_ns(key)
-        name = self.sound.attendance.names.get(key.participant, "")
+        end_ns = self.sound.edits.spans[-1].stop_ns or 0  # known by now
+        name = self.sound.attendance.name(key.participant, end_ns)
         stem = f"record_{self._epoch_ms(self._start_ns)}_conn_{safe(key.participant)}"
         stem += f"_{self._epoch_ms(stay_ns)}{SUFFIX.get(key.source, '')}"
         out = self._request.folder / f"{self._unused(stem)}.mp3"

@@ -47,11 +47,13 @@ def attended(*marks_ns: int) -> Attendance:
 
 
 def test_stays() -> None:
-    """Each coming is a stay; being told of again is not; mixers are nobody."""
+    """Each coming is a stay; being told of again is not; mixers are nobody. A name is what somebody
+    was last called before the end, whatever comes after it."""
     attendance = attended(20 * SECOND)
     assert attendance.stays("ada") == [0]
     assert attendance.stays("bob") == [2 * SECOND, 7 * SECOND + 50_000_000]
-    assert attendance.names == {"ada": "Ada", "bob": "Bob"}
+    assert attendance.name("ada", SECOND) == "Ada"
+    assert [attendance.name("bob", s * SECOND) for s in (1, 3, 4, 5)] == ["", "", "", "Bob"]
     assert not attendance.stays("nobody")
 
 
