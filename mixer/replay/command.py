@@ -25,6 +25,10 @@ def replay(
     offset: Annotated[
         float, typer.Option(min=0.0, help="Begin so many seconds after the recording's start.")
     ] = 0.0,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Id, external id or name of somebody who is to be left out."),
+    ] = None,
     ice_server: Annotated[
         list[str] | None,
         typer.Option(help="For janus+ws: stun:HOST:PORT or turn:HOST:PORT,USER,CREDENTIAL"),
@@ -60,6 +64,7 @@ def replay(
             journal=directory / "journal" if (directory / "journal").is_dir() else directory,
             url=into,
             offset_s=offset,
+            without=tuple(without or ()),
             bare=BareSettings(pin, token, api_secret, tuple(servers)),
             ssl_context=_ssl_context(tls_ca, tls_insecure),
         )

@@ -9,7 +9,7 @@ from typing import Any
 from mixer.clock import SECOND
 from mixer.errors import MixerError, UsageError, first_of
 from mixer.ingest.transport import prepare
-from mixer.journal import Journal
+from mixer.journal import Journal, people
 from mixer.replay.company import Company
 from mixer.replay.player import Command, Player
 from mixer.replay.reader import Reader
@@ -102,6 +102,9 @@ class Replay:
 
 def _read(settings: ReplaySettings) -> tuple[Journal, Script]:
     journal = Journal.open(settings.journal)
+    if settings.without:
+        absent = {id_ for who in settings.without for id_ in people(journal, who)}
+        journal = Journal.open(settings.journal, absent)
     script = read_script(journal)
     if settings.offset_s * SECOND >= script.length_ns:
         length_s = script.length_ns / SECOND

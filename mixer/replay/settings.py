@@ -18,6 +18,7 @@ class ReplaySettings:
     journal: Path
     url: str
     offset_s: float = 0.0
+    without: tuple[str, ...] = ()  # ids, external ids or names of whom nothing is to be replayed
     bare: BareSettings = field(default_factory=BareSettings)
     ssl_context: ssl.SSLContext | None = None
 

@@ -99,7 +99,8 @@ def units(track: Track, frame: Frame) -> Sequence[bytes]:
 
 def shift_ns(original: Journal, again: Journal, track: Track) -> int:
     """By how much later a track's frames are in the new recording, which has all of them from a
-    key picture on to the end, bytes and RTP ticks between them unchanged."""
+    key picture on to the end, unchanged; RTP ticks between them, too, but at the beginning, where
+    pictures that could not be sent at their time (on a slow machine) come quickly."""
     name = name_of(again, track)
     (source,) = [
         one
@@ -112,7 +113,8 @@ def shift_ns(original: Journal, again: Journal, track: Track) -> int:
     for (_, old), (_, new) in zip(before, after, strict=True):
         assert units(source, old) == units(track, new)
         assert old.level == new.level and old.flags == new.flags
-    assert len({new.rtp - old.rtp for (_, old), (_, new) in zip(before, after, strict=True)}) == 1
+    differences = [new.rtp - old.rtp for (_, old), (_, new) in zip(before, after, strict=True)]
+    assert len(set(differences[len(differences) // 2 :])) == 1
     return after[-1][0] - before[-1][0]
 
 
@@ -292,14 +294,16 @@ async def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
 
 
 async def test_the_conference_ends(tmp_path: Path) -> None:
-    """When somebody ends it for all, the replay ends, too, and opens no new conference."""
-    make_journal(tmp_path / "old", participants=1, size=(320, 180), seconds=30)
+    """When somebody ends it for all, the replay ends, too, and opens no new conference. (Only those
+    were replayed who were not to be left out.)"""
+    make_journal(tmp_path / "old", participants=1, microphones=1, size=(320, 180), seconds=30)
     async with serving(tmp_path / "log") as server:
         url = server.room("over")
         host = await join(url, "Host")
-        replay = Replay(ReplaySettings(tmp_path / "old", url))
+        replay = Replay(ReplaySettings(tmp_path / "old", url, without=("Grace",)))
         running = asyncio.create_task(replay.run())
         await until(lambda: replay.status.state == "playing")
+        assert replay.status.participants == 1
         await host.end()
         async with asyncio.timeout(10):
             assert await running == "conference-ended"
@@ -313,6 +317,7 @@ async def test_the_conference_ends(tmp_path: Path) -> None:
         (["{journal}", "--into", "http://127.0.0.1:9/x"], 2, "is not a room"),
         (["{journal}", "--into", "ftp://x/rooms/x"], 2, "--into"),
         (["{journal}", "--into", "http://h/rooms/x", "--offset", "9"], 2, "behind"),
+        (["{journal}", "--into", "http://h/rooms/x", "--without", "Zoe"], 2, "Zoe"),
         (["{journal}/no", "--into", "http://h/rooms/x"], 40, "no journal"),
         (["{journal}", "--into", "http://h/rooms/x", "--ice-server", "x"], 2, "ICE server"),
     ],
