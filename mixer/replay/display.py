@@ -7,9 +7,10 @@ import json
 import time
 from collections import deque
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from mixer.replay.control import HELP
@@ -82,7 +83,10 @@ def panel(status: Status, bps: int) -> RenderableType:
     )
     done = min(status.position_s, status.length_s)
     bar = ProgressBar(total=max(status.length_s, 0.001), completed=done, width=60)
-    return Group(head, bar, Text(HELP, style="dim"))
+    rows = Table.grid()
+    for row in (head, bar, Text(HELP, style="dim")):
+        rows.add_row(row)
+    return rows
 
 
 def clock(seconds: float) -> str:
