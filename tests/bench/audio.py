@@ -56,7 +56,7 @@ async def _make(journal: Path, out: Path) -> None:
     running = asyncio.ensure_future(job.run())
     pid = measure.psutil.Process().pid
     while not running.done():
-        await asyncio.wait([running], timeout=0.5)
+        await asyncio.wait([running], timeout=2.0)
         print("memory", measure.tree_bytes(pid))
     result = running.result()
     print("files", len(result.files), "wall", round(time.monotonic() - began, 1))
