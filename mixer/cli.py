@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import structlog
 import typer
@@ -21,7 +21,9 @@ import typer
 from .errors import MixerError
 from .forget_command import forget
 from .replay.command import replay
-from .report.command import report
+from .report.command import report as report_command
+
+T = TypeVar("T")
 
 app = typer.Typer(
     name="mixer",
@@ -44,6 +46,9 @@ Vbr = Annotated[
 ]
 LoudnessTarget = Annotated[
     float | None, typer.Option(help="Bring the audio mix to so many LUFS, such as -16.")
+]
+WithReport = Annotated[
+    bool, typer.Option(help="Afterwards: DIR/report/ with quality report, chapters, poster.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout.")]
 
@@ -146,6 +151,7 @@ def record(
         bool, typer.Option("--tls-insecure", help="Trust any certificate, for tests.")
     ] = False,
     min_free: Annotated[int, typer.Option(help="Stop when the disk has less MB left.")] = 256,
+    report: WithReport = True,
     keep_work: Annotated[
         bool, typer.Option("--keep-work", help="Keep intermediate files.")
     ] = False,
@@ -191,7 +197,11 @@ def record(
         files = [str(path) for path in recorder.files]
         _say_result(as_json, summary(status), files, recorder.report())
 
-    _run(session(), as_json)
+    try:
+        _run(session(), as_json)
+    finally:  # also of a recording that ended with an error, if there are files
+        if report:
+            _report_on(out)
 
 
 @app.command()
@@ -252,6 +262,7 @@ def render(
     loudness: LoudnessTarget = None,
     preset: Annotated[str | None, typer.Option(help="x264's preset.")] = None,
     crf: Annotated[int | None, typer.Option(help="x264's quality: 0 to 51.")] = None,
+    report: WithReport = True,
     follow: Annotated[
         bool, typer.Option(help="Follow a recording that goes on; --no-follow refuses it.")
     ] = True,
@@ -270,7 +281,7 @@ def render(
 
     changes = (format_, mix, size, layout, fps, from_, to, without, preset, crf, vbr, loudness)
 
-    async def job() -> None:
+    async def job() -> bool:
         task = asyncio.current_task()
         assert task is not None
         _on_signals(lambda _reason: task.cancel())
@@ -303,8 +314,10 @@ def render(
                 files = await remix(folder, options, show)
         text = "rendered" if files else "nothing was missing"
         _say_result(as_json, text, [str(path) for path in files], {})
+        return bool(files)
 
-    _run(job(), as_json)
+    if _run(job(), as_json) and out is None and report:
+        _report_on(directory)
 
 
 @app.command()
@@ -357,7 +370,7 @@ def doctor(
 
 
 app.command("replay")(replay)
-app.command("report")(report)
+app.command("report")(report_command)
 app.command("forget")(forget)
 
 
@@ -369,14 +382,14 @@ def main() -> None:
     app()
 
 
-def _run(work: Coroutine[Any, Any, None], as_json: bool = False) -> None:
-    _guarded(lambda: asyncio.run(work), as_json)
+def _run(work: Coroutine[Any, Any, T], as_json: bool = False) -> T:
+    return _guarded(lambda: asyncio.run(work), as_json)
 
 
-def _guarded(act: Callable[[], None], as_json: bool = False) -> None:
+def _guarded(act: Callable[[], T], as_json: bool = False) -> T:
     """Errors of ours end with one line and their exit code; an interrupt ends with 130."""
     try:
-        act()
+        return act()
     except MixerError as error:
         print(f"mixer: {error}", file=sys.stderr)
         if as_json:
@@ -396,6 +409,16 @@ def _on_signals(stop: Callable[[str], object]) -> None:
 def _journal_of(directory: Path) -> Path:
     """A record's folder or its journal itself."""
     return directory / "journal" if (directory / "journal").is_dir() else directory
+
+
+def _report_on(directory: Path) -> None:
+    """The files are there already: what fails now is told, and takes nothing away."""
+    from .report.command import report_on
+
+    try:
+        report_on(directory)
+    except (MixerError, KeyboardInterrupt) as error:
+        print(f"mixer: there is no report: {error or 'interrupted'}", file=sys.stderr)
 
 
 def _check_no_changes(changed: bool) -> None:

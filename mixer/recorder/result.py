@@ -97,6 +97,7 @@ def _mix(
     parts = plan.groups()[name]
     output = made.videos.get(name)
     first, last = parts[0], parts[-1]
+    only = output if len(parts) == 1 else None
     return {
         "id": first.id,
         "file": output.path if output else None,
@@ -111,21 +112,24 @@ def _mix(
         "seconds": output.seconds if output else 0.0,
         "bytes": output.bytes if output else 0,
         "error": made.errors.get(name),
-        "parts": [_part(folder, journal, mix, made) for mix in parts],
+        "parts": [_part(folder, journal, mix, made, only) for mix in parts],
     }
 
 
-def _part(folder: RecordFolder, journal: Journal, mix: MixPlan, made: Made) -> dict[str, Any]:
-    """`file`: null where the part has no file of its own, being the whole."""
-    known = recall(folder.part_facts(mix))
+def _part(
+    folder: RecordFolder, journal: Journal, mix: MixPlan, made: Made, whole: Output | None
+) -> dict[str, Any]:
+    """`file`: null where the part has no file of its own, being the `whole`."""
+    known = next(iter(recall(folder.part_facts(mix))), None)
+    output = known or whole
     return {
         "part": mix.part,
-        "file": known[0].path if known else None,
+        "file": known.path if known else None,
         "startedAt": _iso(journal, mix.start_ns),
         "start": _t(mix.start_ns),
         "stop": _t(mix.stop_ns),
-        "seconds": known[0].seconds if known else None,
-        "bytes": known[0].bytes if known else None,
+        "seconds": output.seconds if output else None,
+        "bytes": output.bytes if output else None,
         "error": made.errors.get(f"{mix.id}.{mix.part}"),
     }
 

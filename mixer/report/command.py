@@ -26,7 +26,7 @@ def report(
 ) -> None:
     """Tells how a recording came out: a page with a timeline, quality figures, contact sheets."""
     try:
-        made = _make(directory, out, progress=sys.stderr.isatty() and not as_json)
+        made = report_on(directory, out, progress=sys.stderr.isatty() and not as_json)
     except MixerError as error:
         print(f"mixer: {error}", file=sys.stderr)
         if as_json:
@@ -41,7 +41,11 @@ def report(
         print(line)
 
 
-def _make(directory: Path, out: Path | None, *, progress: bool) -> Report:
+def report_on(directory: Path, out: Path | None = None, *, progress: bool = False) -> Report:
+    """Makes the report of a finished recording, into DIR/report if not told otherwise.
+
+    Raises UsageError where there is nothing to report on, StorageError, the journal's errors.
+    """
     from ..journal import Journal  # imported here: the command line is quick to start
     from ..recorder.plan import RecordFolder
     from . import make_report

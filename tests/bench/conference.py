@@ -101,15 +101,17 @@ async def _record(url: str, record: Path, seconds: int) -> Ran:
     ran, began, stopped = Ran(), time.monotonic(), 0.0
     async for line in process.stdout:
         report = json.loads(line)
-        ran.reports.append(report)
+        if report["event"] == "progress":
+            ran.reports.append(report)
         if report.get("stage") == "recording":
             _sample(process.pid, ran)
         elif not stopped:
             stopped = time.monotonic()
             ran.wall_s = stopped - began
+        if report["event"] == "result":  # a report of the recording follows
+            ran.stop_to_file_s = time.monotonic() - stopped
     if await process.wait():
         raise SystemExit(f"bench: recording failed; see {record}")
-    ran.stop_to_file_s = time.monotonic() - stopped
     return ran
 
 
