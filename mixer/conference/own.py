@@ -64,11 +64,19 @@ async def join_own(
     name: str,
     *,
     recording: bool = True,
+    conference: str = "",
     ssl_context: ssl.SSLContext | None = None,
 ) -> OwnSession:
-    """Joins http(s)://host:port/rooms/NAME as a participant of type mixer. Raises what
-    mixer.conference.session.join raises."""
-    session = await join(url, name, "mixer", recording=recording, ssl_context=ssl_context)
+    """Joins http(s)://host:port/rooms/NAME as a participant of type mixer; `conference`: the id of
+    one that is to be gone on with. Raises what mixer.conference.session.join raises."""
+    session = await join(
+        url,
+        name,
+        "mixer",
+        recording=recording,
+        conference=conference,
+        ssl_context=ssl_context,
+    )
     return OwnSession(session, ssl_context)
 
 

@@ -38,6 +38,14 @@ BACKOFF_S = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
 _ROOM_PATH = re.compile(r"(?P<prefix>.*)/rooms/(?P<room>[A-Za-z0-9._-]{1,100})/?")
 
 
+class ConferenceOver(ConferenceUnknown):
+    """The conference has ended, and who was in it is not taken into another of the same name."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"the conference at {url} has ended: join again to be in a new one")
+        self.reason = reason
+
+
 class RoomSession:
     """One participant of one of our rooms; made by `join`. Leave it: `async with` does.
 
@@ -61,6 +69,7 @@ class RoomSession:
         external_id: str,
         avatar_url: str,
         recording: bool | None = None,
+        conference: str = "",
     ) -> None:
         self.base_url = base_url  # http(s)://host:port/rooms/NAME
         self.ssl_context = ssl_context
@@ -75,6 +84,7 @@ class RoomSession:
             self._profile["recording"] = recording
         self._muted: dict[str, dict[str, Any]] = {}  # told again to a server that has forgotten
         self._token = ""
+        self._conference = conference  # the one to go on with: no other of that name is joined
         self._left = False
         self._client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(REQUEST_TIMEOUT_S), verify=ssl_context or True, trust_env=False
@@ -93,10 +103,13 @@ class RoomSession:
     async def renew(self) -> None:
         """Registers again under the same id, e.g. after a restart of the server.
 
-        `events()` does this by itself. Raises the same errors as `join`.
+        `events()` does this by itself. Raises the same errors as `join`, and ConferenceOver if the
+        conference has ended; of one that a server before its restart had, nobody knows: who was
+        in it goes on in the room's new one.
         """
         body = {**self._profile, "streams": self._muted}
         body |= {"token": self._token} if self._token else {}
+        body |= {"conference": self._conference} if self._conference else {}
         answer = await self._request("POST", "/participants", body)
         try:
             self.participant_id = str(answer["participantId"])
@@ -109,6 +122,7 @@ class RoomSession:
             raise ConferenceUnknown(
                 f"{self.base_url} does not answer like a mixer room ({error}): check the address"
             ) from error
+        self._conference = state["conference"]["id"]
         if not self.state["conference"]["id"]:
             self.state = state  # later differences come through events()
 
@@ -117,7 +131,8 @@ class RoomSession:
 
         `join` leaves the whole state in `state`: these are the changes since then.
 
-        What happened while the connection was lost comes as the events that make the difference.
+        What happened while the connection was lost comes as the events that make the difference;
+        where that was the end of the conference, as "conference.ended".
         Ends after "conference.ended" and after `leave()`; reconnects for ever meanwhile.
         """
         failures = 0
@@ -128,6 +143,9 @@ class RoomSession:
                     yield type, data
                     if type == "conference.ended":
                         return
+            except ConferenceOver as over:
+                yield "conference.ended", {"reason": over.reason}
+                return
             except (httpx2.HTTPError, ConferenceError, ValueError) as error:
                 log.info("session.events_lost", error=error.__class__.__name__)
             if self._left:
@@ -207,6 +225,8 @@ def _answer(url: str, response: httpx2.Response) -> dict[str, Any]:
     except ValueError:
         body = {}
     reason = str(body.get("error", "")) if isinstance(body, dict) else ""
+    if response.status_code == 410 and isinstance(body, dict):
+        raise ConferenceOver(url, str(body.get("reason", "")) or "ended")
     if response.status_code in (401, 403, 409, 429):
         raise ConferenceRefused(f"{url} refuses: {reason or response.status_code}")
     if response.status_code >= 500:
@@ -234,12 +254,14 @@ async def join(
     external_id: str = "",
     avatar_url: str = "",
     recording: bool | None = None,
+    conference: str = "",
 ) -> RoomSession:
     """Joins the room of a join page's address `url` (http(s)://host:port/rooms/NAME).
 
     The participant stays for as long as its events are followed or its Janus proxy is connected
     (and 5 s longer). `ssl_context` is for servers whose certificate is self-signed. `recording`:
-    whether a participant of type mixer records at first.
+    whether a participant of type mixer records at first. `conference`: the id of the one that is
+    to be gone on with; if it has ended, ConferenceOver is raised.
 
     Raises UsageError (no such address), ConferenceUnreachable (nothing answers),
     ConferenceUnknown (it is not one of our rooms), ConferenceRefused (full, ended, …).
@@ -252,6 +274,7 @@ async def join(
         external_id=external_id,
         avatar_url=avatar_url,
         recording=recording,
+        conference=conference,
     )
     try:
         await session.renew()

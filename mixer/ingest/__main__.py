@@ -29,13 +29,14 @@ import structlog
 from mixer.conference.bare import BareSettings, join_bare
 from mixer.conference.ice import IceServer, ice_server
 from mixer.conference.own import join_own
+from mixer.conference.session import ConferenceOver
 from mixer.engine.child import Port
 from mixer.errors import ConferenceError, MixerError, UsageError
 from mixer.ingest.conference import ConferenceSession
-from mixer.ingest.earlier import read_earlier
+from mixer.ingest.earlier import Earlier, read_earlier
 from mixer.ingest.recording import Recording
 from mixer.ingest.transport import prepare
-from mixer.journal import JournalWriter
+from mixer.journal import JournalWriter, recover
 
 log = structlog.get_logger()
 
@@ -95,15 +96,20 @@ def _ssl_context() -> ssl.SSLContext | None:
         raise UsageError(f"MIXER_CA_FILE: {ca_file} is no readable certificate") from error
 
 
-async def join(settings: Settings, recording: bool) -> ConferenceSession:
-    """Joins whatever kind of conference the address names. Raises ConferenceError, UsageError."""
+async def join(settings: Settings, recording: bool, conference: str = "") -> ConferenceSession:
+    """Joins whatever kind of conference the address names; `conference`: the id of the one that is
+    to be gone on with. Raises ConferenceError, UsageError."""
     if settings.url.startswith("janus+"):
         return await join_bare(
             settings.url, settings.name, settings.bare, ssl_context=settings.ssl_context
         )
     if settings.url.startswith(("http://", "https://")):
         return await join_own(
-            settings.url, settings.name, recording=recording, ssl_context=settings.ssl_context
+            settings.url,
+            settings.name,
+            recording=recording,
+            conference=conference,
+            ssl_context=settings.ssl_context,
         )
     raise UsageError(
         f"{settings.url!r}: give http(s)://HOST:PORT/rooms/NAME or janus+ws(s)://HOST:PORT/ROOM"
@@ -147,10 +153,15 @@ async def record(settings: Settings, port: Port) -> tuple[str, int]:
 async def _record(settings: Settings, port: Port, orders: Orders) -> tuple[str, int]:
     earlier = await asyncio.to_thread(read_earlier, settings.directory)
     if earlier.runs:
-        session = await _join_again(settings, port, orders)
+        try:
+            session = await _join_again(settings, port, orders, earlier)
+        except ConferenceOver:
+            await asyncio.to_thread(recover, settings.directory)
+            return "conference-ended", 0
     else:
         session = await join(settings, not orders.paused)
     if session is None:
+        await asyncio.to_thread(recover, settings.directory)
         return "stopped", 0
     try:
         writer = await asyncio.to_thread(
@@ -172,12 +183,18 @@ async def _record(settings: Settings, port: Port, orders: Orders) -> tuple[str, 
         await asyncio.to_thread(writer.close, final=final)
 
 
-async def _join_again(settings: Settings, port: Port, orders: Orders) -> ConferenceSession | None:
-    """Joins as soon as the conference is there again; None when told to stop meanwhile."""
+async def _join_again(
+    settings: Settings, port: Port, orders: Orders, earlier: Earlier
+) -> ConferenceSession | None:
+    """Joins as soon as the conference is there again; None when told to stop meanwhile. Raises
+    ConferenceOver."""
+    conference = earlier.state["conference"]["id"]
     attempt = 0
     while not port.stopping.is_set():
         try:
-            return await join(settings, not orders.paused)
+            return await join(settings, not orders.paused, conference)
+        except ConferenceOver:
+            raise
         except ConferenceError as error:
             log.info("ingest.join_failed", error=error.__class__.__name__, attempt=attempt)
         await asyncio.sleep(REJOIN_BACKOFF_S[min(attempt, len(REJOIN_BACKOFF_S) - 1)])

@@ -118,6 +118,9 @@ class RoomInterface:
         muted = checked.changed_mutes(body)
         records = checked.records(body, type)
         token = checked.known_token(body) or new_token()
+        reason = self._rooms.how_ended(checked.known_conference(body))
+        if reason is not None:
+            return JSONResponse({"error": "the conference has ended", "reason": reason}, 410)
         conference = self._rooms.open(name)
         id = participant_id(token, name)
         conference.join(id, token, type, profile, records=records is not False)

@@ -85,6 +85,14 @@ def known_token(body: Mapping[str, Any]) -> str | None:
     return token
 
 
+def known_conference(body: Mapping[str, Any]) -> str:
+    """The id of the conference that somebody who comes back was in; "" if none is told."""
+    value = body.get("conference", "")
+    if not isinstance(value, str) or len(value) > MAX_NAME_CHARS:
+        raise HTTPException(400, "conference is the id of a conference")
+    return value
+
+
 def changed_mutes(body: Mapping[str, Any]) -> dict[str, dict[str, dict[str, bool]]]:
     """`streams` of a change: {"camera": {"audio": {"muted": true}, "video": {…}}, "screen": …}."""
     streams = body.get("streams", {})

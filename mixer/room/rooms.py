@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 
 import structlog
 
@@ -16,6 +17,7 @@ log = structlog.get_logger()
 
 FORGET_AFTER_S = 60.0
 SWEEP_S = 10.0
+REMEMBERED = 10_000  # ended conferences, so that who was away learns of the end
 
 
 class Stopping(Exception):
@@ -29,6 +31,7 @@ class Rooms:
         self._settings = settings
         self._janus = janus
         self._by_name: dict[str, LiveConference] = {}
+        self._ended: OrderedDict[str, str] = OrderedDict()  # id -> why
         self._stopping = False
 
     def open(self, name: str) -> LiveConference:
@@ -61,10 +64,18 @@ class Rooms:
         found = self._by_name.get(name)
         return found.state if found is not None else empty("", name)
 
+    def how_ended(self, id: str) -> str | None:
+        """Why the conference of that id has ended; None if it goes on, or is not known (any more):
+        one of before this server's start may be gone on with."""
+        return self._ended.get(id)
+
     async def end(self, conference: LiveConference, reason: str) -> None:
         """Ends the conference for everybody and forgets it."""
         if self._by_name.get(conference.name) is conference:
             del self._by_name[conference.name]
+        self._ended[conference.state["conference"]["id"]] = reason
+        while len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
         conference.end(reason)
         log.info("conference.ended", conference=conference.state["conference"]["id"])
         await self._janus.forget_room(conference.name)

@@ -11,6 +11,7 @@ from aiortc.mediastreams import AudioStreamTrack
 
 from mixer.conference.bare import parse_address
 from mixer.conference.janus import JanusConnection
+from mixer.conference.session import join
 from mixer.conference.state import State, apply, empty, find_stream
 from mixer.journal import Journal
 from tests.instruments.bare_janus import BareJanus, Room
@@ -70,6 +71,25 @@ async def test_a_room_of_our_own(tmp_path: Path) -> None:
     told = [(one["available"], one["muted"], one["width"]) for one in videos if one is not None]
     assert (True, False, 320) in told
     assert told[-1] == (False, True, 320)
+
+
+async def test_the_conference_ends_while_ingest_is_away(tmp_path: Path) -> None:
+    """A run that would go on with a conference that has ended finishes the journal instead, and
+    joins no other conference of that name."""
+    async with serving(tmp_path / "log") as server:
+        url = server.room("short")
+        async with await join(url, "Ann") as ann:
+            first = await IngestProcess.start(url, tmp_path / "journal")
+            await until(lambda: bool(first.named("status")))
+            await first.kill()
+            await ann.end()
+        second = await IngestProcess.start(url, tmp_path / "journal")
+        async with asyncio.timeout(20):
+            assert await second.process.wait() == 0
+    await until(lambda: bool(second.named("ended")))
+    assert second.named("ended")[0]["reason"] == "conference-ended"
+    assert not second.named("joined")
+    assert Journal.open(tmp_path / "journal").finished
 
 
 def packets(ingest: IngestProcess, kind: str) -> int:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -58,6 +59,55 @@ class Server:
         if process.returncode is None:
             os.kill(process.pid, number)
         return await asyncio.wait_for(process.wait(), TIMEOUT_S)
+
+
+class Line:
+    """A way to a server that can be cut: `address` leads to `url` until `cut`, and after `mend`."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = str(parts.hostname), int(parts.port or 80)
+        self._own_port = free_port()
+        self._listener: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self.address = f"http://127.0.0.1:{self._own_port}"
+
+    async def mend(self) -> None:
+        self._listener = await asyncio.start_server(self._carry, "127.0.0.1", self._own_port)
+
+    async def cut(self) -> None:
+        """Nobody gets through, and what was open is broken off."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for writer in self._open:
+            writer.transport.abort()
+
+    async def __aenter__(self) -> Line:
+        await self.mend()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.cut()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+        both = {writer, far_writer}
+        self._open |= both
+        try:
+            with contextlib.suppress(OSError):
+                await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+        finally:
+            self._open -= both
+            for one in both:
+                one.transport.abort()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from mixer.conference.ice import parse_ice_server
-from mixer.conference.session import RoomSession, join
+from mixer.conference.session import ConferenceOver, RoomSession, join
 from mixer.conference.state import State
 from mixer.errors import (
     ConferenceRefused,
@@ -31,7 +31,7 @@ from mixer.errors import (
 )
 from mixer.room.server import run_room
 from mixer.room.settings import RoomSettings
-from tests.room.serving import Server, free_port, serving, until
+from tests.room.serving import Line, Server, free_port, serving, until
 
 pytestmark = pytest.mark.system
 
@@ -163,6 +163,30 @@ async def test_ending_is_told_to_everybody(server: Server) -> None:
         async with await join(url, "Bob") as bob:
             assert names(bob.state) == ["Bob"]
             assert bob.state["conference"]["id"] != ada.state["conference"]["id"]
+
+
+async def test_who_was_away_learns_of_the_end(tmp_path: Path) -> None:
+    """Who loses the server's word before the end is told of it on coming back, whether or not there
+    is another conference of that name by then, which they are not taken into."""
+    async with serving(tmp_path) as server, Line(server.url) as line:
+        url = line.address + "/rooms/away"
+        async with (
+            await join(server.room("away"), "Ada") as ada,
+            await join(url, "M", "mixer") as m,
+            Follower(m) as seen,
+        ):
+            await until(lambda: statuses(m.state) and names(m.state) == ["Ada", "M"], "both")
+            id = m.state["conference"]["id"]
+            await line.cut()
+            await ada.end()
+            async with await join(server.room("away"), "Bob") as bob, Follower(bob):
+                await line.mend()
+                await asyncio.wait_for(seen.task, 20)
+                assert seen.events[-1] == ("conference.ended", {"reason": "ended"})
+                assert m.state["conference"]["id"] == id
+                await until(lambda: names(bob.state) == ["Bob"], "nobody but Bob")
+                with pytest.raises(ConferenceOver):
+                    await join(server.room("away"), "M", "mixer", conference=id)
 
 
 async def test_bad_requests_get_one_clear_line(server: Server) -> None:

@@ -145,7 +145,10 @@ export class Conference extends EventTarget {
 
   async #register() {
     const body = { ...this.#profile, streams: this.#mutedStreams() };
-    if (this.#token) body.token = this.#token;
+    if (this.#token) {
+      body.token = this.#token;
+      body.conference = this.state.conference.id;
+    }
     const answer = await this.#request('POST', '/participants', body);
     this.participantId = answer.participantId;
     this.#token = answer.token;
@@ -163,6 +166,7 @@ export class Conference extends EventTarget {
       keepalive,
     });
     const answer = await response.json().catch(() => ({}));
+    if (response.status === 410) this.#stop(answer.reason ?? 'ended');
     if (!response.ok) throw new Error(answer.error ?? `the server says ${response.status}`);
     return answer;
   }
