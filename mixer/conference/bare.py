@@ -15,14 +15,14 @@ from urllib.parse import unquote, urlsplit
 
 from mixer.conference.difference import ConferenceEvent, difference
 from mixer.conference.ice import IceServer
-from mixer.conference.janus import Credentials, JanusError
+from mixer.conference.janus import Credentials
 from mixer.conference.media import Publication, RoomMedia, publications
 from mixer.conference.state import Participant, State, StreamType, empty, participant, stream
-from mixer.conference.videoroom import Change, Destroyed, Feed, Id, Talking, VideoRoom
+from mixer.conference.videoroom import Change, Destroyed, Feed, Id, Talking, VideoRoom, WrongRoomId
 from mixer.errors import UsageError
 
 MAX_EVENTS = 1000  # not yet taken by ingest
-_WRONG_TYPE = 430  # JANUS_VIDEOROOM_ERROR_INVALID_ELEMENT: an id that should be of the other type
+MAX_NUMBER = (1 << 63) - 1  # of a room; longer rows of digits are texts
 _SCREEN = re.compile(r"screen|desktop|presentation|share", re.IGNORECASE)
 
 
@@ -67,7 +67,9 @@ class BareSession:
         self._name = name
         self._settings = settings
         self._ssl = ssl_context
-        self._room_id: Id = int(address.room) if address.room.isdecimal() else address.room
+        self._room_id: Id = address.room
+        if address.room.isdecimal() and int(address.room) <= MAX_NUMBER:
+            self._room_id = int(address.room)
         self._talking: set[Id] = set()
         self._events: asyncio.Queue[ConferenceEvent | None] = asyncio.Queue(MAX_EVENTS)
         self._first: VideoRoom | None = None
@@ -114,8 +116,8 @@ class BareSession:
     async def _join(self) -> VideoRoom:
         try:
             return await self._join_as(self._room_id)
-        except JanusError as error:
-            if error.code != _WRONG_TYPE or isinstance(self._room_id, str):
+        except WrongRoomId:
+            if isinstance(self._room_id, str):
                 raise
         self._room_id = self._address.room  # digits, but the Janus has string ids
         return await self._join_as(self._room_id)

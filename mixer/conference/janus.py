@@ -36,9 +36,16 @@ KEEPALIVE_S = 20.0  # Janus forgets a silent session after 60 s by default
 EVENTS_BOUND = 256  # events of one handle not yet read; more are a stuck reader
 MESSAGE_BOUND = 1 << 22  # bytes of one WebSocket message
 
+# Codes of the core (apierror.h) are 403, 405 and 450 to 490, those of the video room
+# (janus_videoroom.c) 421 to 437 and 499.
 _REFUSED = {403, 405, 433}  # core: unauthorized, token; video room: unauthorized
+_FULL = 432
 _UNKNOWN_ROOM = 426
+_NO_PLUGIN = {460, 461}
+_NOT_ACCEPTING = 472  # it is about to stop
 NO_SUCH_FEED = 428
+MISSING_ELEMENT = 429
+INVALID_ELEMENT = 430
 
 
 class JanusError(ConferenceError):
@@ -292,4 +299,10 @@ def _error(code: int, reason: str) -> ConferenceError:
         return ConferenceRefused(f"Janus refuses: {reason}: check pin, token and secret")
     if code == _UNKNOWN_ROOM:
         return ConferenceUnknown(f"Janus: {reason}")
+    if code == _FULL:
+        return ConferenceRefused(f"Janus refuses: {reason}: the room is full")
+    if code in _NO_PLUGIN:
+        return ConferenceUnknown(f"this Janus has no video rooms: {reason}")
+    if code == _NOT_ACCEPTING:
+        return ConferenceUnreachable(f"Janus takes nobody just now: {reason}")
     return JanusError(code, reason)

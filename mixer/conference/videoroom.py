@@ -16,8 +16,21 @@ from typing import Any, Self
 
 import structlog
 
-from mixer.conference.janus import Credentials, JanusConnection, JanusEvent, JanusHandle
-from mixer.errors import ConferenceError, ConferenceUnreachable
+from mixer.conference.janus import (
+    INVALID_ELEMENT,
+    MISSING_ELEMENT,
+    Credentials,
+    JanusConnection,
+    JanusError,
+    JanusEvent,
+    JanusHandle,
+)
+from mixer.errors import (
+    ConferenceError,
+    ConferenceRefused,
+    ConferenceUnknown,
+    ConferenceUnreachable,
+)
 
 log = structlog.get_logger()
 
@@ -113,6 +126,10 @@ class Subscription:
         await self._handle.detach()
 
 
+class WrongRoomId(ConferenceUnknown):
+    """The room's id is a text where this Janus has numbers, or the other way round."""
+
+
 class VideoRoom:
     """One joined room over a connection of its own. `changes` ends when the connection is lost."""
 
@@ -138,7 +155,8 @@ class VideoRoom:
         credentials: Credentials | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> VideoRoom:
-        """Connects and joins as a publisher that publishes nothing. Raises ConferenceError."""
+        """Connects and joins as a publisher that publishes nothing. Raises ConferenceError:
+        WrongRoomId where an id of the other type may help."""
         connection = await JanusConnection.open(url, credentials, ssl_context=ssl_context)
         try:
             made = cls(connection, await connection.attach(), room)
@@ -154,7 +172,10 @@ class VideoRoom:
         body |= {"display": display}
         body |= {"id": feed_id} if feed_id is not None else {}
         body |= {"pin": self._pin} if self._pin else {}
-        data, _ = await self._watcher.message(body)
+        try:
+            data, _ = await self._watcher.message(body)
+        except JanusError as error:
+            raise self._why_not(error) from error
         self.own_id = data.get("id", "")
         self._private_id = data.get("private_id")
         for entry in data.get("publishers", []):
@@ -163,6 +184,15 @@ class VideoRoom:
         self.attendees = {
             entry["id"]: str(entry.get("display", "")) for entry in data.get("attendees", [])
         }
+
+    def _why_not(self, error: JanusError) -> ConferenceError:
+        """What an error of joining means, since all that may be missing is the pin."""
+        if error.code == MISSING_ELEMENT and not self._pin:
+            return ConferenceRefused("the room asks for a pin: give it with MIXER_PIN or --pin")
+        if error.code == INVALID_ELEMENT:
+            kind = "texts" if isinstance(self._room, int) else "numbers"
+            return WrongRoomId(f"there is no room {self._room!r}: the ids of this Janus are {kind}")
+        return error
 
     async def changes(self) -> AsyncIterator[Change]:
         """What happens in the room, from joining on; `feeds` is already the state after.

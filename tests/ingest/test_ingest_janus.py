@@ -185,9 +185,13 @@ async def test_sound_only_and_late_camera(janus: BareJanus, tmp_path: Path) -> N
 
 
 async def test_what_is_wrong_with_an_address_is_told(janus: BareJanus) -> None:
-    """Unknown room, wrong pin, nothing there, no address: each its own error, at once."""
-    with pytest.raises(ConferenceUnknown):
-        await join_bare(janus.url(999), "Mixer")
+    """Unknown room, wrong or no pin, nothing there, no address: each its own error, at once."""
+    for unknown in (999, "team", "-6", 10**25):
+        with pytest.raises(ConferenceUnknown):
+            await join_bare(janus.url(unknown), "Mixer")
+    with pytest.raises(ConferenceRefused, match="pin") as refused:
+        await join_bare(janus.url(6), "Mixer")
+    assert refused.value.exit_code == 12 and "MIXER_PIN" in str(refused.value)
     with pytest.raises(ConferenceRefused):
         await join_bare(janus.url(6), "Mixer", BareSettings(pin="wrong"))
     session = await join_bare(janus.url(6), "Mixer", BareSettings(pin="1234"))
@@ -202,7 +206,8 @@ async def test_what_is_wrong_with_an_address_is_told(janus: BareJanus) -> None:
 
 async def test_string_ids_and_an_api_secret(tmp_path: Path) -> None:
     """A Janus with string ids: rooms whose names are words or digits; a secret is asked for."""
-    with BareJanus([Room("1234"), Room("team")], string_ids=True, api_secret="s3cret") as strange:
+    rooms = [Room("1234"), Room("team"), Room("closed", pin="1")]
+    with BareJanus(rooms, string_ids=True, api_secret="s3cret") as strange:
         with pytest.raises(ConferenceRefused):
             await join_bare(strange.url("team"), "Mixer")
         settings = BareSettings(api_secret="s3cret")
@@ -210,3 +215,5 @@ async def test_string_ids_and_an_api_secret(tmp_path: Path) -> None:
             session = await join_bare(strange.url(room), "Mixer", settings)
             assert session.conference == room
             await session.leave()
+        with pytest.raises(ConferenceRefused, match="pin"):
+            await join_bare(strange.url("closed"), "Mixer", settings)
