@@ -182,6 +182,8 @@ class Recorder:
                 self._resumed.set()
             case "status":
                 self._note_presence(event)
+                if self._journal is not None:
+                    self._journal.refresh()  # knows the pauses
                 self.status.ingest = event
             case "failed":
                 raise_for(event)

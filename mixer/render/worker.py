@@ -144,12 +144,18 @@ class Worker:
             self._soundtrack.advance()
 
     def _await_sound(self, first: int, count: int) -> None:
-        """The limiter looks a little ahead of the segment: waits until that is final, too."""
-        while not self._journal.finished:
-            if self._journal.watermark_ns >= edited_needed_ns(self._edit_list(), first, count):
-                return
+        """The limiter looks a little ahead of the segment: waits until that is final, too, and
+        until it is known what follows, for where a pause begins the sound fades."""
+        while not (self._journal.finished or self._is_heard(first, count)):
             time.sleep(POLL_S)
             self._journal.refresh()
+
+    def _is_heard(self, first: int, count: int) -> bool:
+        edits, until = self._edit_list(), self._journal.watermark_ns
+        goes_on = edits.first_frame_showing(until) > first + count
+        return (goes_on or self.limit is not None) and until >= edited_needed_ns(
+            edits, first, count
+        )
 
     def _video(self) -> VideoSettings:
         s = self._settings

@@ -95,5 +95,7 @@ def check_seen(person: Participant, frames: int) -> None:
     assert frames - len(person.sights) <= 12
     assert len(person.steps) == 2  # the seams: everything else goes on picture by picture
     assert person.sync is not None
-    assert abs(person.sync.bias_ms) < 40
-    assert all(abs(offset) < 0.06 for _, offset in person.sync.offsets)
+    seams = [step.frame / 30 for step in person.steps]  # may part a flash from its beep
+    whole = [o for at, o in person.sync.offsets if all(abs(at - seam) > 0.5 for seam in seams)]
+    assert len(whole) >= 4
+    assert all(abs(offset) < 0.06 for offset in whole)
