@@ -2,7 +2,8 @@
 audio.py).
 
 A demuxer would decode pictures only to find out what we know (some 10 ms a segment); here a file
-is its first track's sample table. ISO/IEC 14496-12 names the boxes, 14496-3 annex 1.A the ADTS header.
+is its first track's sample table. ISO/IEC 14496-12 names the boxes, 14496-3 annex 1.A the ADTS
+header.
 """
 
 from __future__ import annotations

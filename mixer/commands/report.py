@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
-from ..errors import MixerError, UsageError
-from .model import OnProgress, Report, unheard
+from ..errors import UsageError
+from ..report.model import OnProgress, Report, unheard
+from .running import guarded
 
 
 def report(
@@ -25,13 +26,8 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout.")] = False,
 ) -> None:
     """Tells how a recording came out: a page with a timeline, quality figures, contact sheets."""
-    try:
-        made = report_on(directory, out, progress=sys.stderr.isatty() and not as_json)
-    except MixerError as error:
-        print(f"mixer: {error}", file=sys.stderr)
-        if as_json:
-            print(json.dumps({"event": "error", "message": str(error), "code": error.exit_code}))
-        raise typer.Exit(error.exit_code) from None
+    progress = sys.stderr.isatty() and not as_json
+    made = guarded(lambda: report_on(directory, out, progress=progress), as_json)
     if as_json:
         files = [str(path) for path in made.files]
         text = {"event": "result", "files": files, "report": made.document}
@@ -48,8 +44,8 @@ def report_on(directory: Path, out: Path | None = None, *, progress: bool = Fals
     """
     from ..journal import Journal  # imported here: the command line is quick to start
     from ..recorder.plan import RecordFolder
-    from . import make_report
-    from .sources import facts_of, outputs_of
+    from ..report import make_report
+    from ..report.sources import facts_of, outputs_of
 
     folder = RecordFolder(directory.absolute())
     plan = folder.load()

@@ -1,18 +1,17 @@
-"""`mixer replay DIR --into URL`: flags, signals, display. Registered in mixer/cli.py."""
+"""`mixer replay DIR --into URL`: a recording plays into a room again."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import ssl
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mixer.errors import MixerError, UsageError
+from ..errors import UsageError
+from .running import journal_of, on_signals, run
 
 
 def replay(
@@ -54,37 +53,32 @@ def replay(
 
     In a terminal: space pauses, the arrows seek, q stops.
     """
-    from mixer.conference.bare import BareSettings
-    from mixer.conference.ice import parse_ice_server
-    from mixer.replay.settings import ReplaySettings
+    from ..conference.bare import BareSettings
+    from ..conference.ice import parse_ice_server
+    from ..replay.settings import ReplaySettings
 
-    try:
+    async def play() -> None:
         servers = [parse_ice_server(text) for text in ice_server or ()]
         settings = ReplaySettings(
-            journal=directory / "journal" if (directory / "journal").is_dir() else directory,
+            journal=journal_of(directory),
             url=into,
             offset_s=offset,
             without=tuple(without or ()),
             bare=BareSettings(pin, token, api_secret, tuple(servers)),
             ssl_context=_ssl_context(tls_ca, tls_insecure),
         )
-        asyncio.run(_play(settings, as_json))
-    except MixerError as error:
-        print(f"mixer: {error}", file=sys.stderr)
-        if as_json:
-            print(json.dumps({"event": "error", "message": str(error), "code": error.exit_code}))
-        raise typer.Exit(error.exit_code) from None
+        await _play(settings, as_json)
+
+    run(play(), as_json)
 
 
 async def _play(settings: Any, as_json: bool) -> None:
-    from mixer.replay.control import listening
-    from mixer.replay.display import show_json, show_live
-    from mixer.replay.replay import Replay
+    from ..replay.control import listening
+    from ..replay.display import show_json, show_live
+    from ..replay.replay import Replay
 
     playing = Replay(settings)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, playing.stop)
+    on_signals(lambda _reason: playing.stop())
 
     def refuse(text: str) -> None:
         print(json.dumps({"event": "error", "message": text}), flush=True)

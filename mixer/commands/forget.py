@@ -1,21 +1,18 @@
-"""`mixer forget DIR PARTICIPANT`: flags and what is said. Registered in cli.py.
-
-The work itself is recorder/forget.py's job.
-"""
+"""`mixer forget DIR PARTICIPANT`: somebody is removed for good, by recorder/forget.py."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .errors import MixerError, UsageError
+from ..errors import UsageError
+from .running import guarded
 
 if TYPE_CHECKING:
-    from .recorder.forget import Forgotten
+    from ..recorder.forget import Forgotten
 
 
 def forget(
@@ -34,18 +31,15 @@ def forget(
 
     To leave somebody out of one file only: `mixer render DIR --out FILE --without PARTICIPANT`.
     """
-    from .recorder import RecordFolder
-    from .recorder.forget import forget as work
+    from ..recorder import RecordFolder
+    from ..recorder.forget import forget as work
 
-    try:
+    def removed() -> Forgotten:
         if participant is None and not mixes:
             raise UsageError("say who is to be forgotten: mixer forget DIR PARTICIPANT")
-        done = work(RecordFolder(directory), participant, mixes=mixes)
-    except MixerError as error:
-        print(f"mixer: {error}", file=sys.stderr)
-        if as_json:
-            print(json.dumps({"event": "error", "message": str(error), "code": error.exit_code}))
-        raise typer.Exit(error.exit_code) from None
+        return work(RecordFolder(directory), participant, mixes=mixes)
+
+    done = guarded(removed, as_json)
     if as_json:
         result = {"people": done.people, "outdated": done.outdated, "deleted": done.deleted}
         print(json.dumps({"event": "result", **result}))

@@ -1,0 +1,48 @@
+"""Flags that `mixer record` and `mixer render` share: about the files that are made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import MixerError
+
+Legs = Annotated[
+    bool, typer.Option("--participant-audio", help="With mp3 and both: a file a participant, too.")
+]
+CutSilence = Annotated[
+    bool, typer.Option("--cut-silence", help="Participants' audio without silences; cue sheets.")
+]
+AudioBitRate = Annotated[int, typer.Option(help="Of the audio mix, in kbit/s.")]
+Vbr = Annotated[
+    float | None, typer.Option(help="Variable bit rate: LAME's quality, 0 (best) to 9.9.")
+]
+LoudnessTarget = Annotated[
+    float | None, typer.Option(help="Bring the audio mix to so many LUFS, such as -16.")
+]
+WithReport = Annotated[
+    bool, typer.Option(help="Afterwards: DIR/report/ with quality report, chapters, poster.")
+]
+
+
+def audio_settings(
+    legs: bool, cut_silence: bool, kbit: int, vbr: float | None, loudness: float | None
+) -> Any:
+    from ..render.audio_settings import AudioSettings
+
+    return AudioSettings(
+        bit_rate=kbit * 1000, vbr=vbr, loudness=loudness, legs=legs, cut_silence=cut_silence
+    )
+
+
+def report_on_files(directory: Path) -> None:
+    """The files are there already: what fails now is told, and takes nothing away."""
+    from .report import report_on
+
+    try:
+        report_on(directory)
+    except (MixerError, KeyboardInterrupt) as error:
+        print(f"mixer: there is no report: {error or 'interrupted'}", file=sys.stderr)

@@ -1,0 +1,116 @@
+"""`mixer render`: the files of a recording, or other versions of them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .files import (
+    AudioBitRate,
+    CutSilence,
+    Legs,
+    LoudnessTarget,
+    Vbr,
+    WithReport,
+    audio_settings,
+    report_on_files,
+)
+from .running import Folder, Json, on_signals, run, say_result
+
+
+def render(
+    directory: Folder,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Make another version: a file for mp4, a folder for mp3 and both."),
+    ] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="mp4, mp3 or both.")] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="Which mix's start and stop, if there are several.")
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT")] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="Built-in name, folder, HTML file or URL.")
+    ] = None,
+    fps: int | None = None,
+    from_: Annotated[
+        float | None, typer.Option("--from", help="Seconds since the recording's start.")
+    ] = None,
+    to: Annotated[float | None, typer.Option(help="Seconds since the recording's start.")] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave somebody out: their id, external id or name. Repeatable."),
+    ] = None,
+    participant_audio: Legs = False,
+    cut_silence: CutSilence = False,
+    audio_bit_rate: AudioBitRate = 128,
+    vbr: Vbr = None,
+    loudness: LoudnessTarget = None,
+    preset: Annotated[str | None, typer.Option(help="x264's preset.")] = None,
+    crf: Annotated[int | None, typer.Option(help="x264's quality: 0 to 51.")] = None,
+    report: WithReport = True,
+    follow: Annotated[
+        bool, typer.Option(help="Follow a recording that goes on; --no-follow refuses it.")
+    ] = True,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Encode in so many processes.")] = 1,
+    encoder: Annotated[str, typer.Option(hidden=True)] = "libx264",
+    keep_work: Annotated[
+        bool, typer.Option("--keep-work", help="Keep intermediate files.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Makes the files of a recording: those its plan still wants, or another version (--out)."""
+    from ..recorder import RecordFolder, parse_format
+    from ..recorder.offline import finish_plan
+    from ..recorder.remix import RenderOptions, remix
+    from ..recorder.render_display import progress_for
+
+    changes = (format_, mix, size, layout, fps, from_, to, without, preset, crf, vbr, loudness)
+
+    async def job() -> bool:
+        task = asyncio.current_task()
+        assert task is not None
+        on_signals(lambda _reason: task.cancel())
+        folder = RecordFolder(directory)
+        with progress_for(as_json=as_json) as show:
+            if out is None:
+                _check_no_changes(any(change is not None for change in changes))
+                files = await finish_plan(folder, show, workers=workers, keep_work=keep_work)
+            else:
+                options = RenderOptions(
+                    out=out,
+                    format=parse_format(format_ or "mp4"),
+                    mix=mix,
+                    size=size,
+                    layout=layout,
+                    fps=fps,
+                    preset=preset,
+                    crf=crf,
+                    from_s=from_,
+                    to_s=to,
+                    without=tuple(without or ()),
+                    audio=audio_settings(
+                        participant_audio, cut_silence, audio_bit_rate, vbr, loudness
+                    ),
+                    follow=follow,
+                    workers=workers,
+                    keep_work=keep_work,
+                    encoder="null" if encoder == "null" else "libx264",
+                )
+                files = await remix(folder, options, show)
+        text = "rendered" if files else "nothing was missing"
+        say_result(as_json, text, [str(path) for path in files], {})
+        return bool(files)
+
+    if run(job(), as_json) and out is None and report:
+        report_on_files(directory)
+
+
+def _check_no_changes(changed: bool) -> None:
+    from ..errors import UsageError
+
+    if changed:
+        raise UsageError("another size, layout, range, format or quality needs --out")

@@ -1,0 +1,61 @@
+"""What all commands have in common: errors, signals, flags, results.
+
+Errors of ours end with one line and their exit code (docs/exit-codes.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from ..errors import MixerError
+
+T = TypeVar("T")
+
+Folder = Annotated[Path, typer.Argument(help="The record's folder (--out of `mixer record`).")]
+Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout.")]
+
+
+def run(work: Coroutine[Any, Any, T], as_json: bool = False) -> T:
+    return guarded(lambda: asyncio.run(work), as_json)
+
+
+def guarded(act: Callable[[], T], as_json: bool = False) -> T:
+    """Errors of ours end with one line and their exit code; an interrupt ends with 130."""
+    try:
+        return act()
+    except MixerError as error:
+        print(f"mixer: {error}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"event": "error", "message": str(error), "code": error.exit_code}))
+        raise typer.Exit(error.exit_code) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("mixer: interrupted; run it again to go on", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def on_signals(stop: Callable[[str], object]) -> None:
+    loop = asyncio.get_running_loop()
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sig, stop, "stopped")
+
+
+def journal_of(directory: Path) -> Path:
+    """A record's folder or its journal itself."""
+    return directory / "journal" if (directory / "journal").is_dir() else directory
+
+
+def say_result(as_json: bool, text: str, files: list[str], report: dict[str, Any]) -> None:
+    if as_json:
+        print(json.dumps({"event": "result", "files": files, **report}, ensure_ascii=False))
+        return
+    print(text)
+    for path in files:
+        print(path)
