@@ -1,7 +1,8 @@
 """Launches the browser: which one, with what flags, in whose name, inside its sandbox.
 
-Only this module and `page.py` know Playwright. One browser for each layout, never shared
-(rendering.md, "The page's clock"): frame control makes iframes share a renderer.
+Only this module, `opening.py`, `page.py` and `serving.py` know Playwright. One browser for each
+layout, never shared (rendering.md, "The page's clock"): frame control makes iframes share a
+renderer.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from mixer.errors import EnvironmentMissing
 
 log = structlog.get_logger()
 
-LAUNCH_TIMEOUT_S = 30.0
+LAUNCH_TIMEOUT_S = 120.0  # plenty, for machines that are busy with others
 LAUNCH_ATTEMPTS = 3
 KILLED = "signal=SIGKILL"  # so Playwright tells of its process' end
 REMOVALS, REMOVAL_WAIT_S = 20, 0.1

@@ -1,9 +1,8 @@
 """One page under the mixer's clock: virtual time, frames issued one by one, stills.
 
 The page's time is media time. `advance` moves it, `frame` paints, `look` asks the injected script
-(inject/) what the page waits for. Every step has a deadline on the wall clock; a page that holds
-the clock up (open EventSource, hanging fetch) is freed from then on. Only this module and
-`browser.py` know Playwright; who serves the page's requests is `serving.py`.
+(inject/) what the page waits for. Every step has a deadline (patience.py); a page that holds the
+clock up (open EventSource, hanging fetch) is freed from then on. It is opened by `opening.py`.
 """
 
 from __future__ import annotations
@@ -12,20 +11,20 @@ import asyncio
 import base64
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, TypeVar
 
 import structlog
-from playwright.async_api import Browser, BrowserContext, CDPSession
+from playwright.async_api import CDPSession
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page as BrowserPage
 
 from mixer.errors import LayoutError
 from mixer.layout.look import Look
-from mixer.layout.serving import Site
+from mixer.layout.patience import Patience
 from mixer.layout.shipped import shipped_layouts
 
 log = structlog.get_logger()
@@ -41,7 +40,6 @@ LONGEST_RUN_MS = 5_000  # page time that is let run at once; a longer stretch co
 SETTLE_MS = 0.01  # page time given to elements that start; taken from the next step
 COMMAND_TIMEOUT_S = 20.0
 GONE_WAIT_S = 1.0
-LOAD_POLL_S = 0.02
 # Scripts that share one scope, in this order: before any script of the page, in every frame of it.
 INJECTED = ("world", "time", "videos", "obstacles", "glyphs", "host")
 SDK = shipped_layouts() / "sdk" / "mixer-layout.js"
@@ -61,7 +59,10 @@ class BrowserGone(PageCrashed):
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """How a page is shown. Times in seconds; `wall_start` is unix time of the first frame."""
+    """How a page is shown. Times in seconds; `wall_start` is unix time of the first frame.
+
+    `ready_wall_s`, `stall_wall_s`: only the time counts in which the machine had any (patience.py).
+    """
 
     width: int
     height: int
@@ -73,6 +74,7 @@ class PageSettings:
     boot_media_s: float = 1.0  # page time before the first frame, for loading
     ready_wall_s: float = 10.0
     stall_wall_s: float = 5.0
+    stalled: bool = False  # its clock does not wait for the network from the start
 
 
 def injected_script(settings: PageSettings, state: Mapping[str, Any]) -> str:
@@ -98,7 +100,7 @@ class Page:
 
     def __init__(self, page: BrowserPage, cdp: CDPSession, settings: PageSettings) -> None:
         self.settings = settings
-        self.stalled = False  # its clock had to be freed
+        self.stalled = settings.stalled  # its clock does not wait for the network
         self.suppressed: list[tuple[str, str]] = []  # (type, detail) of what it was not let do
         self._page = page
         self._cdp = cdp
@@ -117,17 +119,15 @@ class Page:
             self._gone.exception()  # whoever waits next is told
 
     async def _guarded(self, work: Awaitable[T], timeout_s: float = COMMAND_TIMEOUT_S) -> T:
-        """`work`, unless the page goes or the deadline passes."""
+        """`work`, unless the page goes or the browser does not do it in the time it had."""
         task = asyncio.ensure_future(work)
         watched: set[asyncio.Future[Any]] = {task, self._gone}
-        done, _ = await asyncio.wait(
-            watched, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        if task in done:
+        await Patience(timeout_s).wait(watched)
+        if task.done():
             try:
                 return task.result()
             except PlaywrightError as error:
-                await asyncio.wait({self._gone}, timeout=GONE_WAIT_S)  # which of the two is it?
+                await Patience(GONE_WAIT_S).wait({self._gone})  # which of the two is it?
                 if self._gone.done():
                     self._gone.result()
                 raise PageCrashed(str(error).splitlines()[0]) from None
@@ -202,7 +202,10 @@ class Page:
         self._clock_ms += budget
 
     async def _free(self, to_ms: float) -> None:
-        """Lets page time run to `to_ms` without waiting for the network, now and from now on."""
+        """Lets page time run to `to_ms` without waiting for the network, now and from now on.
+
+        This one step may end up to 1 ms off: a page pass does it over (page_pass.py).
+        """
         if self.stalled:
             raise PageFailure("the page's clock stands still")
         self.stalled = True
@@ -279,100 +282,3 @@ class Page:
             if not await self.frame() and settled:
                 return
         raise PageFailure("the page changes while its clock stands still")
-
-
-async def boot(page: Page, url: str) -> Look:
-    """Loads the page and lets it get ready; its clock then stands right before frame 0.
-
-    Time begins when the page is there, and runs in output frames until `boot_media_s` are over and
-    it is ready: nothing that the page can see depends on how long loading took.
-    """
-    settings = page.settings
-    deadline = asyncio.get_running_loop().time() + settings.ready_wall_s
-    await _arrive(page, url, deadline)
-    frames = round(settings.boot_media_s * settings.fps)
-    errors: list[str] = []
-    loaded = 0
-    while True:
-        loaded += 1
-        await page.step(loaded - frames, loaded * 1000 / settings.fps)
-        look, _ = await page.look()
-        errors += [detail for kind, detail in look.notes if kind == "error"]
-        page.suppressed += look.notes
-        if look.failed is not None:
-            raise PageFailure(f"the page gave up: {look.failed}")
-        if look.ready and loaded >= frames:
-            return look
-        if errors and not look.ready and loaded >= frames:
-            raise PageFailure(f"the page threw before it was ready: {errors[0]}")
-        if asyncio.get_running_loop().time() > deadline:
-            raise PageFailure(f"the page was not ready within {settings.ready_wall_s:g} s")
-
-
-async def _arrive(page: Page, url: str, deadline: float) -> None:
-    """Goes to the page; its clock does not move meanwhile."""
-    loading = asyncio.ensure_future(page.go(url))
-    try:
-        while not loading.done():
-            await page.frame()
-            await asyncio.wait({loading}, timeout=LOAD_POLL_S)
-            if asyncio.get_running_loop().time() > deadline:
-                raise PageFailure(f"{url} was not loaded in time")
-        await loading
-    finally:
-        loading.cancel()
-        with suppress(asyncio.CancelledError, PlaywrightError, PageFailure):
-            await loading
-
-
-async def _new_target(
-    browser: Browser, context: BrowserContext, settings: PageSettings
-) -> BrowserPage:
-    session = await browser.new_browser_cdp_session()
-    known = (await session.send("Target.getBrowserContexts"))["browserContextIds"]
-    async with context.expect_page() as opening:
-        await session.send(
-            "Target.createTarget",
-            {
-                "url": "about:blank",
-                "width": settings.width,
-                "height": settings.height,
-                "browserContextId": known[-1],
-                "enableBeginFrameControl": True,
-            },
-        )
-    return await opening.value
-
-
-@asynccontextmanager
-async def opened(
-    browser: Browser, site: Site, settings: PageSettings, state: Mapping[str, Any]
-) -> AsyncIterator[tuple[Page, Look]]:
-    """The site's page, booted with `state` and ready for frame 0. Raises PageFailure."""
-    try:
-        context = await browser.new_context(
-            viewport={"width": settings.width, "height": settings.height},
-            locale=settings.language,
-            timezone_id="UTC",
-            accept_downloads=False,
-            service_workers="block",
-            reduced_motion="no-preference",
-        )
-        bare = await _new_target(browser, context, settings)
-        cdp = await context.new_cdp_session(bare)
-    except PlaywrightError as error:
-        raise BrowserGone(str(error).splitlines()[0]) from None
-    page = Page(bare, cdp, settings)
-    try:
-        browser.on("disconnected", lambda _: page.lost(BrowserGone("the browser is gone")))
-        bare.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
-        await context.add_init_script(injected_script(settings, state))
-        await site.serve(context, page.suppressed)
-        await page.start_clock()
-        look = await boot(page, site.url)
-        yield page, look
-    except PlaywrightError as error:
-        raise PageCrashed(str(error).splitlines()[0]) from None
-    finally:
-        with suppress(PlaywrightError, TimeoutError):
-            await asyncio.wait_for(context.close(), 10)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from mixer.layout.browser import BrowserSettings, launched
-from mixer.layout.page import PageSettings, opened
+from mixer.layout.opening import opened
+from mixer.layout.page import PageSettings
 from mixer.layout.serving import find_site
 
 COLOURS = ("#3f6fb5", "#b5533f", "#3f9a5b", "#8a58b0", "#b08a2f", "#2f9ea8", "#a83f7f", "#6b7f2f")

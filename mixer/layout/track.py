@@ -181,6 +181,11 @@ class MatteTrackWriter:
         self._commit()
         os.fdatasync(self._descriptor)
 
+    def drop(self) -> None:
+        """Forgets what was not committed, as after a kill: it will be told again."""
+        self._pending, self._pending_size = [], 0
+        self._contents, self._end = read(self._descriptor, Contents(), 0)
+
     def close(self) -> None:
         os.close(self._descriptor)
 

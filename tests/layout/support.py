@@ -12,7 +12,8 @@ from playwright.async_api import Browser
 from mixer.conference import state as conference
 from mixer.journal import Event, JournalWriter
 from mixer.layout.look import Look
-from mixer.layout.page import Page, PageSettings, opened
+from mixer.layout.opening import opened
+from mixer.layout.page import Page, PageSettings
 from mixer.layout.serving import find_site
 
 PAGES = Path(__file__).parent / "pages"

@@ -152,7 +152,8 @@ async def test_a_missing_page_says_its_status(browser: Browser) -> None:
     """A layout that is not there is told by its HTTP status."""
     layout = str(PAGES / "styled.html")
     with pytest.raises(PageFailure, match="404"):
-        from mixer.layout.page import PageSettings, opened
+        from mixer.layout.opening import opened
+        from mixer.layout.page import PageSettings
         from mixer.layout.serving import find_site
 
         site = find_site(layout, {})

@@ -90,11 +90,6 @@ async def test_a_later_pass_gets_the_answers_of_the_first(tmp_path: Path) -> Non
     assert len({path.read_bytes() for path in kept}) == len(kept) < len(entries)
 
 
-@pytest.mark.xfail(
-    reason="Page._free ends the stalled step up to 1 ms off: it knows the time in whole ms only, "
-    "while a replay runs the step exactly; animations then stand elsewhere by that",
-    strict=False,
-)
 async def test_a_step_that_stalled_stalls_again_where_it_did(tmp_path: Path) -> None:
     """A request that never ends is freed once; after kill -9 of the browser behind that, the page
     runs through the same step without the wait's end being anywhere else: the same track."""

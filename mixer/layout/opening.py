@@ -1,0 +1,127 @@
+"""Opens a site's page in a browser and lets it load under the mixer's clock, up to frame 0.
+
+The page from then on is `page.py`'s; who serves its requests is `serving.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page as BrowserPage
+
+from mixer.layout.look import Look
+from mixer.layout.page import (
+    BrowserGone,
+    Page,
+    PageCrashed,
+    PageFailure,
+    PageSettings,
+    injected_script,
+)
+from mixer.layout.patience import Patience
+from mixer.layout.serving import Site
+
+LOAD_POLL_S = 0.02
+
+
+async def boot(page: Page, url: str) -> Look:
+    """Loads the page and lets it get ready; its clock then stands right before frame 0.
+
+    Time begins when the page is there, and runs in output frames until `boot_media_s` are over and
+    it is ready: nothing that the page can see depends on how long loading took. It has
+    `ready_wall_s` for that, both of its own time and on the wall.
+    """
+    settings = page.settings
+    patience = Patience(settings.ready_wall_s)
+    await _arrive(page, url, patience)
+    frames = round(settings.boot_media_s * settings.fps)
+    errors: list[str] = []
+    loaded = 0
+    while True:
+        loaded += 1
+        await page.step(loaded - frames, loaded * 1000 / settings.fps)
+        look, _ = await page.look()
+        errors += [detail for kind, detail in look.notes if kind == "error"]
+        page.suppressed += look.notes
+        if look.failed is not None:
+            raise PageFailure(f"the page gave up: {look.failed}")
+        if look.ready and loaded >= frames:
+            return look
+        if errors and not look.ready and loaded >= frames:
+            raise PageFailure(f"the page threw before it was ready: {errors[0]}")
+        if loaded >= settings.ready_wall_s * settings.fps and patience.over():
+            raise PageFailure(f"the page was not ready within {settings.ready_wall_s:g} s")
+
+
+async def _arrive(page: Page, url: str, patience: Patience) -> None:
+    """Goes to the page; its clock does not move meanwhile."""
+    loading = asyncio.ensure_future(page.go(url))
+    try:
+        while not loading.done():
+            await page.frame()
+            await asyncio.wait({loading}, timeout=LOAD_POLL_S)
+            if patience.over():
+                raise PageFailure(f"{url} was not loaded in time")
+        await loading
+    finally:
+        loading.cancel()
+        with suppress(asyncio.CancelledError, PlaywrightError, PageFailure):
+            await loading
+
+
+async def _new_target(
+    browser: Browser, context: BrowserContext, settings: PageSettings
+) -> BrowserPage:
+    session = await browser.new_browser_cdp_session()
+    known = (await session.send("Target.getBrowserContexts"))["browserContextIds"]
+    async with context.expect_page() as opening:
+        await session.send(
+            "Target.createTarget",
+            {
+                "url": "about:blank",
+                "width": settings.width,
+                "height": settings.height,
+                "browserContextId": known[-1],
+                "enableBeginFrameControl": True,
+            },
+        )
+    return await opening.value
+
+
+@asynccontextmanager
+async def opened(
+    browser: Browser, site: Site, settings: PageSettings, state: Mapping[str, Any]
+) -> AsyncIterator[tuple[Page, Look]]:
+    """The site's page, booted with `state` and ready for frame 0. Raises PageFailure."""
+    try:
+        context = await browser.new_context(
+            viewport={"width": settings.width, "height": settings.height},
+            locale=settings.language,
+            timezone_id="UTC",
+            accept_downloads=False,
+            service_workers="block",
+            reduced_motion="no-preference",
+        )
+        bare = await _new_target(browser, context, settings)
+        cdp = await context.new_cdp_session(bare)
+    except PlaywrightError as error:
+        raise BrowserGone(str(error).splitlines()[0]) from None
+    page = Page(bare, cdp, settings)
+    try:
+        browser.on("disconnected", lambda _: page.lost(BrowserGone("the browser is gone")))
+        bare.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
+        await context.add_init_script(injected_script(settings, state))
+        await site.serve(context, page.suppressed)
+        await page.start_clock()
+        look = await boot(page, site.url)
+        yield page, look
+    except PlaywrightError as error:
+        raise PageCrashed(str(error).splitlines()[0]) from None
+    finally:
+        with suppress(PlaywrightError, TimeoutError):
+            await asyncio.wait_for(context.close(), 10)

@@ -1,0 +1,139 @@
+"""One page from the first frame at which it is shown: stepped, painted, its progress kept.
+
+The page pass (page_pass.py) opens the page, gives it to a `Showing`, and sees to failures.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mixer.layout.look import Look
+from mixer.layout.notebook import MISSING, SUPPRESSED, Act, Notebook
+from mixer.layout.page import Page, PageFailure
+from mixer.layout.painter import Painter
+from mixer.layout.schedule import Rates, Waiting
+from mixer.layout.timeline import Timeline
+from mixer.layout.track import MatteTrackWriter
+
+
+class ClockFreed(Exception):
+    """The page's clock had to be freed in the step to `frame`: show it again, freed from there."""
+
+    def __init__(self, frame: int) -> None:
+        super().__init__(f"the page held its clock up at frame {frame}")
+        self.frame = frame
+
+
+class Owner(Protocol):
+    """What a page pass has that outlives its pages."""
+
+    @property
+    def timeline(self) -> Timeline: ...
+    @property
+    def writer(self) -> MatteTrackWriter: ...
+    @property
+    def notebook(self) -> Notebook: ...
+    async def idle(self) -> bool:
+        """Waits for the journal; False when told to stop."""
+        ...
+
+
+class Showing:
+    """Runs an act's page; `page` has been opened and `painter` is prepared for it."""
+
+    def __init__(self, owner: Owner, act: Act, page: Page, painter: Painter, look: Look) -> None:
+        self._owner = owner
+        self._act = act
+        self._page = page
+        self._painter = painter
+        self._timeline = owner.timeline
+        self._writer = owner.writer
+        self._rates = Rates(owner.timeline.fps)
+        self._start_ms = page.clock_ms
+        self._waiting = Waiting(act.first - 1, look, 0, True)
+
+    async def run(self) -> None:
+        """Until the track is finished or the pass is told to stop. Raises PageFailure, ClockFreed
+        (before the frame is painted)."""
+        while True:
+            frame = self._next()
+            known = self._timeline.known
+            if frame < known:
+                await self._step(frame)
+                self._progress(frame + 1)
+            else:
+                self._progress(known)
+                total = self._timeline.total
+                if total is not None and known >= total:
+                    self._painter.finish()
+                    self._progress(total)
+                    self._writer.finish(total)
+                    return
+                if not await self._owner.idle():
+                    return
+
+    def _next(self) -> int:
+        last = self._waiting.frame
+        if last < self._act.first:
+            return self._act.first
+        frame = self._waiting.next_step(self._rates)
+        if self._painter.pixels is not None:
+            frame = last + 1
+        event = self._timeline.next_event_after(last)
+        return frame if event is None else min(frame, event)
+
+    def _progress(self, frames: int) -> None:
+        painted = self._painter.painted
+        frames = frames if painted is None else min(frames, painted)
+        if frames > self._writer.frames:
+            self._writer.progress(frames)
+            self._owner.notebook.tell("progress", frames=frames)
+
+    def _time_ms(self, frame: int) -> float:
+        """Page time: that of the output and of the recording's pauses: pages live through them."""
+        first = self._act.first
+        shown_ms = (frame - first + 1) * 1000 / self._rates.fps
+        return self._start_ms + shown_ms + self._timeline.skipped_ms(first, frame)
+
+    async def _step(self, frame: int) -> None:
+        """The page at one output frame; painted if it is not final yet and has changed."""
+        last, fresh = self._waiting, frame >= self._writer.frames
+        events = [] if frame == self._act.first else self._timeline.events_at(frame)
+        if self._act.freed_at is not None and frame >= self._act.freed_at:
+            self._page.stalled = True
+        if fresh:
+            await self._painter.before(frame, last.look)
+        if frame > last.frame + 1:
+            await self._page.advance(self._time_ms(frame - 1))
+        damage = await self._page.step(frame, self._time_ms(frame), events)
+        look, settled = await self._page.look()
+        self._heed(frame, look)
+        changed = damage or settled
+        dirty = last.dirty or changed
+        told = bool(events) or frame == self._act.first
+        due = told or self._rates.on_grid(frame)
+        if self._painter.pixels is not None or look.readers or (dirty and due):
+            if fresh:
+                await self._painter.paint(frame, look, changed=changed, told=told)
+                await self._page.rest()
+            dirty = False
+        calm = 0 if changed or events else last.calm + 1
+        self._waiting = Waiting(frame, look, calm, dirty)
+
+    def _heed(self, frame: int, look: Look) -> None:
+        """Notes what the page did or was not let do; raises if it gave up or held its clock up."""
+        if look.failed is not None:
+            raise PageFailure(f"the page gave up: {look.failed}")
+        told = [*look.notes, *self._page.suppressed]
+        self._page.suppressed.clear()
+        if frame < self._writer.frames:
+            return
+        if self._page.stalled and self._act.freed_at is None:
+            raise ClockFreed(frame)
+        notebook = self._owner.notebook
+        for kind, detail in told:
+            notebook.note(frame, SUPPRESSED, kind=kind, detail=detail)
+        if found := "".join(sorted(set(look.missing) - notebook.missing())):
+            notebook.note(frame, MISSING, characters=found, count=len(found))
+        if look.finished:
+            notebook.tell("finished-by-page", frame=frame)
