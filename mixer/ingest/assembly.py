@@ -59,7 +59,8 @@ class Assembler:
         self._broken = True  # until the first key picture
         self._unsynced = True  # the packet before the next one is not known
         self.lost = 0  # packets given up
-        self.duplicates = 0
+        self.recovered = 0  # packets that had been asked for again
+        self.duplicates = 0  # packets of no use: another such came before, or they came too late
 
     @property
     def broken(self) -> bool:
@@ -79,12 +80,18 @@ class Assembler:
             self._since[absent] = arrival_ns
         self._highest = max(self._highest, sequence)
         self._since.pop(sequence, None)
-        self._asked.pop(sequence, None)
+        if self._asked.pop(sequence, None) is not None:
+            self.recovered += 1
         try:
             parsed: Payload | None = self._depacketize(payload)
         except MalformedPayload:
             parsed = None
         self._packets[sequence] = _Packet(rtp, marker, parsed, arrival_ns)
+
+    @property
+    def awaited(self) -> int:
+        """Packets that are missing just now."""
+        return len(self._since)
 
     def stalled(self, now_ns: int, for_ns: int) -> bool:
         """Whether something has been missing for that long."""
@@ -182,6 +189,7 @@ class Assembler:
         for absent in list(self._since):
             self._forget(absent)
             self.lost += 1
+        self.lost += max(0, sequence - self._highest - 1)
         self._packets.clear()
         self._next = sequence
         self._highest = sequence - 1

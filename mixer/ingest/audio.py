@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mixer.ingest import rtp as wire
-from mixer.ingest.reception import Reception
+from mixer.ingest.reception import Reception, Tally
 from mixer.ingest.rtp import RtpPacket, Unwrapper
 from mixer.ingest.timeline import Timeline, Unit
 from mixer.journal.model import NO_LEVEL, FrameFlag
@@ -41,7 +41,11 @@ class AudioReceiver:
     ) -> None:
         self.reception = Reception(ssrc, 48000)
         self.timeline = timeline
+        timeline.counted = self.counted
         self.given_up = 0
+        self._packets = 0  # that were new
+        self._recovered = 0
+        self._first: int | None = None
         self._own_ssrc = own_ssrc
         self._level = level_extension
         self._nack = nack
@@ -53,6 +57,10 @@ class AudioReceiver:
         self._seen: dict[int, tuple[int, int]] = {}  # sequence → (begin, end) in RTP ticks
         self._broken_at: int | None = None  # where more was lost than can be asked for
         self._missing: dict[int, tuple[int, int]] = {}  # sequence → (since, asked last)
+
+    def counted(self) -> Tally:
+        """What came so far; what is missing just now counts as lost."""
+        return Tally(self._packets, self.given_up + len(self._missing), self._recovered)
 
     def packet(self, packet: RtpPacket, arrival_ns: int) -> None:
         sequence, rtp = self._sequence(packet.sequence), self._timestamp(packet.timestamp)
@@ -81,7 +89,8 @@ class AudioReceiver:
             self._give_up(now_ns)
 
     def _is_new(self, sequence: int, arrival_ns: int) -> bool:
-        if self._highest is None:
+        if self._highest is None or self._first is None:
+            self._first = sequence
             self._highest = sequence - 1
         if sequence in self._seen or sequence <= self._highest - REMEMBERED:
             return False
@@ -89,11 +98,21 @@ class AudioReceiver:
             self._break(sequence)
         for absent in range(self._highest + 1, sequence):
             self._missing[absent] = (arrival_ns, arrival_ns - NACK_AGAIN_NS)
-        self._missing.pop(sequence, None)
+        self._count(sequence, self._missing.pop(sequence, None))
         self._highest = max(self._highest, sequence)
         while len(self._seen) >= REMEMBERED:
             del self._seen[next(iter(self._seen))]
         return True
+
+    def _count(self, sequence: int, missed: tuple[int, int] | None) -> None:
+        """A packet is new; `missed`: since when it has been, and when it was asked for."""
+        assert self._highest is not None and self._first is not None
+        self._packets += 1
+        if missed is not None:
+            since, asked = missed
+            self._recovered += asked >= since
+        elif self._first < sequence <= self._highest:
+            self.given_up -= 1  # it has come after all
 
     def _break(self, sequence: int) -> None:
         """Too much is missing to ask for: one gap, from the last packet on."""

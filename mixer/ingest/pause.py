@@ -22,6 +22,7 @@ from mixer.edit import Span, edit_list
 from mixer.ingest.timeline import MIN_GAP_NS
 from mixer.journal import (
     PAUSED,
+    RECEIVED,
     RESUMED,
     Alignment,
     Event,
@@ -269,7 +270,10 @@ class PausableWriter:
 
     def note(self, note: Note) -> None:
         """Notes about a stream are held back: who came and left during a pause is not noted."""
-        if self._paused_ns is not None and "stream" in note.data:
+        if note.type == RECEIVED:
+            if note.data["track"] not in self._unannounced:
+                self._writer.note(note)
+        elif self._paused_ns is not None and "stream" in note.data:
             self._notes.append(note)
         else:
             self._writer.note(note)

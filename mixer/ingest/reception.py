@@ -3,12 +3,30 @@ and of the status. Pure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mixer.ingest.rtp import ReportBlock
 
 SECOND = 1_000_000_000
 # We say that we held a sender report for a little less long than we did: Janus 1.1.2 keeps nothing
 # for retransmission before it has seen a round trip of a millisecond or more, so on a LAN never.
 SHORTENED_NS = 3_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What came of a stream's packets, each counted once."""
+
+    packets: int = 0  # received
+    lost: int = 0  # for good
+    recovered: int = 0  # of those received: had been asked for again
+
+    def __sub__(self, before: Tally) -> Tally:
+        return Tally(
+            self.packets - before.packets,
+            max(0, self.lost - before.lost),
+            self.recovered - before.recovered,
+        )
 
 
 class Reception:

@@ -161,6 +161,8 @@ class Recording:
         """Everything that has come is decided; the recording ends at `end_ns`."""
         for receiver in self._receivers():
             receiver.tick(end_ns + 10 * WATERMARK_LAG_NS)
+            for _, stream in receiver.receivers.values():
+                stream.timeline.close(end_ns)
         self._telling.advance(end_ns)
         self._writer.finish(end_ns)
 
@@ -241,7 +243,9 @@ class Recording:
         key = (publication.stream, publication.kind)
         for one, stream in receiver.receivers.values() if receiver is not None else ():
             if one == publication:
-                stream.tick(self.now_ns())
+                now_ns = self.now_ns()
+                stream.tick(now_ns)
+                stream.timeline.close(now_ns)
                 self._status.keep(one, stream)
                 end = stream.timeline.end(reason)
                 if end is not None:

@@ -6,14 +6,27 @@ and writes it. A jump of the RTP clock begins a new track of the same stream.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import structlog
 
 from mixer.conference.media import Publication
 from mixer.ingest.alignment import AFTER_JUMP_NS, Aligner, Verdict
-from mixer.journal.model import Alignment, Event, Frame, FrameFlag, Gap, Kind, Note, Source, Track
+from mixer.ingest.reception import Tally
+from mixer.journal.model import (
+    RECEIVED,
+    Alignment,
+    Event,
+    Frame,
+    FrameFlag,
+    Gap,
+    Kind,
+    Note,
+    Source,
+    Track,
+)
 from mixer.journal.model import Codec as CodecName
 
 log = structlog.get_logger()
@@ -100,10 +113,14 @@ class Identity:
 
 
 class Timeline:
-    """`packet` every packet's time, `write` every frame, `tick` now and then."""
+    """`packet` every packet's time, `write` every frame, `tick` now and then, `close` at last.
+
+    `counted`: what the receiver has counted so far, over all tracks.
+    """
 
     def __init__(self, writer: Writer, identity: Identity, before: TrackEnd | None) -> None:
         self.track: Track | None = None
+        self.counted: Callable[[], Tally] = Tally
         self.late = 0
         self.lacks_reference = False  # a video's next picture must be a key picture
         self._writer = writer
@@ -115,6 +132,8 @@ class Timeline:
         self._doubted_ns: int | None = None  # since when the RTP clock is in doubt
         self._end_rtp: int | None = None  # where the last usable frame ends
         self._gaps: list[_Gap] = []
+        self._noted = Tally()  # of earlier tracks
+        self._closed = False
 
     def packet(self, rtp: int, arrival_ns: int) -> None:
         """A packet's RTP timestamp (unwrapped) and its arrival in journal time."""
@@ -180,6 +199,19 @@ class Timeline:
         media_ns = self._aligner.media_ns(self._end_rtp)
         return None if media_ns is None else TrackEnd(media_ns, reason)
 
+    def close(self, t_ns: int) -> None:
+        """Nothing more is received; notes how the track's packets came."""
+        if not self._closed:
+            self._note_received(t_ns)
+            self._closed = True
+
+    def _note_received(self, t_ns: int) -> None:
+        counted = self.counted()
+        tally, self._noted = counted - self._noted, counted
+        if self.track is not None:
+            about = {"track": self.track.id, "stream": self.track.stream}
+            self._writer.note(Note(t_ns, RECEIVED, about | asdict(tally)))
+
     def _write(self, unit: Unit) -> None:
         if self.track is None:
             self.track = self._announce()
@@ -236,6 +268,7 @@ class Timeline:
     def _begin_anew(self, rtp: int, arrival_ns: int) -> None:
         """The RTP clock has jumped: what was held back belongs to a new track."""
         log.info("track.clock_jumped", stream=self._identity.publication.stream)
+        self._note_received(arrival_ns)
         self._before = self.end("clock-jump")
         self._end_rtp = None
         self._gaps.clear()

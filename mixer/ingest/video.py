@@ -14,7 +14,7 @@ from mixer.ingest.depacketize import (
     vp8_payload,
     vp8_picture_info,
 )
-from mixer.ingest.reception import Reception
+from mixer.ingest.reception import Reception, Tally
 from mixer.ingest.rtp import RtpPacket, Unwrapper
 from mixer.ingest.timeline import Timeline, Unit
 from mixer.journal.model import NO_LEVEL, Codec, FrameFlag
@@ -44,6 +44,7 @@ class VideoReceiver:
     ) -> None:
         self.reception = Reception(ssrc, 90000)
         self.timeline = timeline
+        timeline.counted = self.counted
         self.keyframes = 0
         self._own_ssrc = own_ssrc
         self._ask_sender = ask
@@ -68,6 +69,12 @@ class VideoReceiver:
     def given_up(self) -> int:
         """Packets that were lost for good."""
         return self._assembler.lost
+
+    def counted(self) -> Tally:
+        """What came so far; what is missing just now counts as lost."""
+        seen = self._assembler
+        packets = self.reception.packets - seen.duplicates
+        return Tally(packets, seen.lost + seen.awaited, seen.recovered)
 
     def packet(self, packet: RtpPacket, arrival_ns: int) -> None:
         sequence, rtp = self._sequence(packet.sequence), self._timestamp(packet.timestamp)

@@ -4,6 +4,7 @@ from .absence import names, people
 from .model import (
     NO_LEVEL,
     PAUSED,
+    RECEIVED,
     RESUMED,
     Alignment,
     Event,
@@ -22,6 +23,7 @@ from .writer import JournalWriter, write_whole
 __all__ = [
     "NO_LEVEL",
     "PAUSED",
+    "RECEIVED",
     "RESUMED",
     "Alignment",
     "Event",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..clock import SECOND
 from .inspect_text import render_text
-from .model import Alignment, Frame, FrameFlag, Track
+from .model import RECEIVED, Alignment, Frame, FrameFlag, Track
 from .reader import Journal
 from .run import Run
 from .writer import media_path, meta_path
@@ -44,9 +44,10 @@ def inspect(journal: Journal, counts: Mapping[int, Counts] | None = None) -> dic
         for run in journal.runs:
             run.sealed = True  # nobody will add to it: tracks without alignment go by arrival
     counts = count(journal) if counts is None else counts
-    names = _names(journal)
+    names, packets = _names(journal), _packets(journal)
     tracks = [
         _track(journal, track, counts[id_], names.get(track.participant))
+        | {"packets": packets.get(id_)}
         for id_, track in sorted(journal.tracks.items())
     ]
     last = max((track["last"] or 0.0 for track in tracks), default=0.0)
@@ -233,6 +234,19 @@ def _events(journal: Journal) -> dict[str, Any]:
 def _names(journal: Journal) -> dict[str, str]:
     people = [e.data["participant"] for e in journal.events() if e.type == "participant.added"]
     return {person["id"]: person.get("name") or "" for person in people}
+
+
+def _packets(journal: Journal) -> dict[int, dict[str, int]]:
+    """What came of the packets of each track whose end has been noted."""
+    noted = [note.data for note in journal.notes if note.type == RECEIVED]
+    return {
+        data["track"]: {
+            "received": data["packets"],
+            "lost": data["lost"],
+            "recovered": data["recovered"],
+        }
+        for data in noted
+    }
 
 
 def _damage(journal: Journal) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from .model import RECEIVED
+
 MAX_ROWS = 20  # of notes and of damage; --json has all
 STATES = {
     "finished": ("finished", "green"),
@@ -29,8 +31,9 @@ def render_text(report: dict[str, Any]) -> RenderableType:
     if len(report["runs"]) > 1:
         parts += [_runs(report["runs"]), Text()]
     parts.append(_events(report["events"]))
-    if report["notes"]:
-        parts += [Text(), _notes(report["notes"])]
+    irregular = [note for note in report["notes"] if note["type"] != RECEIVED]
+    if irregular:
+        parts += [Text(), _notes(irregular)]
     if report["damage"]:
         parts += [Text(), _damage(report["damage"])]
     return Group(*parts)
@@ -79,9 +82,9 @@ def _media(tracks: list[dict[str, Any]]) -> Table:
 
 
 def _quality(tracks: list[dict[str, Any]]) -> Table:
-    names = ("Track", "Stream", "Keys, every", "Gaps", "Late", "Broken", "Sync, ms", "ppm")
+    names = ("Track", "Stream", "Keys, every", "Gaps", "Lost", "Late", "Broken", "Sync, ms", "ppm")
     table = _table(*names)
-    for name in ("Track", "Late", "Broken", "ppm"):
+    for name in ("Track", "Lost", "Late", "Broken", "ppm"):
         _column(table, name).justify = "right"
     for column in table.columns:
         column.no_wrap = True
@@ -91,6 +94,7 @@ def _quality(tracks: list[dict[str, Any]]) -> Table:
             escape(_cut(track["stream"])),
             _keys(track.get("keyPictures")),
             _gaps(track["gaps"]),
+            _lost(track["packets"]),
             _flagged(track["late"]),
             _flagged(track["broken"]),
             _sync(track["alignment"]),
@@ -185,6 +189,14 @@ def _gaps(gaps: dict[str, Any]) -> str:
     if not gaps["count"]:
         return "[green]none[/green]"
     return f"[yellow]{gaps['count']}, {gaps['seconds']:.2f} s[/yellow]"
+
+
+def _lost(packets: dict[str, int] | None) -> str:
+    """Packets lost for good; in brackets those that came when asked for again."""
+    if packets is None:
+        return "?"
+    mended = f" ({packets['recovered']})" if packets["recovered"] else ""
+    return _flagged(packets["lost"]) + mended
 
 
 def _flagged(count: int) -> str:

@@ -17,6 +17,7 @@ Source = Literal["Camera", "ScreenShare"]
 SyncMethod = Literal["sender-report", "capture-time", "arrival"]
 
 PAUSED, RESUMED = "paused", "resumed"  # notes between which nothing is journalled
+RECEIVED = "received"  # a note of how many of a track's packets came
 NO_LEVEL = 255  # Frame.level when the sender gave no audio level
 
 

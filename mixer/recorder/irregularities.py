@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..clock import SECOND
-from ..journal import PAUSED, RESUMED, FrameFlag, Journal, unused_frames
+from ..journal import PAUSED, RECEIVED, RESUMED, FrameFlag, Journal, unused_frames
 
 MERGE_NS = 2 * SECOND  # unused frames nearer to each other than that are one entry
 MAX_STRETCHES = 20  # of one track and type; where there are more, nearer ones are merged
@@ -84,7 +84,7 @@ def _whose(journal: Journal, track_id: int) -> Entry:
 
 def _notes(journal: Journal) -> Iterable[Entry]:
     for note in journal.notes:
-        if note.type in (PAUSED, RESUMED):
+        if note.type in (PAUSED, RESUMED, RECEIVED):
             continue
         yield {"t": _t(note.t_ns), "type": note.type, **note.data}
 

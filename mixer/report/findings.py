@@ -165,7 +165,16 @@ def _losses(facts: _Facts) -> Iterator[Finding]:
         severity = "problem" if much else "note"
         yield _with(severity, "network", text, id_, list(moments.values()))
     if facts.losses and not hit:
-        yield Finding("good", "network", "Nothing was lost on the way to us.")
+        yield Finding("good", "network", f"Nothing was lost on the way to us{_mended(facts)}.")
+
+
+def _mended(facts: _Facts) -> str:
+    """How much of it had to be asked for again."""
+    counted = [loss["packets"] for loss in facts.losses if loss["packets"] is not None]
+    mended = sum(packets["recovered"] for packets in counted)
+    if not mended:
+        return ""
+    return f": {mended} packet{'s' if mended > 1 else ''} came when asked for again"
 
 
 def _what(loss: Mapping[str, Any]) -> str:

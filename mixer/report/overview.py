@@ -89,6 +89,7 @@ def participants(one: FileFacts) -> list[dict[str, Any]]:
                     "pictures": streams.get(stream),
                     "sound_lost": _missing(losses, "audio"),
                     "picture_lost": _missing(losses, "video"),
+                    "packets": _packets(losses),
                     "sync": sync,
                     "method": _method(sync, stream, one),
                 }
@@ -106,6 +107,14 @@ def _source(losses: Iterable[Mapping[str, Any]]) -> str:
 def _missing(losses: Iterable[Mapping[str, Any]], kind: str) -> float | None:
     seconds = [loss["missingSeconds"] for loss in losses if loss["kind"] == kind]
     return sum(seconds) if seconds else None
+
+
+def _packets(losses: Iterable[Mapping[str, Any]]) -> dict[str, int] | None:
+    """Of all tracks of a stream, as far as they were counted."""
+    known = [loss["packets"] for loss in losses if loss["packets"] is not None]
+    if not known:
+        return None
+    return {key: sum(one[key] for one in known) for key in ("received", "lost", "recovered")}
 
 
 def _method(sync: Mapping[str, Any] | None, stream: str, one: FileFacts) -> str:

@@ -106,7 +106,8 @@ def _tracks_of(tracks: Mapping[int, Track], video: ShownVideo, kind: str) -> lis
 def losses_of(
     file: OutputFile, received: Received, tracks: Mapping[int, Track], end_ns: int
 ) -> list[dict[str, Any]]:
-    """What is missing of each track in the time that the file shows."""
+    """What is missing of each track in the time that the file shows; packets are the whole
+    track's."""
     found = []
     for told in received.tracks:
         track = tracks[told["id"]]
@@ -128,6 +129,7 @@ def losses_of(
                 "seconds": seconds,
                 "missingSeconds": missing,
                 "missingShare": round(min(1.0, missing / seconds), 5),
+                "packets": told["packets"],
                 "gaps": gaps,
             }
         )

@@ -14,7 +14,7 @@ from mixer.conference.bare import BareSettings, join_bare
 from mixer.conference.state import apply, empty
 from mixer.errors import ConferenceRefused, ConferenceUnknown, ConferenceUnreachable, UsageError
 from mixer.ingest.transport import MediaTransport
-from mixer.journal import Journal
+from mixer.journal import RECEIVED, Journal
 from tests.instruments.bare_janus import BareJanus, Room
 from tests.instruments.clip import ClipSettings, clip
 from tests.instruments.ingested import (
@@ -125,9 +125,10 @@ async def test_losses_leave_no_wrong_picture(
 ) -> None:
     """One packet in twenty is lost once (repaired by NACK), and for a quarter of a second
     everything is, repairs too: what is shown are the sender's own pictures, the gap is recorded
-    with its length, and after it the picture is back."""
+    with its length, and after it the picture is back. What was lost and repaired is counted."""
     deliver = MediaTransport._datagram
     dropped: set[tuple[int, int]] = set()
+    repaired: set[tuple[int, int]] = set()
     blackout: set[tuple[int, int]] = set()
     armed: list[bool] = []
     outage: list[int] = []
@@ -143,6 +144,8 @@ async def test_losses_leave_no_wrong_picture(
         if armed and packet[1] % 20 == 7 and packet not in dropped:
             dropped.add(packet)
             return True
+        if packet in dropped:
+            repaired.add(packet)
         return deliver(self, data)
 
     monkeypatch.setattr(MediaTransport, "_datagram", lossy)
@@ -166,6 +169,15 @@ async def test_losses_leave_no_wrong_picture(
     length_s = (gaps[0].to_ns - gaps[0].from_ns) / SECOND
     assert length_s == pytest.approx((steps.max() - 1) / 30, abs=0.02)
     assert length_s < 2.5
+    counted = [note.data for note in journal.notes if note.type == RECEIVED]
+    assert {data["track"] for data in counted} == set(journal.tracks)
+    for data in counted:
+        ssrc = journal.tracks[data["track"]].ssrc
+        never = [packet for packet in blackout | (dropped - repaired) if packet[0] == ssrc]
+        again = [packet for packet in repaired if packet[0] == ssrc]
+        assert data["lost"] == pytest.approx(len(never), abs=1)  # the last may still be on its way
+        assert data["recovered"] == pytest.approx(len(again), abs=1)
+    assert len(repaired) >= 4
 
 
 async def test_sound_only_and_late_camera(janus: BareJanus, tmp_path: Path) -> None:
