@@ -100,9 +100,13 @@ class Parts:
         return True
 
     async def stop_all(self, stop_ns: int) -> None:
-        """Stops whatever runs; what was planned and never started is planned no more."""
+        """Stops whatever runs. A part that was planned and never started is planned no more, but
+        for the first ones: where they begin can still be found out."""
         for mix_id in self.plan.ids:
             await self.stop(mix_id, stop_ns)
+        started = tuple(mix for mix in self.plan.mixes if mix.start_ns is not None)
+        if started and started != self.plan.mixes:
+            self.save(mixes=started)
 
     async def done(self) -> None:
         """Waits until every job has ended, well or not."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.bench.rows import Row, markdown
 
-NAMES = ("render", "ingest", "live", "conference", "faults", "audio", "identity", "pause")
+NAMES = ("render", "ingest", "live", "conference", "faults", "audio", "identity", "pause", "remix")
 
 
 def main() -> None:
