@@ -9,6 +9,8 @@ successive alignments join without a step. Pure; times in nanoseconds, RTP unwra
 
 Drift up to MAX_PPM is followed. A jump of RTP timestamps against arrival (more than JUMP_NS, on
 which packets agree for JUMP_SPAN_NS) makes the caller start a new track: `packet` says so.
+
+Where the sender's own clock is known (sender_clock.py), media time is led to what that says.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal, Protocol
+
+Method = Literal["sender-report", "capture-time", "arrival"]
 
 SECOND = 1_000_000_000
 FIRST_DECISION_NS = 600_000_000
@@ -28,6 +33,7 @@ JUMP_SPAN_NS = 350_000_000  # packets that agree about a jump must span this muc
 JUMP_AGREE_NS = 15_000_000  # a sender or a path that is overloaded does not agree that well
 JUMP_PACKETS = 8
 AFTER_JUMP_NS = 250_000_000  # the new track's first decision
+EARLIEST_NS, LATEST_NS = -30_000_000, 300_000_000  # least delay against the sender's clock
 REPEAT_NS = 10 * SECOND  # an alignment is written at least this often
 
 FIRST_OFFSET_SD_NS = 4e6
@@ -53,16 +59,35 @@ class Mapping:
     media_ns: int
     ppm: float
     quality_ns: int
+    method: Method = "arrival"
+
+
+class Offsets(Protocol):
+    """What a clock is off against another, as known now."""
+
+    @property
+    def method(self) -> Method: ...
+
+    @property
+    def slope(self) -> float: ...
+
+    @property
+    def deviation_ns(self) -> float: ...
+
+    def predict(self, at_ns: int) -> float: ...
 
 
 class OffsetFilter:
     """Kalman filter of (offset, drift) over least delays; noise is one-sided.
 
     A measurement later than predicted is believed less the later it is; an earlier one is
-    believed, because no packet arrives before it was sent.
+    believed, because no packet arrives before it was sent. Not `one_sided`: neither.
     """
 
-    def __init__(self, at_ns: int, offset_ns: float) -> None:
+    method: Method = "arrival"
+
+    def __init__(self, at_ns: int, offset_ns: float, *, one_sided: bool = True) -> None:
+        self._one_sided = one_sided
         self._at_ns = at_ns
         self.offset_ns = offset_ns
         self.slope = 0.0
@@ -89,7 +114,9 @@ class OffsetFilter:
         late = measured_ns - self.offset_ns
         self._spread_ns += 0.05 * (min(abs(late), 5e6) - self._spread_ns)
         noise = max(LEAST_NOISE_NS, self._spread_ns)
-        if late > 0:
+        if not self._one_sided:
+            pass
+        elif late > 0:
             noise = max(noise, late)
         elif late < -4 * noise:
             self._p00 += late**2  # a shorter way, no drift
@@ -150,8 +177,8 @@ class Aligner:
             self._latest_rtp = rtp
         return Verdict.GOOD
 
-    def decide(self, now_ns: int) -> Mapping | None:
-        """The alignment to be written now, if a new one is due."""
+    def decide(self, now_ns: int, sender: Offsets | None = None) -> Mapping | None:
+        """The alignment to be written now, if a new one is due. `sender`: by the sender's clock."""
         if self._least is None or now_ns < self._bucket_end_ns or self._latest_rtp is None:
             return None
         offset, sent_ns = self._least
@@ -159,13 +186,28 @@ class Aligner:
         self._bucket_end_ns = now_ns + BUCKET_NS
         if self._filter is None or self._mapping is None:
             self._filter = OffsetFilter(sent_ns, float(offset))
-            media_ns = offset + self._latest_rtp * SECOND // self._rate
-            self._mapping = Mapping(self._latest_rtp, media_ns, 0.0, round(FIRST_OFFSET_SD_NS))
+            self._mapping = self._begun(self._chosen(self._filter, sender, sent_ns))
             return self._mapping
         self._filter.update(sent_ns, float(offset))
-        return self._led(self._filter, self._mapping, self._latest_rtp)
+        chosen = self._chosen(self._filter, sender, sent_ns)
+        return self._led(chosen, self._mapping, self._latest_rtp)
 
-    def _led(self, offsets: OffsetFilter, old: Mapping, rtp: int) -> Mapping | None:
+    def _chosen(self, own: OffsetFilter, sender: Offsets | None, at_ns: int) -> Offsets:
+        """The sender's clock, unless what it says cannot be: things do not arrive before they are
+        sent, nor ever so much later than the sender's other things."""
+        if sender is None:
+            return own
+        late_ns = own.predict(at_ns) - sender.predict(at_ns)
+        return sender if EARLIEST_NS <= late_ns <= LATEST_NS else own
+
+    def _begun(self, offsets: Offsets) -> Mapping:
+        assert self._latest_rtp is not None
+        sent_ns = self._latest_rtp * SECOND // self._rate
+        media_ns = sent_ns + round(offsets.predict(sent_ns))
+        quality_ns = round(FIRST_OFFSET_SD_NS)
+        return Mapping(self._latest_rtp, media_ns, 0.0, quality_ns, offsets.method)
+
+    def _led(self, offsets: Offsets, old: Mapping, rtp: int) -> Mapping | None:
         """The old mapping's continuation from `rtp` on, towards what the filter says."""
         if rtp <= old.rtp:
             return None
@@ -175,9 +217,10 @@ class Aligner:
         pull = error_ns / (PULL_S * SECOND) * 1e6
         ppm = round(offsets.slope * 1e6 + max(-MAX_PULL_PPM, min(MAX_PULL_PPM, pull)), 2)
         stale = (rtp - old.rtp) * SECOND // self._rate >= REPEAT_NS
-        if abs(ppm - old.ppm) < 1.0 and not stale:
+        same = offsets.method == old.method and abs(ppm - old.ppm) < 1.0
+        if same and not stale:
             return None
-        self._mapping = Mapping(rtp, media_ns, ppm, round(offsets.deviation_ns))
+        self._mapping = Mapping(rtp, media_ns, ppm, round(offsets.deviation_ns), offsets.method)
         return self._mapping
 
     def _media(self, mapping: Mapping, rtp: int) -> int:

@@ -24,8 +24,17 @@ from mixer.errors import ConferenceError
 from mixer.ingest import rtp as wire
 from mixer.ingest.audio import AudioReceiver
 from mixer.ingest.conference import Media, Subscription
-from mixer.ingest.rtp import MalformedRtp
-from mixer.ingest.sdp import AUDIO_LEVEL, Offer, Peer, Section, parse_offer, write_answer
+from mixer.ingest.rtp import MalformedRtp, RtpPacket, SenderReport
+from mixer.ingest.sdp import (
+    AUDIO_LEVEL,
+    CAPTURE_TIME,
+    Offer,
+    Peer,
+    Section,
+    parse_offer,
+    write_answer,
+)
+from mixer.ingest.sender_clock import Names, SenderClock
 from mixer.ingest.timeline import Identity, Timeline, TrackEnd, Writer
 from mixer.ingest.transport import MediaTransport
 from mixer.ingest.video import VideoReceiver
@@ -54,7 +63,7 @@ class FeedReceiver:
     """`run` receives until the subscription ends; `tick` every TICK of the recording.
 
     `journal_ns` turns monotonic time into journal time; `before` says where a section's media
-    stopped earlier, if it did.
+    stopped earlier, if it did; `names`: whose CNAMEs are known, over all feeds.
     """
 
     def __init__(
@@ -64,6 +73,7 @@ class FeedReceiver:
         observer: Observer,
         journal_ns: Callable[[int], int],
         before: dict[tuple[str, str], TrackEnd],
+        names: Names,
     ) -> None:
         self.publications = {one.mid: one for one in publications}
         self.receivers: dict[int, tuple[Publication, Receiver]] = {}
@@ -72,6 +82,10 @@ class FeedReceiver:
         self._observer = observer
         self._journal_ns = journal_ns
         self._before = before
+        self._names = names
+        self._clock = SenderClock()
+        self._cnames: dict[int, str] = {}
+        self._capture_ids: dict[int, int] = {}  # SSRC → id of the extension abs-capture-time
         self._transport: MediaTransport | None = None
         self._reported_ns = 0
         self._resizes: list[tuple[Publication, Timeline, int, int, int]] = []
@@ -121,11 +135,15 @@ class FeedReceiver:
             self.unrouted += 1
         else:
             found[1].packet(packet, self._journal_ns(arrival_ns))
+            if packet.extensions and packet.ssrc in self._capture_ids:
+                self._captured(packet, found[1])
 
     def rtcp(self, data: bytes, arrival_ns: int) -> None:
         """A decrypted RTCP packet (transport.PacketSink)."""
         try:
             reports, _ = wire.parse_reports(data)
+            names = wire.parse_cnames(data)
+            self._cnames |= {ssrc: name for ssrc, name in names.items() if ssrc in self.receivers}
         except MalformedRtp:
             self.malformed += 1
             return
@@ -134,11 +152,13 @@ class FeedReceiver:
             if found is None:
                 continue
             now_ns = self._journal_ns(arrival_ns)
+            self._stamp(report, *found)
             if found[1].reception.sender_report(report.ntp, now_ns):
                 self._reported_ns = now_ns - REPORT_EVERY_NS + FIRST_ANSWER_NS
 
     def tick(self, now_ns: int) -> None:
         """Losses, keyframes, alignments, reports: whatever is due."""
+        self._clock.tick(now_ns)
         for _, receiver in self.receivers.values():
             receiver.tick(now_ns)
         self._tell_sizes()
@@ -166,7 +186,11 @@ class FeedReceiver:
         codec = CODECS[taken.name]
         identity = Identity(publication, codec, taken.clock_rate, ssrc, taken.fmtp)
         before = self._before.pop((publication.stream, publication.kind), None)
-        timeline = Timeline(self._writer, identity, before)
+        clock = self._clock.section(taken.clock_rate)
+        timeline = Timeline(self._writer, identity, before, clock)
+        capture_id = section.extension_id(CAPTURE_TIME)
+        if capture_id is not None:
+            self._capture_ids[ssrc] = capture_id
         if publication.kind == "video":
 
             def resized(rtp: int, width: int, height: int) -> None:
@@ -182,6 +206,19 @@ class FeedReceiver:
         nack = "nack" in taken.feedback
         level_id = section.extension_id(AUDIO_LEVEL)
         return AudioReceiver(ssrc, self.ssrc, level_id, nack, timeline, self._ask, heard)
+
+    def _stamp(self, report: SenderReport, publication: Publication, receiver: Receiver) -> None:
+        """A sender report, if it is the sender's own."""
+        cname = self._cnames.get(report.ssrc)
+        if cname is not None and self._names.believes(cname, publication.participant):
+            receiver.timeline.stamp(report.timestamp, report.unix_ns, "sender-report")
+
+    def _captured(self, packet: RtpPacket, receiver: Receiver) -> None:
+        value = wire.extension(packet.extensions, self._capture_ids[packet.ssrc])
+        ntp = wire.capture_time(value) if value is not None else None
+        if ntp is not None:
+            ntp_ns = wire.ntp_to_unix_ns(ntp)
+            receiver.timeline.stamp(packet.timestamp, ntp_ns, "capture-time")
 
     def _tell_sizes(self) -> None:
         """Sizes are told once their media time is known."""

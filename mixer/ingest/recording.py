@@ -21,6 +21,7 @@ from mixer.ingest.conference import ConferenceSession, Media
 from mixer.ingest.earlier import Earlier
 from mixer.ingest.feed import CODECS, FeedReceiver
 from mixer.ingest.pause import PausableWriter
+from mixer.ingest.sender_clock import Names
 from mixer.ingest.status import Status
 from mixer.ingest.subscriptions import Subscriptions
 from mixer.ingest.timeline import TrackEnd
@@ -69,6 +70,7 @@ class Recording:
         self._subscriptions: Subscriptions | None = None
         self._stopping: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._status = Status()
+        self._names = Names()
         self._closing: list[asyncio.Task[None]] = []  # connections on their way out
         self._slow_ns = 0  # how late the event loop has been lately
         self._unsupported: set[tuple[object, str, str]] = set()
@@ -236,7 +238,9 @@ class Recording:
         subscriptions.follow(publications)
 
     def _make(self, publications: Sequence[Publication]) -> FeedReceiver:
-        return FeedReceiver(publications, self._writer, self, self.journal_ns, self._ends)
+        return FeedReceiver(
+            publications, self._writer, self, self.journal_ns, self._ends, self._names
+        )
 
     def _ended(self, receiver: FeedReceiver | None, publication: Publication, reason: str) -> None:
         """A section is no longer received; with a reason, it is a gap until it is again."""

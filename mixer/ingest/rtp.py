@@ -31,6 +31,12 @@ class RtpPacket:
     extensions: bytes  # of profile 0xBEDE (one-byte headers), else empty
 
 
+def ntp_to_unix_ns(ntp: int) -> int:
+    """64 bits of RFC 3550 section 4 → nanoseconds since 1970."""
+    seconds = (ntp >> 32) - NTP_EPOCH_S
+    return seconds * 1_000_000_000 + ((ntp & 0xFFFFFFFF) * 1_000_000_000 >> 32)
+
+
 @dataclass(frozen=True, slots=True)
 class SenderReport:
     ssrc: int
@@ -39,8 +45,7 @@ class SenderReport:
 
     @property
     def unix_ns(self) -> int:
-        seconds = (self.ntp >> 32) - NTP_EPOCH_S
-        return seconds * 1_000_000_000 + ((self.ntp & 0xFFFFFFFF) * 1_000_000_000 >> 32)
+        return ntp_to_unix_ns(self.ntp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,39 @@ def parse_reports(data: bytes) -> tuple[list[SenderReport], list[int]]:
             gone += struct.unpack_from(f"!{first & 0x1F}L", data, at + 4)
         at = end
     return reports, gone
+
+
+def parse_cnames(data: bytes) -> dict[int, str]:
+    """SSRC → CNAME (RFC 3550 section 6.5) of a compound packet that `parse_reports` took."""
+    found: dict[int, str] = {}
+    at = 0
+    while at + 4 <= len(data):
+        first, kind, words = struct.unpack_from("!BBH", data, at)
+        end = at + 4 * (words + 1)
+        if kind == SOURCE_DESCRIPTION:
+            _read_chunks(data[at + 4 : end], first & 0x1F, found)
+        at = end
+    return found
+
+
+def _read_chunks(data: bytes, count: int, found: dict[int, str]) -> None:
+    at = 0
+    for _ in range(count):
+        if at + 5 > len(data):
+            return
+        (ssrc,) = struct.unpack_from("!L", data, at)
+        at += 4
+        while at + 1 < len(data) and data[at] != 0:
+            kind, length = data[at], data[at + 1]
+            if kind == 1:
+                found[ssrc] = data[at + 2 : at + 2 + length].decode("utf-8", "replace")
+            at += 2 + length
+        at = (at + 4) // 4 * 4  # at least one null octet, up to a multiple of 32 bits
+
+
+def capture_time(value: bytes) -> int | None:
+    """The 64 bits of NTP time in the extension abs-capture-time, None if it is none."""
+    return int.from_bytes(value[:8], "big") if len(value) in (8, 16) else None
 
 
 def receiver_report(own_ssrc: int, blocks: list[ReportBlock]) -> bytes:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 TAKEN = {"vp8", "h264", "opus"}
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 MEDIA_ID = "urn:ietf:params:rtp-hdrext:sdes:mid"
-_EXTENSIONS = {AUDIO_LEVEL, MEDIA_ID}
+CAPTURE_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+_EXTENSIONS = {AUDIO_LEVEL, MEDIA_ID, CAPTURE_TIME}
 _FEEDBACK = {"nack", "nack pli"}
 
 

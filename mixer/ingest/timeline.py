@@ -13,8 +13,9 @@ from typing import Protocol
 import structlog
 
 from mixer.conference.media import Publication
-from mixer.ingest.alignment import AFTER_JUMP_NS, Aligner, Verdict
+from mixer.ingest.alignment import AFTER_JUMP_NS, Aligner, Method, Verdict
 from mixer.ingest.reception import Tally
+from mixer.ingest.sender_clock import SectionClock
 from mixer.journal.model import (
     RECEIVED,
     Alignment,
@@ -118,7 +119,13 @@ class Timeline:
     `counted`: what the receiver has counted so far, over all tracks.
     """
 
-    def __init__(self, writer: Writer, identity: Identity, before: TrackEnd | None) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        identity: Identity,
+        before: TrackEnd | None,
+        clock: SectionClock | None = None,
+    ) -> None:
         self.track: Track | None = None
         self.counted: Callable[[], Tally] = Tally
         self.late = 0
@@ -126,6 +133,8 @@ class Timeline:
         self._writer = writer
         self._identity = identity
         self._before = before
+        self._clock = clock
+        self._latest_rtp: int | None = None
         self._aligner = Aligner(identity.clock_rate)
         self._held: list[Unit] = []
         self._holds = False
@@ -137,6 +146,9 @@ class Timeline:
 
     def packet(self, rtp: int, arrival_ns: int) -> None:
         """A packet's RTP timestamp (unwrapped) and its arrival in journal time."""
+        self._latest_rtp = rtp
+        if self._clock is not None:
+            self._clock.packet(rtp, arrival_ns)
         verdict = self._aligner.packet(rtp, arrival_ns)
         if verdict is Verdict.JUMPED:
             self._begin_anew(rtp, arrival_ns)
@@ -150,6 +162,12 @@ class Timeline:
             held, self._held = self._held, []
             for unit in held:
                 self._write(unit)
+
+    def stamp(self, timestamp: int, ntp_ns: int, method: Method) -> None:
+        """The sender says when that RTP timestamp (32 bits) was, by its own clock."""
+        if self._clock is not None and self._latest_rtp is not None:
+            step = (timestamp - self._latest_rtp + (1 << 31)) % (1 << 32) - (1 << 31)
+            self._clock.stamp(self._latest_rtp + step, ntp_ns, method)
 
     def write(self, unit: Unit) -> None:
         """A whole frame. Held back while the RTP clock is in doubt."""
@@ -173,7 +191,8 @@ class Timeline:
 
     def tick(self, now_ns: int) -> None:
         """Writes the alignment that is due, and the gaps whose times are known by now."""
-        mapping = self._aligner.decide(now_ns)
+        offsets = self._clock.offsets() if self._clock is not None else None
+        mapping = self._aligner.decide(now_ns, offsets)
         if self.track is None:
             return
         if mapping is not None:
@@ -183,7 +202,7 @@ class Timeline:
                     mapping.rtp,
                     mapping.media_ns,
                     mapping.ppm,
-                    "arrival",
+                    mapping.method,
                     mapping.quality_ns,
                 )
             )
@@ -273,6 +292,8 @@ class Timeline:
         self._end_rtp = None
         self._gaps.clear()
         self.track = None
+        if self._clock is not None:
+            self._clock.restart()
         self._aligner = Aligner(self._identity.clock_rate, AFTER_JUMP_NS)
         self._aligner.packet(rtp, arrival_ns)
 

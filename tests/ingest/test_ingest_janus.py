@@ -59,6 +59,8 @@ async def test_three_publishers_each_in_their_own_tracks(janus: BareJanus, tmp_p
     journal = Journal.open(tmp_path)
     assert journal.finished
     assert len(journal.tracks) == 6
+    made = [alignment for one in journal.alignments.values() for alignment in one]
+    assert {alignment.method for alignment in made} == {"arrival"}  # Janus' reports are its own
     for index, one in enumerate(people):
         stream = f"{one.feed_id}.camera"
         (video,) = tracks_of(journal, stream, "video")
