@@ -34,7 +34,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--stop-ns", type=int, default=None)
     parser.add_argument("--language", default="en")
     parser.add_argument("--without", action="append", default=[], help="a participant's id")
-    parser.add_argument("--ready-timeout", type=float, default=10.0, help="seconds on the wall")
+    parser.add_argument(
+        "--ready-timeout", type=float, default=10.0, help="seconds, on the wall and of page time"
+    )
     parser.add_argument("--cache", type=Path, default=None, help="what pages fetched")
     return parser
 

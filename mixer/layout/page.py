@@ -61,7 +61,8 @@ class BrowserGone(PageCrashed):
 class PageSettings:
     """How a page is shown. Times in seconds; `wall_start` is unix time of the first frame.
 
-    `ready_wall_s`, `stall_wall_s`: only the time counts in which the machine had any (patience.py).
+    `stall_wall_s`: only time in which the browser had the CPU counts (patience.py).
+    `ready_wall_s`: on the wall, and of page time.
     """
 
     width: int

@@ -3,9 +3,10 @@
 In media time, in order, at most up to the journal's watermark; a page is stepped only at frames
 where something can happen (schedule.py). A page or browser that fails is started again once, run
 silently to where it was; when it fails again the default layout takes over from that frame on.
-A page that holds its clock up is started again, too: freed from that frame on, which then is done
-as every later pass will do it. The track's notes (notebook.py) say all that, and a restarted page
-pass does the same at the same frames. What happens at the frames is in `showing.py`.
+A page that holds its clock up, or reads a test card, is started again, too: freed, or with pictures
+in its videos, from that frame on, which then is done as every later pass will do it. The track says
+all that, and a restarted page pass does the same at the same frames. What happens at the frames is
+in `showing.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mixer.layout.browser import BrowserSettings, launched
 from mixer.layout.notebook import DEFAULT, LOADING, REPLACED, STALLED, Act, Notebook, Tell
 from mixer.layout.opening import opened
 from mixer.layout.page import BrowserGone, PageFailure, PageSettings
-from mixer.layout.painter import WAY, Painter
+from mixer.layout.painter import WAY, Painter, PixelsRead, decide_pixels
 from mixer.layout.pixels import PictureFeed
 from mixer.layout.serving import find_site
 from mixer.layout.showing import ClockFreed, Showing
@@ -98,6 +99,10 @@ class PagePass:
                     self.writer.drop()
                     loading = {"loading": True} if freed.frame == LOADING else {}
                     self._decide(max(freed.frame, act.first), STALLED, **loading)
+                except PixelsRead as read:
+                    self.writer.drop()
+                    decide_pixels(self.writer, read.frame, read.reason, reads=True)
+                    self.writer.progress(self.writer.frames)
                 except PageFailure as failure:
                     self.writer.drop()
                     self._weigh(act.layout, failure)

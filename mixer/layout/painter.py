@@ -28,7 +28,29 @@ from mixer.layout.track import MatteTrackWriter
 log = structlog.get_logger()
 
 KEPT_REFERENCES = 6
-WAY = "way"  # key in the track's memory: {"pixels": reason or None, "tried": frame}
+# Key in the track's memory: {"pixels": reason or None, "tried": frame, "reads": frame or None}.
+WAY = "way"
+
+
+class PixelsRead(Exception):
+    """The page has read a test card from a video in the step to `frame`: show it again, with
+    pictures in its videos from there on."""
+
+    def __init__(self, frame: int, reason: str) -> None:
+        super().__init__(reason)
+        self.frame = frame
+        self.reason = reason
+
+
+def _reading(look: Look) -> str:
+    return f"the page reads pixels ({look.readers[0]})"
+
+
+def decide_pixels(writer: MatteTrackWriter, frame: int, reason: str, *, reads: bool) -> None:
+    """Notes in the track that from `frame` on pixels are rendered."""
+    log.info("page.pixels", frame=frame, reason=reason)
+    writer.note(frame, "page.pixels", {"reason": reason})
+    writer.remember(WAY, {"pixels": reason, "tried": frame, "reads": frame if reads else None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +100,7 @@ class Painter:
         way: Mapping[str, Any] = writer.seen.get(WAY) or {}
         self.pixels: str | None = way.get("pixels")  # why, if pixels are rendered
         self._tried: int = way.get("tried", 0)  # frame at which a matte was last tried
+        self._reads: int | None = way.get("reads")  # frame from which the page reads pixels
         self._wish = False  # to try a matte again
         self._shown = writer.shown
         self._run: list[Base] = []  # pixel-rendered frames that are not written yet
@@ -94,16 +117,14 @@ class Painter:
         """First frame that is painted but not written; None if none."""
         return self._run_first if self._run else None
 
-    def forget_way(self) -> None:
-        """Another page begins: mattes are tried first."""
-        self.pixels = None
-        self._writer.remember(WAY, None)
-
     # ---- before and after the page's step -----------------------------------------------------
 
-    async def before(self, frame: int, look: Look) -> None:
-        """Lets a page that reads pixels find the right ones in its videos."""
-        if self.pixels is None:
+    async def before(self, frame: int, look: Look, *, fresh: bool) -> None:
+        """Lets a page that reads pixels find the right ones in its videos, also (not `fresh`) when
+        it is run through a frame once more."""
+        if fresh and look.readers and self.pixels is None:  # from the start, before it was shown
+            self._to_pixels(frame, _reading(look), reads=True)
+        if self.pixels is None or not (fresh or self._read_at(frame)):
             return
         if not self._resting:
             await self._page.host("rest", PICTURE)
@@ -111,13 +132,23 @@ class Painter:
         if await self._feed.give(look, self._timeline.time_ns(frame)):
             await self._page.look()
 
+    def _read_at(self, frame: int) -> bool:
+        return self._reads is not None and frame >= self._reads
+
+    def heed(self, frame: int, look: Look) -> None:
+        """After the step to a frame that is to be painted. Raises PixelsRead."""
+        if not look.readers or self._reads is not None:
+            return
+        if self.pixels is None:
+            raise PixelsRead(frame, _reading(look))
+        self._reads = frame  # its videos show pictures already
+        self._way(frame, self.pixels)
+
     async def paint(self, frame: int, look: Look, *, changed: bool, told: bool) -> None:
         """Paints a frame whose look may have changed; `told`: events came with it."""
         await self._page.freeze()
-        if self.pixels is None and not look.readers:
+        if self.pixels is None:
             await self._try_matte(frame, look)
-        elif self.pixels is None:
-            await self._to_pixels(frame, look, f"the page reads pixels ({look.readers[0]})")
         else:
             self._wish |= told and changed
             if self._wish and not look.readers and frame >= self._tried + self._timeline.fps:
@@ -132,7 +163,9 @@ class Painter:
             matte_id = await self._matte(look)
         except NotMatte as error:
             reason = await stills.reason_in_page(self._page, error)
-            await self._to_pixels(frame, look, reason)
+            self._to_pixels(frame, reason, reads=False)
+            await self.before(frame, look, fresh=True)
+            await self._paint_pixels(frame, look)
             return
         self._flush()
         if matte_id != self._shown:
@@ -158,19 +191,14 @@ class Painter:
 
     # ---- pixels -------------------------------------------------------------------------------
 
-    async def _to_pixels(self, frame: int, look: Look, reason: str) -> None:
-        log.info("page.pixels", frame=frame, reason=reason)
-        self._writer.note(frame, "page.pixels", {"reason": reason})
-        self._way(frame, reason)
-        await self.before(frame, look)
-        if look.readers:  # it has read test cards in this frame: once more, with pictures
-            await self._page.step(frame, self._page.clock_ms)
-            await self._page.look()
-        await self._paint_pixels(frame, look)
+    def _to_pixels(self, frame: int, reason: str, *, reads: bool) -> None:
+        decide_pixels(self._writer, frame, reason, reads=reads)
+        self.pixels, self._tried, self._wish = reason, frame, False
+        self._reads = frame if reads else None
 
     def _way(self, frame: int, reason: str | None) -> None:
         self.pixels, self._tried, self._wish = reason, frame, False
-        self._writer.remember(WAY, {"pixels": reason, "tried": frame})
+        self._writer.remember(WAY, {"pixels": reason, "tried": frame, "reads": self._reads})
 
     async def _paint_pixels(self, frame: int, look: Look) -> None:
         await self._feed.give(look, self._timeline.time_ns(frame))

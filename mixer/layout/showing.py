@@ -53,8 +53,8 @@ class Showing:
         self._waiting = Waiting(act.first - 1, look, 0, True)
 
     async def run(self) -> None:
-        """Until the track is finished or the pass is told to stop. Raises PageFailure, ClockFreed
-        (before the frame is painted)."""
+        """Until the track is finished or the pass is told to stop. Raises PageFailure; ClockFreed
+        or PixelsRead before the frame concerned is painted."""
         while True:
             frame = self._next()
             known = self._timeline.known
@@ -79,8 +79,8 @@ class Showing:
         frame = self._waiting.next_step(self._rates)
         if self._painter.pixels is not None:
             frame = last + 1
-        event = self._timeline.next_event_after(last)
-        return frame if event is None else min(frame, event)
+        told = (self._timeline.next_event_after(last), self._timeline.next_resuming_after(last))
+        return min([frame, *(at for at in told if at is not None)])
 
     def _progress(self, frames: int) -> None:
         painted = self._painter.painted
@@ -101,18 +101,19 @@ class Showing:
         events = [] if frame == self._act.first else self._timeline.events_at(frame)
         if self._act.freed_at is not None and frame >= self._act.freed_at:
             self._page.stalled = True
-        if fresh:
-            await self._painter.before(frame, last.look)
+        await self._painter.before(frame, last.look, fresh=fresh)
         if frame > last.frame + 1:
             await self._page.advance(self._time_ms(frame - 1))
         damage = await self._page.step(frame, self._time_ms(frame), events)
         look, settled = await self._page.look()
+        if fresh:
+            self._painter.heed(frame, look)
         self._heed(frame, look)
         changed = damage or settled
         dirty = last.dirty or changed
-        told = bool(events) or frame == self._act.first
+        told = bool(events) or frame == self._act.first or self._timeline.resumes(frame)
         due = told or self._rates.on_grid(frame)
-        if self._painter.pixels is not None or look.readers or (dirty and due):
+        if self._painter.pixels is not None or (dirty and due):
             if fresh:
                 await self._painter.paint(frame, look, changed=changed, told=told)
                 await self._page.rest()

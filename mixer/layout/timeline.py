@@ -43,6 +43,8 @@ class Timeline:
 
     def _take(self) -> None:
         self._edits = self._edit_list()
+        spans = self._edits.spans[1:]
+        self._resuming = {self._edits.first_frame_showing(span.start_ns) for span in spans}
         until = self._journal.watermark_ns
         for event in self._journal.events(self._read_ns, until):
             self._frames.append(self._edits.first_frame_showing(event.t_ns))
@@ -89,6 +91,14 @@ class Timeline:
         """What is first to be seen in this frame."""
         first, end = bisect_left(self._frames, frame), bisect_right(self._frames, frame)
         return [{"type": event.type, "data": event.data} for event in self._events[first:end]]
+
+    def resumes(self, frame: int) -> bool:
+        """True for the first frame after a pause: much page time lies before it."""
+        return frame in self._resuming
+
+    def next_resuming_after(self, frame: int) -> int | None:
+        """The next first frame after a pause, as far as it is known."""
+        return min((at for at in self._resuming if at > frame), default=None)
 
     def next_event_after(self, frame: int) -> int | None:
         """The next frame with events, as far as they are known."""

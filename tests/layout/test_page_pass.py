@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,14 @@ async def test_a_quiet_page_costs_no_steps(tmp_path: Path, monkeypatch: pytest.M
 
 
 def browsers() -> list[psutil.Process]:
-    mine = psutil.Process().children(recursive=True)
-    return [p for p in mine if "headless" in p.name() and "--type=" not in " ".join(p.cmdline())]
+    """Those that run: processes of one that was killed before may be vanishing just now."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            line = " ".join(process.cmdline())
+            if "headless" in process.name() and line and "--type=" not in line:
+                found.append(process)
+    return found
 
 
 async def test_killed_browsers_leave_no_trace(tmp_path: Path) -> None:
