@@ -63,6 +63,12 @@ class EditList:
         """Number of frames in all, at least one; None while the end is not known."""
         return None if self.open else max(1, self._firsts[-1])
 
+    @property
+    def is_empty(self) -> bool:
+        """No frame lies in it, and its end is known: as a file of its own it has one nevertheless,
+        but joined with others none."""
+        return not self.open and self._firsts[-1] == 0
+
     def frame_ns(self, frame: int) -> int:
         """Journal time that an output frame shows: the middle of its interval."""
         at = self._span_of(frame)

@@ -112,14 +112,18 @@ def record(
         with display_for(as_json=as_json) as display:
             recorder = Recorder(settings, on_status=lambda status: display.show(recorder))
             on_signals(recorder.stop)
-            status = await recorder.run()
+            try:
+                status = await recorder.run()
+            finally:
+                made.extend(recorder.files)
         files = [str(path) for path in recorder.files]
         say_result(as_json, summary(status), files, recorder.report())
 
+    made: list[Path] = []
     try:
         run(session(), as_json)
     finally:  # also of a recording that ended with an error, if there are files
-        if report:
+        if report and made:
             report_on_files(out)
 
 

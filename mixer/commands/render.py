@@ -68,7 +68,8 @@ def render(
     from ..recorder.remix import RenderOptions, remix
     from ..recorder.render_display import progress_for
 
-    changes = (format_, mix, size, layout, fps, from_, to, without, preset, crf, vbr, loudness)
+    wishes = (format_, mix, size, layout, fps, from_, to, without, preset, crf, vbr, loudness)
+    changed = participant_audio or cut_silence or any(wish is not None for wish in wishes)
 
     async def job() -> bool:
         task = asyncio.current_task()
@@ -77,7 +78,7 @@ def render(
         folder = RecordFolder(directory)
         with progress_for(as_json=as_json) as show:
             if out is None:
-                _check_no_changes(any(change is not None for change in changes))
+                _check_no_changes(changed)
                 files = await finish_plan(folder, show, workers=workers, keep_work=keep_work)
             else:
                 options = RenderOptions(

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ..errors import MixerError
+from ..errors import MixerError, StorageError, first_of
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def run(work: Coroutine[Any, Any, T], as_json: bool = False) -> T:
 def guarded(act: Callable[[], T], as_json: bool = False) -> T:
     """Errors of ours end with one line and their exit code; an interrupt ends with 130."""
     try:
-        return act()
+        return _unpacked(act)
     except MixerError as error:
         print(f"mixer: {error}", file=sys.stderr)
         if as_json:
@@ -39,6 +39,19 @@ def guarded(act: Callable[[], T], as_json: bool = False) -> T:
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("mixer: interrupted; run it again to go on", file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+def _unpacked(act: Callable[[], T]) -> T:
+    """Raises the first error of ours of a group; errors of the disk as ours."""
+    try:
+        return act()
+    except BaseExceptionGroup as group:
+        ours, _ = group.split(MixerError)
+        if ours is None:
+            raise
+        raise first_of(ours) from group
+    except OSError as error:
+        raise StorageError(f"{error.strerror or error}: {error.filename or 'disk'}") from error
 
 
 def on_signals(stop: Callable[[str], object]) -> None:

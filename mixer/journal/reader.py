@@ -180,9 +180,12 @@ class Journal:
             yield from heapq.merge(*parts, key=lambda item: (item[0], item[1].track))
             at = until
 
-    def is_live(self) -> bool:
-        """Whether a writer is alive now. Only for deciding on recovery; never in a render."""
-        return any(_is_locked(path) for path in self.directory.glob("*.lock"))
+    def is_live(self, besides: str = "") -> bool:
+        """Whether a writer, or the recorder that starts them, is alive now; `besides`: a lock that
+        does not count. Only for deciding on recovery; never in a render."""
+        return any(
+            _is_locked(path) for path in self.directory.glob("*.lock") if path.name != besides
+        )
 
     def close(self) -> None:
         for run in self.runs:

@@ -9,13 +9,15 @@ from .reader import Journal
 from .writer import JournalWriter
 
 
-def recover(directory: Path) -> bool:
+def recover(directory: Path, *, besides: str = "") -> bool:
     """Ends an abandoned journal at its last media; False if it has an end or a living writer.
+
+    `besides`: a lock that the caller holds itself.
 
     Raises what Journal.open and JournalWriter.create raise. Safe to repeat.
     """
     journal = Journal.open(directory)
-    if journal.finished or journal.is_live():
+    if journal.finished or journal.is_live(besides):
         return False
     for run in journal.runs:
         run.sealed = True

@@ -276,14 +276,17 @@ def _identity(directory: Path, conference: str) -> dict[str, Any]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, and durably."""
+    """Writes a file whole or not at all, and durably. Raises StorageError."""
     aside = path.with_name(path.name + ".part")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    sync_directory(path.parent)
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _next_run(directory: Path) -> int:

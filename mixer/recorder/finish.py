@@ -15,11 +15,11 @@ from pathlib import Path
 
 import structlog
 
-from ..errors import MixerError
+from ..errors import MixerError, StorageError
 from ..journal import Journal
 from .outputs import Output, audio_job, audio_outputs, merged_video, recall, same_file
 from .plan import Plan, RecordFolder
-from .result import Ending, write_result
+from .result import SOUND, Ending, write_result
 
 log = structlog.get_logger()
 
@@ -33,9 +33,11 @@ class Files:
     errors: dict[str, str] = field(default_factory=dict)
     first_error: MixerError | None = None
 
-    def failed(self, name: str, error: MixerError) -> None:
+    def failed(self, name: str, error: MixerError | OSError) -> None:
         log.error("merge.failed", name=name, error=str(error))
         self.errors[name] = str(error)
+        if not isinstance(error, MixerError):
+            error = StorageError(f"cannot make the file of {name}: {error}")
         self.first_error = self.first_error or error
 
 
@@ -45,6 +47,8 @@ async def finish(
     journal: Journal,
     ending: Ending,
     errors: Mapping[str, str],
+    *,
+    keep_work: bool = False,
 ) -> Files:
     """Joins the parts of each mix, and of the sound, and writes recording.json and the plan.
 
@@ -58,18 +62,31 @@ async def finish(
                     files.videos[name] = await asyncio.to_thread(
                         merged_video, folder, journal, name, parts
                     )
-                except MixerError as error:
+                except (MixerError, OSError) as error:
                     files.failed(name, error)
     if plan.has_audio and plan.audio_parts and all(p.finished for p in plan.audio_parts):
         try:
             files.sounds = await _sounds(folder, plan, journal)
-        except MixerError as error:
-            files.failed("sound", error)
-    _hide_only_parts(folder, plan, journal, files)
-    write_result(folder, plan, journal, ending, files)
-    folder.save(replace(plan, merged=not files.errors and _is_whole(plan, files)))
-    shutil.rmtree(folder.directory / "work", ignore_errors=True) if not files.errors else None
+        except (MixerError, OSError) as error:
+            files.failed(SOUND, error)
+    await asyncio.to_thread(write_result, folder, plan, journal, ending, files)
+    whole = not files.errors and _is_whole(plan, files)
+    folder.save(replace(plan, merged=whole))
+    if whole:
+        _hide_only_parts(folder, plan, journal, files)
+        if not keep_work:
+            await asyncio.to_thread(_clean, folder)
     return files
+
+
+def _clean(folder: RecordFolder) -> None:
+    """Removes what was unfinished of the plan's files; other renders may be under way beside it."""
+    work = folder.directory / "work"
+    for path in work.glob("*"):
+        if path.name.startswith(("mix-", "sound", "merge-")):
+            shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        work.rmdir()
 
 
 async def _sounds(folder: RecordFolder, plan: Plan, journal: Journal) -> tuple[Output, ...]:

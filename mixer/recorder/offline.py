@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import MixerError, UsageError
 from ..journal import Journal, recover
+from ..lock import locked
 from ..render.job import Progress, clean
 from .finish import finish
 from .outputs import audio_job, audio_outputs, remember, video_job, video_output
-from .plan import MixPlan, Plan, RecordFolder
+from .plan import RECORDER_LOCK, MixPlan, Plan, RecordFolder
+from .result import part_name, sound_name
 from .start import first_moment_ns
 
 Show = Callable[[str, Progress, int], None]
@@ -41,62 +43,102 @@ async def finish_plan(
     Raises UsageError while it is being recorded; JournalError, LayoutError, RenderError,
     StorageError.
     """
-    plan = folder.load()
-    await asyncio.to_thread(recover, folder.journal)
-    journal = Journal.open(folder.journal)
-    if not journal.finished:
-        raise UsageError(
-            f"{folder.directory} is being recorded; its recorder makes the files. "
-            "For another version give --out"
+    folder.load()
+    busy = (
+        f"{folder.directory} is being recorded or finished; its files will come. "
+        "For another version give --out"
+    )
+    with locked(folder.lock, busy):
+        plan = folder.load()
+        await asyncio.to_thread(recover, folder.journal, besides=RECORDER_LOCK)
+        journal = Journal.open(folder.journal)
+        if not journal.finished:
+            raise UsageError(busy)
+        if _is_there(folder, plan):
+            return []
+        plan = placed(plan, journal)
+        folder.save(plan)
+        return await _Finishing(folder, plan, journal, show, workers, keep_work).run()
+
+
+class _Finishing:
+    """Makes the parts that are missing, whatever becomes of the others, and what they become."""
+
+    def __init__(
+        self,
+        folder: RecordFolder,
+        plan: Plan,
+        journal: Journal,
+        show: Show,
+        workers: int,
+        keep_work: bool,
+    ) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._journal = journal
+        self._show = show
+        self._workers = workers
+        self._keep_work = keep_work
+        self._errors: dict[str, str] = {}
+        self._first_error: MixerError | None = None
+
+    async def run(self) -> list[Path]:
+        for mix in self._plan.mixes if self._plan.has_video else ():
+            if not (mix.finished and self._folder.part_file(mix).exists()):
+                await self._guarded(part_name(mix), self._video(mix))
+        for number, part in enumerate(self._plan.audio_parts if self._plan.has_audio else ()):
+            if not (part.finished and self._folder.audio_facts(number).exists()):
+                await self._guarded(sound_name(number), self._sound(number))
+        made = await finish(
+            self._folder,
+            self._plan,
+            self._journal,
+            _ending(self._folder),
+            self._errors,
+            keep_work=self._keep_work,
         )
-    if _is_there(folder, plan):
-        return []
-    plan = replace(placed(plan, journal), live=True)
-    folder.save(plan)
-    if plan.has_video:
-        plan = await _videos(folder, plan, journal, show, workers, keep_work)
-    if plan.has_audio:
-        plan = await _sounds(folder, plan, journal, show, keep_work)
-    made = await finish(folder, plan, journal, _ending(folder), {})
-    if made.first_error is not None:
-        raise made.first_error
-    return [folder.directory / output.path for output in [*made.videos.values(), *made.sounds]]
+        error = self._first_error or made.first_error
+        if error is not None:
+            raise error
+        outputs = [*made.videos.values(), *made.sounds]
+        return [self._folder.directory / output.path for output in outputs]
 
+    async def _guarded(self, name: str, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except MixerError as error:
+            self._errors[name] = str(error)
+            self._first_error = self._first_error or error
 
-async def _videos(
-    folder: RecordFolder, plan: Plan, journal: Journal, show: Show, workers: int, keep_work: bool
-) -> Plan:
-    for mix in plan.mixes:
-        if mix.finished and folder.part_file(mix).exists():
-            continue
+    async def _video(self, mix: MixPlan) -> None:
         name = mix.id if mix.part == 1 else f"{mix.id}, part {mix.part}"
-        on_progress = _shown(show, name, mix.fps)
-        job = video_job(folder, journal, mix, workers=workers, on_progress=on_progress)
-        remember(folder.part_facts(mix), [video_output(folder, mix, await job.run())])
-        plan = plan.with_mix(replace(mix, finished=True))
-        folder.save(plan)
-        if not keep_work:
-            clean(folder.mix_work(mix))
-    return plan
+        job = video_job(
+            self._folder,
+            self._journal,
+            mix,
+            workers=self._workers,
+            on_progress=_shown(self._show, name, mix.fps),
+        )
+        output = video_output(self._folder, mix, await job.run())
+        remember(self._folder.part_facts(mix), [output])
+        self._save(self._plan.with_mix(replace(mix, finished=True)))
+        if not self._keep_work:
+            clean(self._folder.mix_work(mix))
 
+    async def _sound(self, number: int) -> None:
+        shown = _shown(self._show, "sound", 30)
+        job = audio_job(self._folder, self._journal, self._plan, number, on_progress=shown)
+        outputs = audio_outputs(self._folder, await job.run())
+        remember(self._folder.audio_facts(number), outputs)
+        parts = list(self._plan.audio_parts)
+        parts[number] = replace(parts[number], finished=True)
+        self._save(replace(self._plan, audio_parts=tuple(parts)))
+        if not self._keep_work:
+            clean(self._folder.audio_work(number))
 
-async def _sounds(
-    folder: RecordFolder, plan: Plan, journal: Journal, show: Show, keep_work: bool
-) -> Plan:
-    for number, part in enumerate(plan.audio_parts):
-        if part.finished and folder.audio_facts(number).exists():
-            continue
-        on_progress = _shown(show, "sound", 30)
-        job = audio_job(folder, journal, plan, number, on_progress=on_progress)
-        outputs = audio_outputs(folder, await job.run())
-        remember(folder.audio_facts(number), outputs)
-        parts = list(plan.audio_parts)
-        parts[number] = replace(part, finished=True)
-        plan = replace(plan, audio_parts=tuple(parts))
-        folder.save(plan)
-        if not keep_work:
-            clean(folder.audio_work(number))
-    return plan
+    def _save(self, plan: Plan) -> None:
+        self._plan = plan
+        self._folder.save(plan)
 
 
 def _shown(show: Show, name: str, fps: int) -> Callable[[Progress], None]:
@@ -112,8 +154,12 @@ def _is_there(folder: RecordFolder, plan: Plan) -> bool:
 
 
 def placed(plan: Plan, journal: Journal) -> Plan:
-    """The plan with starts and stops, also where its recorder died before it had decided them."""
-    mixes = tuple(_placed(mix, journal) for mix in plan.mixes)
+    """The plan with starts and stops, also where its recorder died before it had decided them.
+
+    Where anything has started, what was only about to start is left out.
+    """
+    started = [mix for mix in plan.mixes if mix.start_ns is not None]
+    mixes = tuple(_placed(mix, journal) for mix in started or plan.mixes)
     return replace(plan, mixes=mixes).with_audio_parts()
 
 

@@ -10,12 +10,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..edit import EditList, edit_list, joined
+from ..encode.durable import whole_file
 from ..journal import Journal, write_whole
 from ..render.audio_settings import AudioFile
 from ..render.job import Progress, RenderJob, RenderResult
@@ -107,7 +107,10 @@ def video_output(folder: RecordFolder, mix: MixPlan, result: RenderResult) -> Ou
 
 
 def audio_outputs(folder: RecordFolder, result: AudioResult) -> tuple[Output, ...]:
-    return tuple(_audio_output(folder, file) for file in result.files)
+    """The mix first: it bears the notes."""
+    outputs = [_audio_output(folder, file) for file in result.files]
+    outputs[:1] = [replace(output, notes=result.notes) for output in outputs[:1]]
+    return tuple(outputs)
 
 
 def _audio_output(folder: RecordFolder, file: AudioFile) -> Output:
@@ -150,8 +153,10 @@ def recall(path: Path) -> tuple[Output, ...]:
 def merged_video(
     folder: RecordFolder, journal: Journal, name: str, parts: Sequence[MixPlan]
 ) -> Output:
-    """One file of the parts of a mix; of a single part it is that part's."""
+    """One file of the parts of a mix; of a single part it is that part's. Parts in which nothing
+    was recorded (all of it was paused) have no place in it."""
     out = folder.mix_file(name)
+    parts = [mix for mix in parts if not video_edits(mix, journal).is_empty] or parts[:1]
     known = [output for mix in parts for output in recall(folder.part_facts(mix))]
     notes = tuple(note for output in known for note in output.notes)
     edits = joined([video_edits(mix, journal) for mix in parts])
@@ -168,13 +173,16 @@ def merged_video(
 
 
 def same_file(path: Path, other: Path) -> None:
-    """Makes `other` a second name of a file; a copy where the file system knows none."""
+    """Makes `other` a second name of a file; a copy where the file system knows none.
+
+    Raises StorageError.
+    """
     other.parent.mkdir(parents=True, exist_ok=True)
     aside = other.with_name(f".{other.name}.aside")
-    with suppress(FileNotFoundError):
-        aside.unlink()
+    aside.unlink(missing_ok=True)
     try:
         os.link(path, aside)
+        aside.replace(other)
     except OSError:
-        shutil.copyfile(path, aside)
-    aside.replace(other)
+        with whole_file(other) as copy, path.open("rb") as original:
+            shutil.copyfileobj(original, copy)

@@ -14,11 +14,12 @@ from typing import Any, Protocol
 import structlog
 
 from ..edit import edit_list
-from ..errors import MixerError, UsageError
+from ..errors import MixerError, StorageError, UsageError
 from ..journal import Journal
 from ..render.job import Progress, clean
 from .outputs import audio_job, audio_outputs, remember, video_edits, video_job, video_output
 from .plan import MixPlan, Plan, RecordFolder, union
+from .result import part_name, sound_name
 
 log = structlog.get_logger()
 
@@ -83,30 +84,39 @@ class Parts:
         if self.plan.has_video:
             self._run_video(journal, mix)
         for number in range(len(self.plan.audio_parts)):
-            if _sound(number) not in self._running:
+            if sound_name(number) not in self._running:
                 self._run_audio(journal, number)
+
+    def drop(self, mix: MixPlan) -> None:
+        """A planned part that never started is planned no more."""
+        kept = tuple(one for one in self.plan.mixes if (one.id, one.part) != (mix.id, mix.part))
+        self.save(mixes=kept)
+
+    def is_planned(self, mix: MixPlan) -> bool:
+        return any((one.id, one.part) == (mix.id, mix.part) for one in self.plan.mixes)
 
     async def stop(self, mix_id: str, stop_ns: int) -> bool:
         """Stops the running part of a mix; False if none runs."""
         mix = self.plan.parts(mix_id)[-1]
-        if not mix.runs or mix.start_ns is None:
+        if mix.start_ns is None:
+            self.drop(mix)
+            return True
+        if not mix.runs:
             return False
         mix = replace(mix, stop_ns=max(stop_ns, mix.start_ns))
         self.plan = self.plan.with_mix(mix).with_audio_parts()
         self._folder.save(self.plan)
-        await self._tell_stop(_video(mix), mix.stop_ns)
+        await self._tell_stop(part_name(mix), mix.stop_ns)
         for number, part in enumerate(self.plan.audio_parts):
-            await self._tell_stop(_sound(number), part.stop_ns)
+            await self._tell_stop(sound_name(number), part.stop_ns)
         return True
 
     async def stop_all(self, stop_ns: int) -> None:
         """Stops whatever runs. A part that was planned and never started is planned no more, but
         for the first ones: where they begin can still be found out."""
-        for mix_id in self.plan.ids:
+        started = any(mix.start_ns is not None for mix in self.plan.mixes)
+        for mix_id in self.plan.ids if started else ():
             await self.stop(mix_id, stop_ns)
-        started = tuple(mix for mix in self.plan.mixes if mix.start_ns is not None)
-        if started and started != self.plan.mixes:
-            self.save(mixes=started)
 
     async def done(self) -> None:
         """Waits until every job has ended, well or not."""
@@ -136,7 +146,7 @@ class Parts:
             if not self._keep_work:
                 await asyncio.to_thread(clean, self._folder.mix_work(mix))
 
-        self._launch(_video(mix), job, run)
+        self._launch(part_name(mix), job, run)
 
     def _run_audio(self, journal: Journal, number: int) -> None:
         job = audio_job(self._folder, journal, self.plan, number, on_progress=self._heard)
@@ -150,19 +160,27 @@ class Parts:
             if not self._keep_work:
                 await asyncio.to_thread(clean, self._folder.audio_work(number))
 
-        self._launch(_sound(number), job, run)
+        self._launch(sound_name(number), job, run)
 
     def _launch(self, name: str, job: Job, run: Callable[[], Any]) -> None:
         async def guarded() -> None:
             try:
                 await run()
-            except MixerError as error:
-                log.error("part.failed", part=name, error=str(error))
-                self.errors[name] = str(error)
-                self.first_error = self.first_error or error
+            except* (MixerError, OSError) as errors:
+                self._failed(name, errors)
             self._changed()
 
         self._running[name] = _Running(job, asyncio.create_task(guarded(), name=name))
+
+    def _failed(self, name: str, errors: BaseExceptionGroup[Exception]) -> None:
+        error: BaseException = errors
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        log.error("part.failed", part=name, error=str(error))
+        self.errors[name] = str(error)
+        if not isinstance(error, MixerError):
+            error = StorageError(f"cannot make the file of {name}: {error}")
+        self.first_error = self.first_error or error
 
     def _heard(self, progress: Progress) -> None:
         self._changed()
@@ -185,14 +203,14 @@ class Parts:
         newest = {mix.id: mix for mix in self.plan.mixes if mix.start_ns is not None}
         mixes = {id_: self._report_mix(mix, journal, now_ns) for id_, mix in newest.items()}
         count = len(self.plan.audio_parts)
-        running = self._running.get(_sound(count - 1))
+        running = self._running.get(sound_name(count - 1))
         sound = None
         if running is not None:
             sound = {"part": count, "stage": running.job.progress.stage}
         return {"mixes": mixes, "sound": sound}
 
     def _report_mix(self, mix: MixPlan, journal: Journal, now_ns: int) -> dict[str, Any]:
-        running = self._running.get(_video(mix))
+        running = self._running.get(part_name(mix))
         progress = running.job.progress if running else Progress(stage="journalled")
         edits = video_edits(mix, journal)
         end_ns = now_ns if mix.stop_ns is None else mix.stop_ns
@@ -208,11 +226,3 @@ class Parts:
             "fps": mix.fps,
             "layout": mix.layout,
         }
-
-
-def _video(mix: MixPlan) -> str:
-    return f"{mix.id}.{mix.part}"
-
-
-def _sound(number: int) -> str:
-    return f"~sound.{number + 1}"

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..edit import Span
-from ..errors import StorageError, UsageError
+from ..errors import UsageError
 from ..journal import write_whole
 from ..render.audio_settings import AudioSettings
 from ..render.settings import RenderSettings, Workspace
 
 VERSION = 2
 MIX_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+RECORDER_LOCK = "recorder.lock"
 KEYS = ("id", "size", "fps", "preset", "crf", "layout")
 
 Format = Literal["mp4", "mp3", "both"]
@@ -188,6 +189,12 @@ class RecordFolder:
         return self.directory / "control.sock"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that records, or that finishes the plan. It lies in the journal's
+        folder: nobody is to end a journal whose ingest is only being started again."""
+        return self.journal / RECORDER_LOCK
+
+    @property
     def audio(self) -> Path:
         return self.directory / "audio"
 
@@ -220,10 +227,7 @@ class RecordFolder:
         return self.work("sound" if number is None else f"sound-{number + 1}")
 
     def save(self, plan: Plan) -> None:
-        try:
-            write_whole(self.plan, json.dumps(asdict(plan), indent=2).encode() + b"\n")
-        except OSError as error:
-            raise StorageError(f"cannot write {self.plan}: {error.strerror}") from error
+        write_whole(self.plan, json.dumps(asdict(plan), indent=2).encode() + b"\n")
 
     def load(self) -> Plan:
         """Raises UsageError where there is no plan or one that is not understood."""

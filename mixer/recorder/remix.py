@@ -27,6 +27,7 @@ from .offline import Show, placed
 from .plan import Format, MixPlan, Plan, RecordFolder, parse_size, union
 
 POLL_S = 0.2
+SOUND_FPS = 30  # of the grid on which sound without pictures starts and stops
 BYTES_A_PIXEL_FRAME = 0.005  # generous: 9.3 Mbit/s at 1080p30
 BYTES_A_SAMPLE = 4  # of the work folder's PCM
 
@@ -62,12 +63,27 @@ async def remix(folder: RecordFolder, options: RenderOptions, show: Show) -> lis
     plan = folder.load()
     await asyncio.to_thread(recover, folder.journal)
     journal = Journal.open(folder.journal)
-    if not journal.finished and not options.follow:
-        raise UsageError(f"{folder.directory} is still being recorded; render it when it has ended")
+    _check_finished(folder, journal, options)
     without = _without(journal, options)
     plan = placed(plan, journal)
     version = _Version(folder, plan, journal, options, without, show)
     return await version.make()
+
+
+def _check_finished(folder: RecordFolder, journal: Journal, options: RenderOptions) -> None:
+    """What cannot be known of a recording that goes on is refused rather than got wrong."""
+    if journal.finished:
+        return
+    going_on = f"{folder.directory} is still being recorded"
+    if not options.follow:
+        raise UsageError(f"{going_on}; render it when it has ended")
+    if options.without:
+        raise UsageError(
+            f"{going_on}: who was left out could come back under a new id; "
+            "use --without when it has ended"
+        )
+    if max(options.from_s or 0.0, options.to_s or 0.0) > journal.watermark_ns / SECOND:
+        raise UsageError(f"{going_on}, and not as far as --from or --to; render it later")
 
 
 def _without(journal: Journal, options: RenderOptions) -> tuple[str, ...]:
@@ -94,10 +110,16 @@ class _Version:
         self._show = show
         mixes = plan.parts(options.mix) if options.mix else _first_group(plan)
         self._mix = _changed(mixes[0], options)
-        video = [Span(mix.start_ns or 0, mix.stop_ns) for mix in mixes]
-        sound = union(plan.mixes) or video
-        self._video = self._ranged(video, self._mix.fps)
-        self._sound = self._ranged(sound, 30)
+        chosen = [Span(mix.start_ns or 0, mix.stop_ns) for mix in mixes]
+        everything = union(plan.mixes) or chosen
+        self._video: list[Span] = []
+        self._sound: list[Span] = []
+        if options.format != "mp3":
+            self._video = self._ranged(chosen, self._mix.fps)
+        if options.format != "mp4":  # with a video: the sound of that
+            alone = options.format == "mp3" and options.mix is None
+            self._sound = self._ranged(everything if alone else chosen, SOUND_FPS)
+        self._name = f"render-{_digest(options, self._mix, without)}"
 
     async def make(self) -> list[Path]:
         out = self._options.out.absolute()
@@ -114,6 +136,7 @@ class _Version:
     def _ranged(self, spans: Sequence[Span], fps: int) -> list[Span]:
         """The parts of the recording that are asked for; --from and --to are seconds of the whole
         file, in which pauses and the time between parts have no place."""
+        spans = [span for span in spans if not self._edits(span, fps).is_empty] or spans[:1]
         edits = [self._edits(span, fps) for span in spans]
         whole = joined(edits)
         start_s, stop_s = self._options.from_s or 0.0, self._options.to_s
@@ -134,7 +157,8 @@ class _Version:
     def _check_room(self, out: Path) -> None:
         """Says before work starts that the disk cannot hold the result, with the figures."""
         end_ns = self._journal.watermark_ns
-        seconds = sum((s.stop_ns or end_ns) - s.start_ns for s in self._video) / SECOND
+        spans = self._video or self._sound
+        seconds = sum((s.stop_ns or end_ns) - s.start_ns for s in spans) / SECOND
         pixels = self._mix.width * self._mix.height * self._mix.fps
         needed = int(seconds * 16_000 * (2 if self._options.audio.legs else 1))
         if self._options.format != "mp3":
@@ -151,12 +175,12 @@ class _Version:
     async def _make_video(self, out: Path) -> Path:
         """One job for each part of the recording; more than one are joined."""
         settings = [self._settings(span) for span in self._video]
-        name = f"render-{settings[0].digest()}-{_digest(self._video)}"
         several = len(settings) > 1
         files = []
         for number, (span, wanted) in enumerate(zip(self._video, settings, strict=True)):
-            work = self._folder.work(f"{name}-{number}")
-            into = self._folder.work(name).directory / f"{number}.mp4" if several else out
+            work = self._folder.work(f"{self._name}-{number}")
+            whole = self._folder.work(self._name).directory
+            into = whole / f"{number}-{_digest(span)}.mp4" if several else out
             files.append(into)
             if several and into.exists():
                 continue
@@ -169,17 +193,19 @@ class _Version:
                 workers=self._options.workers,
                 on_progress=lambda progress: self._show(self._mix.id, progress, self._mix.fps),
             )
-            await self._until_end(job)
+            await self._until_end(job, span)
             if not self._options.keep_work:
                 clean(work)
         if several:
-            await self._join(files, out, name)
+            await self._join(files, out)
         return out
 
-    async def _join(self, files: Sequence[Path], out: Path, name: str) -> None:
+    async def _join(self, files: Sequence[Path], out: Path) -> None:
+        if self._video[-1].stop_ns is None:  # it is known by now
+            self._video[-1] = replace(self._video[-1], stop_ns=self._journal.watermark_ns)
         edits = joined([self._edits(span, self._mix.fps) for span in self._video])
         journal = Journal.open(self._folder.journal, self._without)
-        work = self._folder.work(name)
+        work = self._folder.work(self._name)
         title = alias(self._journal)
         await asyncio.to_thread(merge, journal, edits, files, out, title=title, work=work.directory)
         if not self._options.keep_work:
@@ -189,12 +215,12 @@ class _Version:
         settings = self._mix.settings(span.start_ns, alias(self._journal))
         return replace(settings, encoder=self._options.encoder, without=self._without)
 
-    async def _until_end(self, job: RenderJob) -> None:
+    async def _until_end(self, job: RenderJob, span: Span) -> None:
         """Runs a job; where its end is that of a growing journal, tells it when that has come."""
         task = asyncio.ensure_future(job.run())
         try:
             while job.progress.total is None and not task.done():
-                if self._journal.finished and self._video[-1].stop_ns is None:
+                if self._journal.finished and span.stop_ns is None:
                     await job.stop_at(self._journal.watermark_ns)
                     break
                 await asyncio.wait({task}, timeout=POLL_S)
@@ -211,7 +237,7 @@ class _Version:
         from ..render.audio import AudioJob
 
         settings = replace(self._options.audio, without=self._without)
-        work = self._folder.work(f"render-sound-{_digest(settings, self._sound)}")
+        work = self._folder.work(f"{self._name}-sound")
         out.mkdir(parents=True, exist_ok=True)
         job = AudioJob(
             self._journal.directory,
@@ -220,7 +246,7 @@ class _Version:
             self._sound,
             out,
             title=alias(self._journal),
-            on_progress=lambda progress: self._show("sound", progress, 30),
+            on_progress=lambda progress: self._show("sound", progress, SOUND_FPS),
         )
         result = await job.run()
         if not self._options.keep_work:

@@ -7,7 +7,7 @@ ISO 8601 in UTC where a clock on the wall is meant.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -20,6 +20,16 @@ from .outputs import Output, recall
 from .plan import MixPlan, Plan, RecordFolder, union
 
 VERSION = 2
+SOUND = "sound/"  # names the whole recording's sound among errors; no mix can have this name
+
+
+def part_name(mix: MixPlan) -> str:
+    """Names a part among errors; no file of a mix can have this name."""
+    return f"{mix.id}/{mix.part}"
+
+
+def sound_name(number: int) -> str:
+    return f"{SOUND}{number + 1}"
 
 
 class Ending(Protocol):
@@ -67,9 +77,7 @@ def write_result(
         "pauses": _pauses(journal, known),
         "participants": participants(journal),
         "tracks": [_track(journal, track) for track in journal.tracks.values()],
-        "irregularities": irregularities(
-            journal, {name: output.notes for name, output in made.videos.items()}
-        ),
+        "irregularities": irregularities(journal, _notes_by_file(made)),
     }
     text = json.dumps(result, indent=2, ensure_ascii=False)
     write_whole(folder.result, text.encode() + b"\n")
@@ -89,6 +97,12 @@ def participants(journal: Journal) -> list[dict[str, Any]]:
         elif event.type == "participant.removed" and event.data["id"] in found:
             found[event.data["id"]]["left"] = _t(event.t_ns)
     return list(found.values())
+
+
+def _notes_by_file(made: Made) -> dict[str, tuple[dict[str, Any], ...]]:
+    found = {name: output.notes for name, output in made.videos.items()}
+    noted = tuple(note for output in made.sounds for note in output.notes)
+    return {**found, **({"sound": noted} if noted else {})}
 
 
 def _mix(
@@ -111,7 +125,7 @@ def _mix(
         "frames": output.frames if output else 0,
         "seconds": output.seconds if output else 0.0,
         "bytes": output.bytes if output else 0,
-        "error": made.errors.get(name),
+        "error": _first(made, [name, *map(part_name, parts)]),
         "parts": [_part(folder, journal, mix, made, only) for mix in parts],
     }
 
@@ -130,7 +144,7 @@ def _part(
         "stop": _t(mix.stop_ns),
         "seconds": output.seconds if output else None,
         "bytes": output.bytes if output else None,
-        "error": made.errors.get(f"{mix.id}.{mix.part}"),
+        "error": made.errors.get(part_name(mix)),
     }
 
 
@@ -147,14 +161,19 @@ def _audio(folder: RecordFolder, journal: Journal, plan: Plan, made: Made) -> di
                 "start": _t(part.start_ns),
                 "stop": _t(part.stop_ns),
                 "files": files,
-                "error": made.errors.get(f"~sound.{number + 1}"),
+                "error": made.errors.get(sound_name(number)),
             }
         )
     return {
         "files": [_sound(journal, output) for output in made.sounds],
         "parts": parts,
-        "error": made.errors.get("sound"),
+        "error": _first(made, [SOUND, *map(sound_name, range(len(plan.audio_parts)))]),
     }
+
+
+def _first(made: Made, names: Iterable[str]) -> str | None:
+    """The first error under any of these names."""
+    return next((made.errors[name] for name in names if name in made.errors), None)
 
 
 def _sound(journal: Journal, output: Output) -> dict[str, Any]:

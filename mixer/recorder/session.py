@@ -21,12 +21,13 @@ from ..clock import SECOND
 from ..engine import Child
 from ..errors import ConferenceUnreachable, MixerError, NothingToRecord, StorageError, UsageError
 from ..journal import Journal, recover
+from ..lock import locked
 from ..render.audio_settings import AudioSettings
 from ..render.job import raise_for
 from .control import listening
 from .finish import finish
 from .parts import Parts
-from .plan import Format, MixPlan, Plan, RecordFolder, mix_from
+from .plan import RECORDER_LOCK, Format, MixPlan, Plan, RecordFolder, mix_from
 from .start import first_shown_ns
 
 log = structlog.get_logger()
@@ -99,6 +100,7 @@ class Recorder:
         self._ended = asyncio.Event()
         self._resumed = asyncio.Event()
         self._resumed_ns = 0
+        self._starting = asyncio.Lock()  # of parts, one after the other
         self._ingest: Child | None = None
         self._ingest_paused = False  # what ingest was told last
         self._error: MixerError | None = None
@@ -117,12 +119,14 @@ class Recorder:
 
         Raises the error that ended it, if one did, after everything recorded is finished.
         """
-        self._open_folder()
-        async with listening(self.folder.socket, self._answer):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._run_ingest())
-                group.create_task(self._steer(group))
-            await self._finish()
+        self._check_folder()
+        with locked(self.folder.lock, f"{self.settings.out} is being recorded already"):
+            self._parts.save()
+            async with listening(self.folder.socket, self._answer):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._run_ingest())
+                    group.create_task(self._steer(group))
+                await self._finish()
         if self._error:
             raise self._error
         return self.status
@@ -145,7 +149,7 @@ class Recorder:
         finally:
             self.stop("ingest-ended")
             with contextlib.suppress(MixerError):
-                await asyncio.to_thread(recover, self.folder.journal)
+                await asyncio.to_thread(recover, self.folder.journal, besides=RECORDER_LOCK)
             self._ended.set()
 
     async def _ingest_session(self, attempt: int) -> bool:
@@ -182,8 +186,6 @@ class Recorder:
                 self._resumed.set()
             case "status":
                 self._note_presence(event)
-                if self._journal is not None:
-                    self._journal.refresh()  # knows the pauses
                 self.status.ingest = event
             case "failed":
                 raise_for(event)
@@ -219,9 +221,11 @@ class Recorder:
     def _look(self) -> None:
         """Ends the recording when a limit is reached."""
         s, now_ns = self.settings, self._now_ns()
-        self.status.free_bytes = shutil.disk_usage(s.out).free
+        with contextlib.suppress(OSError):  # then it is what it was
+            self.status.free_bytes = shutil.disk_usage(s.out).free
         self.status.elapsed_s = (now_ns - (self.status.joined_ns or now_ns)) / SECOND
-        if self._journal is not None:
+        if self._journal is not None and not self._ingest_paused:
+            self._journal.refresh()  # knows the pauses
             self.status.recorded_s = self._parts.recorded_s(self._journal, now_ns)
         alone_s = time.monotonic() - self._user_seen_at
         if self.status.free_bytes < s.min_free_bytes:
@@ -230,7 +234,11 @@ class Recorder:
                 "the recording was stopped and what was recorded is kept"
             )
             self.stop("disk-full")
-        elif s.duration_s is not None and self.status.recorded_s >= s.duration_s:
+        elif (
+            s.duration_s is not None
+            and not self._ingest_paused
+            and self.status.recorded_s >= s.duration_s
+        ):
             self.stop("duration")
         elif s.max_duration_s is not None and self.status.elapsed_s >= s.max_duration_s:
             self.stop("max-duration")
@@ -250,11 +258,16 @@ class Recorder:
     async def _start_first_mixes(self) -> None:
         """The first mixes start at the first moment that shows everybody's picture."""
         assert self.status.joined_ns is not None
-        journal = await self._open_journal()
-        start_ns = await first_shown_ns(journal, self.status.joined_ns, self._ended)
-        for mix in self._parts.plan.mixes:
-            if mix.start_ns is None:
-                self._parts.start(journal, replace(mix, start_ns=start_ns))
+        try:
+            async with self._starting:
+                journal = await self._open_journal()
+                start_ns = await first_shown_ns(journal, self.status.joined_ns, self._ended)
+                for mix in self._parts.plan.mixes:
+                    if mix.start_ns is None:
+                        self._parts.start(journal, replace(mix, start_ns=start_ns))
+        except MixerError as error:
+            self._error = self._error or error
+            self.stop("failed")
 
     async def _open_journal(self) -> Journal:
         while self._journal is None:
@@ -275,11 +288,19 @@ class Recorder:
             await self._parts.done()
             self._error = self._error or self._parts.first_error
             made = await finish(
-                self.folder, self._parts.plan, self._journal, self.status, self._parts.errors
+                self.folder,
+                self._parts.plan,
+                self._journal,
+                self.status,
+                self._parts.errors,
+                keep_work=self.settings.keep_work,
             )
             self._error = self._error or made.first_error
             outputs = [*made.videos.values(), *made.sounds]
             self.files = [self.folder.directory / output.path for output in outputs]
+        elif not (self.folder.journal / "journal.json").exists():
+            # Nothing was journalled: the folder can be used again.
+            self.folder.plan.unlink(missing_ok=True)
         self.status.stage = "finished"
         self._changed()
 
@@ -299,13 +320,18 @@ class Recorder:
         await self._ingest.send("pause" if self._ingest_paused else "resume")
 
     async def _start_part(self, mix: MixPlan) -> None:
-        """Starts a mix now; where nothing was journalled, at the moment at which that begins."""
+        """Starts a planned mix now; where nothing was journalled, at the moment at which that
+        begins. Raises UsageError when it was stopped before that."""
         assert self._journal is not None
         waiting = self._ingest_paused and not self._parts.plan.paused
         await self._steer_ingest()
         if waiting:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._resumed.wait(), RESUME_TIMEOUT_S)
+        if self._stop.is_set() or not self._parts.is_planned(mix):
+            if self._parts.is_planned(mix):
+                self._parts.drop(mix)
+            raise UsageError(f"mix {mix.id!r} was stopped before it could start")
         start_ns = self._resumed_ns if waiting and self._resumed.is_set() else self._now_ns()
         self._parts.start(self._journal, replace(mix, start_ns=start_ns))
 
@@ -319,9 +345,11 @@ class Recorder:
                 self.stop("stopped")
                 return {}
             case "start_mix":
-                self._check_running()
-                mix = self._parts.add(mix_from(fields))
-                await self._start_part(mix)
+                mix = mix_from(fields)
+                async with self._starting:
+                    self._check_running()
+                    mix = self._parts.add(mix)
+                    await self._start_part(mix)
                 return {"id": mix.id, "part": mix.part}
             case "stop_mix":
                 mix_id = str(fields.get("id", "default"))
@@ -356,14 +384,18 @@ class Recorder:
         }
 
     def _changed(self) -> None:
-        self._on_status(self.status)
+        try:
+            self._on_status(self.status)
+        except OSError as error:  # who looked on has gone; the recording goes on
+            log.warning("status.unseen", error=str(error))
+            self._on_status = lambda status: None
 
     # --- small things -------------------------------------------------------------------------
 
     def _now_ns(self) -> int:
         return self._journal.now_ns() if self._journal else self.status.joined_ns or 0
 
-    def _open_folder(self) -> None:
+    def _check_folder(self) -> None:
         try:
             self.settings.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -379,4 +411,3 @@ class Recorder:
                 f"the disk of {self.settings.out} has {free >> 20} MB left, less than the "
                 f"{self.settings.min_free_bytes >> 20} MB that are kept free (--min-free)"
             )
-        self._parts.save()

@@ -95,7 +95,7 @@ class AudioPass:
     def total(self, edits: EditList) -> int | None:
         """Number of output frames; None while the end, or a pause before it, may be unknown."""
         journal = self._journal
-        seen = journal.finished or journal.watermark_ns >= (edits.spans[-1].stop_ns or 0)
+        seen = journal.finished or journal.watermark_ns >= (self.stop_ns or 0)
         return edits.frames if seen else None
 
     def known(self, edits: EditList) -> int:

@@ -22,6 +22,7 @@ from ..edit import EditList, edit_list
 from ..engine import Child
 from ..errors import LayoutError, MixerError, RenderError, first_of
 from ..journal import Journal, write_whole
+from ..lock import locked
 from .schedule import Piece, is_complete, next_pieces, pieces
 from .settings import RenderSettings, Workspace
 from .soundtrack import Soundtrack
@@ -91,6 +92,10 @@ class RenderJob:
 
     async def run(self) -> RenderResult:
         """Raises LayoutError or RenderError when it cannot be done, StorageError for the disk."""
+        with locked(self._work.directory / "lock", f"{self._out} is being rendered already"):
+            return await self._run()
+
+    async def _run(self) -> RenderResult:
         self._learn_end()
         self._prepare()
         try:
@@ -128,7 +133,7 @@ class RenderJob:
         await self._until(lambda: self._stop_ns is not None)
         while not self._learn_end():  # noqa: ASYNC110 - the journal is a file, it tells nobody
             await asyncio.sleep(POLL_S)
-        for child in self._children.values():
+        for child in list(self._children.values()):
             await self._limit(child)
         await self._tell()
 

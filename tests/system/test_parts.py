@@ -91,8 +91,9 @@ def check_nothing_in_pauses(journal: Journal) -> None:
 
 
 def check_seen(person: Participant, frames: int) -> None:
-    """The picture is there in (nearly) every frame, seams included, and in sync after them."""
-    assert frames - len(person.sights) <= 12
+    """The picture is there, but where the publisher takes its time for a key picture (at the
+    start, and after each interruption), and in sync after every seam."""
+    assert frames - len(person.sights) <= 60
     assert len(person.steps) == 2  # the seams: everything else goes on picture by picture
     assert person.sync is not None
     seams = [step.frame / 30 for step in person.steps]  # may part a flash from its beep
