@@ -175,7 +175,7 @@ class VideoRoom:
         try:
             data, _ = await self._watcher.message(body)
         except JanusError as error:
-            raise self._why_not(error) from error
+            raise why_not_joined(error, self._room, self._pin) from error
         self.own_id = data.get("id", "")
         self._private_id = data.get("private_id")
         for entry in data.get("publishers", []):
@@ -184,15 +184,6 @@ class VideoRoom:
         self.attendees = {
             entry["id"]: str(entry.get("display", "")) for entry in data.get("attendees", [])
         }
-
-    def _why_not(self, error: JanusError) -> ConferenceError:
-        """What an error of joining means, since all that may be missing is the pin."""
-        if error.code == MISSING_ELEMENT and not self._pin:
-            return ConferenceRefused("the room asks for a pin: give it with MIXER_PIN or --pin")
-        if error.code == INVALID_ELEMENT:
-            kind = "texts" if isinstance(self._room, int) else "numbers"
-            return WrongRoomId(f"there is no room {self._room!r}: the ids of this Janus are {kind}")
-        return error
 
     async def changes(self) -> AsyncIterator[Change]:
         """What happens in the room, from joining on; `feeds` is already the state after.
@@ -286,6 +277,16 @@ class VideoRoom:
             self.attendees.pop(gone, None)
             changes.append(Departed(gone))
         return changes
+
+
+def why_not_joined(error: JanusError, room: Id, pin: str) -> ConferenceError:
+    """What an error of joining means, since all that may be missing is the pin."""
+    if error.code == MISSING_ELEMENT and not pin:
+        return ConferenceRefused("the room asks for a pin: give it with MIXER_PIN or --pin")
+    if error.code == INVALID_ELEMENT:
+        kind = "texts" if isinstance(room, int) else "numbers"
+        return WrongRoomId(f"there is no room {room!r}: the ids of this Janus are {kind}")
+    return error
 
 
 def _feed(entry: dict[str, Any]) -> Feed:

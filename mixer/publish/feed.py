@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import structlog
 
 from mixer.conference.ice import IceServer
-from mixer.conference.janus import JanusHandle
-from mixer.conference.videoroom import Id
+from mixer.conference.janus import JanusError, JanusHandle
+from mixer.conference.videoroom import Id, why_not_joined
 from mixer.errors import ConferenceError
 from mixer.ingest.rtp import MalformedRtp
 from mixer.ingest.transport import MediaTransport
@@ -123,7 +123,13 @@ async def publish(
     watching = asyncio.create_task(_watch(handle, feed))
     try:
         body = {"request": "join", "ptype": "publisher", **join}
-        joined, _ = await handle.message(body)
+        try:
+            joined, _ = await handle.message(body)
+        except JanusError as error:
+            room, pin = join["room"], str(join.get("pin", ""))
+            raise why_not_joined(
+                error, room if isinstance(room, int) else str(room), pin
+            ) from error
         feed.id = joined["id"]
         await feed.open(handle, description)
         yield feed

@@ -28,7 +28,7 @@ from tests.instruments.ingested import (
     tracks_of,
     until,
 )
-from tests.instruments.publisher import Publisher
+from tests.instruments.publisher import Line, Publisher, Timing
 
 pytestmark = pytest.mark.system
 SECOND = 1_000_000_000
@@ -208,6 +208,10 @@ async def test_what_is_wrong_with_an_address_is_told(janus: BareJanus) -> None:
     assert refused.value.exit_code == 12 and "MIXER_PIN" in str(refused.value)
     with pytest.raises(ConferenceRefused):
         await join_bare(janus.url(6), "Mixer", BareSettings(pin="wrong"))
+    ann = Publisher(janus.url(6), "Ann", None, 800.0)
+    with pytest.raises(ConferenceRefused, match="pin"):
+        async with Line.open(ann) as line, line.send("camera", ann, None, Timing(ann)):
+            pass
     session = await join_bare(janus.url(6), "Mixer", BareSettings(pin="1234"))
     assert session.participant_id
     await session.leave()
