@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ import pytest
 
 from mixer.journal import Event, Journal, JournalWriter
 from mixer.layout.page_pass import PagePass, PassSettings
-from mixer.layout.track import MatteTrackReader
+from mixer.layout.track import MatteTrackReader, MatteTrackWriter
 from tests.instruments.make_journal import make_journal
 from tests.instruments.pattern import read_mark
 from tests.layout.support import PAGES, added, journal, page_of, speaking
@@ -132,6 +133,25 @@ async def test_killed_browsers_leave_no_trace(tmp_path: Path) -> None:
     told = await passed(recording, tmp_path / "killed", settings(layout), kill)
     failures = [fields for _, fields in told if fields.get("type") == "page.failed"]
     assert len(failures) == 2
+    assert everything(tmp_path / "killed") == everything(tmp_path / "whole")
+
+
+async def test_a_browser_killed_while_a_matte_is_made_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kill -9 right after a matte was told, before its frame was committed."""
+    recording = journal(tmp_path / "j", EVENTS, 2.0)
+    await passed(recording, tmp_path / "whole", settings("default"))
+    refer, calls = MatteTrackWriter.refer, itertools.count(1)
+
+    def referred(self: MatteTrackWriter, *values: Any) -> None:
+        refer(self, *values)
+        for browser in browsers() if next(calls) == 1 else ():
+            browser.kill()
+
+    monkeypatch.setattr(MatteTrackWriter, "refer", referred)
+    told = await passed(recording, tmp_path / "killed", settings("default"))
+    assert "page.failed" in [fields.get("type") for _, fields in told]
     assert everything(tmp_path / "killed") == everything(tmp_path / "whole")
 
 
