@@ -149,8 +149,24 @@ def ctl(
         reply = await ask(RecordFolder(directory).socket, command.replace("-", "_"), **fields)
         if as_json or command == "status":
             print(json.dumps(reply, indent=None if as_json else 2, ensure_ascii=False))
+        else:
+            print(_told(command, reply))
 
     run(talk(), as_json)
+
+
+def _told(command: str, reply: dict[str, Any]) -> str:
+    """What a recorder answered, in words."""
+    match command:
+        case "start-mix":
+            return f"mix {reply['id']} started, part {reply['part']}"
+        case "stop-mix" if not reply["stopped"]:
+            return f"mix {reply['id']} was not running"
+        case "stop-mix":
+            return f"mix {reply['id']} stopped; its file follows"
+        case "pause" | "resume":
+            return "paused" if reply["paused"] else "recording"
+    return "stopping; the files are being finished"
 
 
 def _distinct(mixes: tuple[Any, ...]) -> tuple[Any, ...]:

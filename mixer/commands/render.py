@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -50,7 +51,7 @@ def render(
     vbr: Vbr = None,
     loudness: LoudnessTarget = None,
     preset: Annotated[str | None, typer.Option(help="x264's preset.")] = None,
-    crf: Annotated[int | None, typer.Option(help="x264's quality: 0 to 51.")] = None,
+    crf: Annotated[int | None, typer.Option(help="x264's quality: 1 (best) to 51.")] = None,
     report: WithReport = True,
     follow: Annotated[
         bool, typer.Option(help="Follow a recording that goes on; --no-follow refuses it.")
@@ -76,6 +77,7 @@ def render(
         assert task is not None
         on_signals(lambda _reason: task.cancel())
         folder = RecordFolder(directory)
+        notes: list[dict[str, Any]] = []
         with progress_for(as_json=as_json) as show:
             if out is None:
                 _check_no_changes(changed)
@@ -101,9 +103,11 @@ def render(
                     keep_work=keep_work,
                     encoder="null" if encoder == "null" else "libx264",
                 )
-                files = await remix(folder, options, show)
+                files, notes = await remix(folder, options, show)
         text = "rendered" if files else "nothing was missing"
-        say_result(as_json, text, [str(path) for path in files], {})
+        say_result(as_json, text, [str(path) for path in files], {"notes": notes})
+        for note in notes if not as_json else ():
+            print(f"note: {json.dumps(note, ensure_ascii=False)}")
         return bool(files)
 
     if run(job(), as_json) and out is None and report:

@@ -27,8 +27,8 @@ async def listening(path: Path, answer: Answer) -> AsyncIterator[None]:
     """Serves `path` as long as the context lasts; only this user may connect."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
-            while line := await reader.readline():
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while line := await _line(reader):
                 reply = await _answered(line, answer)
                 writer.write(json.dumps(reply, ensure_ascii=False).encode() + b"\n")
                 await writer.drain()
@@ -72,6 +72,14 @@ async def ask(path: Path, command: str, **fields: Any) -> dict[str, Any]:
     return reply
 
 
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line; one that is too long is none that anybody understands."""
+    try:
+        return await reader.readline()
+    except ValueError:
+        return b"too long"
+
+
 async def _answered(line: bytes, answer: Answer) -> dict[str, Any]:
     try:
         request = json.loads(line)
@@ -79,7 +87,7 @@ async def _answered(line: bytes, answer: Answer) -> dict[str, Any]:
         return {"ok": True, **await answer(command, request)}
     except MixerError as error:
         return {"ok": False, "error": str(error)}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {"ok": False, "error": 'send one JSON object a line: {"command": "status"}'}
 
 

@@ -221,6 +221,7 @@ class Parts:
             "stage": progress.stage,
             "frames": progress.frames,
             "total": progress.total,
+            "error": self.errors.get(part_name(mix)),
             "lag_s": round(max(0, behind) / mix.fps, 3),
             "size": f"{mix.width}x{mix.height}",
             "fps": mix.fps,

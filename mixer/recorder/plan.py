@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -285,7 +286,7 @@ def mix_fields(text: str) -> dict[str, str]:
 def mix_from(values: Mapping[str, Any]) -> MixPlan:
     """A mix from texts or JSON values, with the keys of `--mix`."""
     known: dict[str, Any] = {
-        key: values[key] for key in ("id", "layout", "preset") if key in values
+        key: str(values[key]) for key in ("id", "layout", "preset") if key in values
     }
     for key in ("fps", "crf"):
         if key in values:
@@ -306,7 +307,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _number(key: str, value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{key} {value!r} is not a whole number") from None
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        with suppress(ValueError):
+            return int(value)
+    raise UsageError(f"{key} {value!r} is not a whole number")

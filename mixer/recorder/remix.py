@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..clock import SECOND
 from ..edit import EditList, Span, edit_list, joined
 from ..errors import StorageError, UsageError
 from ..journal import Journal, people, recover
+from ..layout.serving import find_site
 from ..render.audio_settings import AudioSettings
 from ..render.job import RenderJob, clean
 from ..render.merge import merge
@@ -27,6 +29,7 @@ from .offline import Show, placed
 from .plan import Format, MixPlan, Plan, RecordFolder, parse_size, union
 
 POLL_S = 0.2
+OWN = ("journal", "mixes", "audio", "parts", "report", "work")  # folders of a recording
 SOUND_FPS = 30  # of the grid on which sound without pictures starts and stops
 BYTES_A_PIXEL_FRAME = 0.005  # generous: 9.3 Mbit/s at 1080p30
 BYTES_A_SAMPLE = 4  # of the work folder's PCM
@@ -54,13 +57,21 @@ class RenderOptions:
     encoder: Literal["libx264", "null"] = "libx264"
 
 
-async def remix(folder: RecordFolder, options: RenderOptions, show: Show) -> list[Path]:
-    """Makes another version; its files. `options.out` is a file for mp4, else a folder.
+Made = tuple[list[Path], list[dict[str, Any]]]
+
+
+async def remix(folder: RecordFolder, options: RenderOptions, show: Show) -> Made:
+    """Makes another version: its files, and what was irregular, with seconds of journal time.
+
+    `options.out` is a file for mp4, else a folder.
 
     Raises UsageError (also for a range outside of the recording), JournalError, LayoutError,
     RenderError, StorageError (also beforehand, where the disk cannot hold it).
     """
     plan = folder.load()
+    _check_target(folder, options)
+    if options.format != "mp3" and options.layout:
+        find_site(options.layout, {})  # there is such a thing
     await asyncio.to_thread(recover, folder.journal)
     journal = Journal.open(folder.journal)
     _check_finished(folder, journal, options)
@@ -84,6 +95,23 @@ def _check_finished(folder: RecordFolder, journal: Journal, options: RenderOptio
         )
     if max(options.from_s or 0.0, options.to_s or 0.0) > journal.watermark_ns / SECOND:
         raise UsageError(f"{going_on}, and not as far as --from or --to; render it later")
+
+
+def _check_target(folder: RecordFolder, options: RenderOptions) -> None:
+    """Nothing of the recording itself is written over, and a file is not a folder."""
+    out = options.out.absolute().resolve()
+    own = folder.directory.absolute().resolve()
+    if out == own or (out.parent == own and out.suffix != ".mp4" and options.format == "mp4"):
+        raise UsageError(f"--out {options.out} belongs to the recording; give another name")
+    if any(out.is_relative_to(own / name) for name in OWN):
+        raise UsageError(f"--out {options.out} lies among the recording's own files; give another")
+    if options.format == "mp4" and out.is_dir():
+        raise UsageError(f"--out {options.out} is a folder; an mp4 is a file")
+    if options.format != "mp4" and out.exists() and not out.is_dir():
+        raise UsageError(f"--out {options.out} is a file; {options.format} takes a folder")
+    for name, value in (("--from", options.from_s), ("--to", options.to_s)):
+        if value is not None and not math.isfinite(value):
+            raise UsageError(f"{name} {value} is no number of seconds")
 
 
 def _without(journal: Journal, options: RenderOptions) -> tuple[str, ...]:
@@ -112,6 +140,7 @@ class _Version:
         self._mix = _changed(mixes[0], options)
         chosen = [Span(mix.start_ns or 0, mix.stop_ns) for mix in mixes]
         everything = union(plan.mixes) or chosen
+        self._notes: list[dict[str, Any]] = []
         self._video: list[Span] = []
         self._sound: list[Span] = []
         if options.format != "mp3":
@@ -121,15 +150,22 @@ class _Version:
             self._sound = self._ranged(everything if alone else chosen, SOUND_FPS)
         self._name = f"render-{_digest(options, self._mix, without)}"
 
-    async def make(self) -> list[Path]:
+    async def make(self) -> Made:
         out = self._options.out.absolute()
         self._check_room(out)
         if self._options.format == "mp4":
-            return [await self._make_video(out)]
+            return [await self._make_video(out)], self._notes
         files = []
         if self._options.format == "both":
             files.append(await self._make_video(out / f"{self._mix.id}.mp4"))
-        return [*files, *await self._make_sound(out)]
+        files += await self._make_sound(out)
+        return files, self._notes
+
+    def _note(self, notes: Iterable[Mapping[str, Any]]) -> None:
+        for note in notes:
+            t_ns = note.get("t_ns")
+            fields = {key: value for key, value in note.items() if key != "t_ns"}
+            self._notes.append({"t": None if t_ns is None else round(t_ns / SECOND, 3), **fields})
 
     # --- range --------------------------------------------------------------------------------
 
@@ -227,7 +263,7 @@ class _Version:
                 self._journal.refresh()
                 if not self._journal.finished and not self._journal.is_live():
                     await asyncio.to_thread(recover, self._journal.directory)
-            await task
+            self._note((await task).notes)
         finally:
             task.cancel()
 
@@ -249,6 +285,7 @@ class _Version:
             on_progress=lambda progress: self._show("sound", progress, SOUND_FPS),
         )
         result = await job.run()
+        self._note(result.notes)
         if not self._options.keep_work:
             clean(work)
         return [file.path for file in result.files]
@@ -266,8 +303,8 @@ def _changed(mix: MixPlan, options: RenderOptions) -> MixPlan:
         width=width,
         height=height,
         layout=options.layout or mix.layout,
-        fps=options.fps or mix.fps,
-        preset=options.preset or mix.preset,
+        fps=mix.fps if options.fps is None else options.fps,
+        preset=mix.preset if options.preset is None else options.preset,
         crf=mix.crf if options.crf is None else options.crf,
         finished=False,
     )

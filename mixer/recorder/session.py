@@ -21,6 +21,7 @@ from ..clock import SECOND
 from ..engine import Child
 from ..errors import ConferenceUnreachable, MixerError, NothingToRecord, StorageError, UsageError
 from ..journal import Journal, recover
+from ..layout.serving import find_site
 from ..lock import locked
 from ..render.audio_settings import AudioSettings
 from ..render.job import raise_for
@@ -119,6 +120,8 @@ class Recorder:
 
         Raises the error that ended it, if one did, after everything recorded is finished.
         """
+        for mix in self._parts.plan.mixes:
+            self._check_layout(mix)
         self._check_folder()
         with locked(self.folder.lock, f"{self.settings.out} is being recorded already"):
             self._parts.save()
@@ -346,6 +349,7 @@ class Recorder:
                 return {}
             case "start_mix":
                 mix = mix_from(fields)
+                self._check_layout(mix)
                 async with self._starting:
                     self._check_running()
                     mix = self._parts.add(mix)
@@ -394,6 +398,11 @@ class Recorder:
 
     def _now_ns(self) -> int:
         return self._journal.now_ns() if self._journal else self.status.joined_ns or 0
+
+    def _check_layout(self, mix: MixPlan) -> None:
+        """Raises LayoutError where there is no such layout; a page's faults show later."""
+        if self._parts.plan.has_video:
+            find_site(mix.layout, {})
 
     def _check_folder(self) -> None:
         try:

@@ -59,8 +59,8 @@ class RenderSettings:
             raise UsageError(f"preset {self.preset} is none of {', '.join(PRESETS)}")
         if self.encoder not in ("libx264", "null"):
             raise UsageError(f"encoder {self.encoder} is neither libx264 nor null")
-        if not 0 <= self.crf <= 51:
-            raise UsageError(f"crf {self.crf} is not between 0 and 51")
+        if not 1 <= self.crf <= 51:  # 0 would be lossless, which High profile is not
+            raise UsageError(f"crf {self.crf} is not between 1 and 51")
 
     @property
     def segment_frames(self) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from mixer.clock import SECOND
-from mixer.errors import MixerError, UsageError, first_of
+from mixer.errors import ConferenceUnreachable, MixerError, UsageError, first_of
 from mixer.ingest.transport import prepare
 from mixer.journal import Journal, people
 from mixer.replay.company import Company
@@ -16,6 +17,8 @@ from mixer.replay.reader import Reader
 from mixer.replay.robot import Stage
 from mixer.replay.script import Script, read_script
 from mixer.replay.settings import ReplaySettings
+
+REACH_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Replay:
         "stopped", "conference-ended". Raises MixerError."""
         journal, script = await asyncio.to_thread(_read, self.settings)
         await asyncio.to_thread(prepare)
+        await _check_reachable(self.settings.url)
         reader = Reader(journal, script)
         self._script = script
         try:
@@ -98,6 +102,21 @@ class Replay:
                 return await player.run(round(self.settings.offset_s * SECOND))
             finally:
                 company.become({})
+
+
+async def _check_reachable(url: str) -> None:
+    """Raises ConferenceUnreachable where nobody listens: a lost robot would only try again."""
+    parts = urlsplit(url.removeprefix("janus+"))
+    port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
+    try:
+        async with asyncio.timeout(REACH_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+            writer.close()
+    except (OSError, TimeoutError) as error:
+        raise ConferenceUnreachable(
+            f"{url} does not answer ({error.__class__.__name__}): is the server running, "
+            "and is the address right?"
+        ) from None
 
 
 def _read(settings: ReplaySettings) -> tuple[Journal, Script]:
