@@ -107,6 +107,8 @@ class Replay:
 async def _check_reachable(url: str) -> None:
     """Raises ConferenceUnreachable where nobody listens: a lost robot would only try again."""
     parts = urlsplit(url.removeprefix("janus+"))
+    if not parts.hostname or not ("/rooms/" in parts.path or url.startswith("janus+")):
+        return  # no room's address at all: joining says so
     port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
     try:
         async with asyncio.timeout(REACH_TIMEOUT_S):
