@@ -144,7 +144,7 @@ async def test_a_page_that_never_gets_ready_says_why(
 ) -> None:
     """Throwing, giving up and silence before `ready` each end in one line."""
     with pytest.raises(PageFailure, match=reason):
-        async with shown(browser, page_of(tmp_path, body), {}, ready_wall_s=4):
+        async with shown(browser, page_of(tmp_path, body), {}, ready_wall_s=2):
             pass
 
 

@@ -115,11 +115,21 @@ def browsers() -> list[psutil.Process]:
     return found
 
 
-async def test_killed_browsers_leave_no_trace(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[Any]]:
+    """A journal, the restless layout, and the track that an undisturbed pass makes of them."""
+    folder = tmp_path_factory.mktemp("restless")
+    recording = journal(folder / "j", EVENTS, 2.0)
+    layout = page_of(folder, RESTLESS)
+    asyncio.run(passed(recording, folder / "whole", settings(layout)))
+    return recording, layout, everything(folder / "whole")
+
+
+async def test_killed_browsers_leave_no_trace(
+    tmp_path: Path, whole: tuple[Path, str, list[Any]]
+) -> None:
     """kill -9 of Chromium in the middle, twice: the same track to the bit."""
-    recording = journal(tmp_path / "j", EVENTS, 2.0)
-    layout = page_of(tmp_path, RESTLESS)
-    await passed(recording, tmp_path / "whole", settings(layout))
+    recording, layout, undisturbed = whole
     kills = iter((7, 12))
     due, progress = [next(kills)], [0]
 
@@ -133,7 +143,7 @@ async def test_killed_browsers_leave_no_trace(tmp_path: Path) -> None:
     told = await passed(recording, tmp_path / "killed", settings(layout), kill)
     failures = [fields for _, fields in told if fields.get("type") == "page.failed"]
     assert len(failures) == 2
-    assert everything(tmp_path / "killed") == everything(tmp_path / "whole")
+    assert everything(tmp_path / "killed") == undisturbed
 
 
 async def test_a_browser_killed_while_a_matte_is_made_leaves_no_trace(
@@ -170,12 +180,12 @@ async def events(process: asyncio.subprocess.Process) -> Any:
         yield json.loads(line)
 
 
-async def test_a_killed_page_pass_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_killed_page_pass_goes_on_where_it_was(
+    tmp_path: Path, whole: tuple[Path, str, list[Any]]
+) -> None:
     """kill -9 of the process in the middle; started again it tells at once what there is already,
     and makes the same track to the bit."""
-    recording = journal(tmp_path / "j", EVENTS, 2.0)
-    layout = page_of(tmp_path, RESTLESS)
-    await passed(recording, tmp_path / "whole", settings(layout))
+    recording, layout, undisturbed = whole
     process = await child(recording, tmp_path / "killed", layout)
     async for event in events(process):
         if event["event"] == "progress" and event["frames"] > 20:
@@ -188,7 +198,7 @@ async def test_a_killed_page_pass_goes_on_where_it_was(tmp_path: Path) -> None:
     assert await process.wait() == 0
     assert told[0]["event"] == "progress" and 20 < told[0]["frames"] < 60
     assert [event["event"] for event in (told[1], told[-1])] == ["ready", "ended"]
-    assert everything(tmp_path / "killed") == everything(tmp_path / "whole")
+    assert everything(tmp_path / "killed") == undisturbed
 
 
 async def test_a_pass_follows_a_growing_journal_and_stops_when_told(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ async def test_a_step_that_stalled_stalls_again_where_it_did(tmp_path: Path) -> 
         body = "mixerLayout.addEventListener('change', () => setTimeout(() => {"
         body += f" window.source ??= new EventSource('{url}'); }}, 100), {{once: true}});"
         layout = page_of(tmp_path, RESTLESS + f"<script>{body}</script>")
-        wanted = settings(layout, stall_wall_s=2.0)
+        wanted = settings(layout, stall_wall_s=1.0)
         await passed(recording, tmp_path / "whole", wanted)
         kills = iter((True,))
 
