@@ -162,10 +162,16 @@ def _page_marks(one: FileFacts, seconds: float) -> Iterator[Mark]:
 
 def _row(one: FileFacts, told: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """A file in the table of files."""
-    kinds = {"video": "Video", "audio": "Sound of all", "leg": "Sound of one"}
+    kinds = {"video": "Video", "audio": "Sound of all", "leg": f"Sound of {_whose(one)}"}
     return {
         "told": told,
         "kind": kinds[one.file.kind],
         "href": address(one.file.path, folder),
         "products": [(quote(name), what) for what, name in one.products.items()],
     }
+
+
+def _whose(leg: FileFacts) -> str:
+    """The name of the participant whose sound it is; the file's name has their id."""
+    file = leg.file.path.name
+    return next((one.name for one in leg.people if f"_conn_{one.id}_" in file), "one")
