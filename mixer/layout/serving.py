@@ -26,13 +26,11 @@ import structlog
 from playwright.async_api import BrowserContext, Request, Route
 from playwright.async_api import Error as PlaywrightError
 
-from mixer.errors import LayoutError
-from mixer.layout.shipped import shipped_layouts
+from mixer.layout.shipped import BUILT_IN, layout_path
 
 log = structlog.get_logger()
 
 HOST = "layout.mixer"
-BUILT_IN = shipped_layouts()
 FETCH_TIMEOUT_S = 10.0
 STREAMED = {"eventsource", "websocket", "media"}  # never end, or need ranges: not kept
 Notes = list[tuple[str, str]]
@@ -178,20 +176,12 @@ def _keep(path: Path, data: bytes) -> None:
 
 def find_site(layout: str, variables: Mapping[str, Any], cache: Path | None = None) -> Site:
     """Resolves what the user calls a layout. Raises LayoutError when there is no such thing."""
-    if urlsplit(layout).scheme in ("http", "https"):
+    path = layout_path(layout)
+    if path is None:
         return Site(url=layout, cache=cache)
-    plain, _, query = layout.partition("?")
-    tail = f"?{query}" if query else ""
-    path = Path(plain)
+    _, mark, query = layout.partition("?")
     if path.is_file():
-        return Site(f"http://{HOST}/page/{path.name}{tail}", path.parent, "page", variables, cache)
-    for folder, name in ((BUILT_IN / path.name, path.name), (path, path.resolve().name)):
-        if folder != path and path.name != plain:
-            continue  # not a plain name
-        if (folder / "index.html.j2").is_file() or (folder / "index.html").is_file():
-            return Site(f"http://{HOST}/{name}/{tail}", folder, name, variables, cache)
-    built_in = sorted(p.parent.name for p in BUILT_IN.glob("*/index.html*"))
-    raise LayoutError(
-        f"no layout {plain!r}: give a folder with index.html, an HTML file, an http(s) address, "
-        f"or one of {', '.join(built_in) or 'the built-in names'}"
-    )
+        url = f"http://{HOST}/page/{path.name}{mark}{query}"
+        return Site(url, path.parent, "page", variables, cache)
+    name = path.resolve().name
+    return Site(f"http://{HOST}/{name}/{mark}{query}", path, name, variables, cache)

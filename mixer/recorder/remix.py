@@ -19,7 +19,7 @@ from ..clock import SECOND
 from ..edit import EditList, Span, edit_list, joined
 from ..errors import StorageError, UsageError
 from ..journal import Journal, people, recover
-from ..layout.serving import find_site
+from ..layout.shipped import layout_path
 from ..render.audio_settings import AudioSettings
 from ..render.job import RenderJob, clean
 from ..render.merge import merge
@@ -71,7 +71,7 @@ async def remix(folder: RecordFolder, options: RenderOptions, show: Show) -> Mad
     plan = folder.load()
     _check_target(folder, options)
     if options.format != "mp3" and options.layout:
-        find_site(options.layout, {})  # there is such a thing
+        layout_path(options.layout)  # there is such a thing
     await asyncio.to_thread(recover, folder.journal)
     journal = Journal.open(folder.journal)
     _check_finished(folder, journal, options)

@@ -21,7 +21,7 @@ from ..clock import SECOND
 from ..engine import Child
 from ..errors import ConferenceUnreachable, MixerError, NothingToRecord, StorageError, UsageError
 from ..journal import Journal, recover
-from ..layout.serving import find_site
+from ..layout.shipped import layout_path
 from ..lock import locked
 from ..render.audio_settings import AudioSettings
 from ..render.job import raise_for
@@ -402,7 +402,7 @@ class Recorder:
     def _check_layout(self, mix: MixPlan) -> None:
         """Raises LayoutError where there is no such layout; a page's faults show later."""
         if self._parts.plan.has_video:
-            find_site(mix.layout, {})
+            layout_path(mix.layout)
 
     def _check_folder(self) -> None:
         try:

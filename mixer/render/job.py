@@ -30,6 +30,9 @@ from .soundtrack import Soundtrack
 log = structlog.get_logger()
 
 NICE = 5
+# glibc's own threshold: with a fixed one each picture would be mapped and unmapped anew, which
+# takes 4 ms a frame and saves 13 MB.
+QUICK = {"MALLOC_TRIM_THRESHOLD_": ""}
 POLL_S = 0.1
 MAX_FAILURES = 6
 BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -217,13 +220,13 @@ class RenderJob:
 
     def _work_with(self, number: int) -> Callable[[], Any]:
         async def session() -> bool:
-            await self._until(lambda: self.progress.final > 0 or self._complete)
             argv = ["mixer.render.worker", "--journal", str(self._journal.directory)]
             argv += ["--work", str(self._work.directory)]
             if number == 0:
                 argv.append("--encodes-sound")
             name = f"worker-{number}"
-            async with Child(name, argv, nice=NICE, log_path=self._work.log(name)) as child:
+            log_path = self._work.log(name)
+            async with Child(name, argv, nice=NICE, environment=QUICK, log_path=log_path) as child:
                 self._children[number] = child
                 try:
                     return await self._feed(number, child)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,18 +171,30 @@ class Worker:
         )
 
 
-async def serve(worker: Worker, port: Port) -> None:
-    """Does what the parent commands, one thing after the other; a limit holds at once."""
+async def serve(make: Callable[[], Worker], port: Port) -> None:
+    """Does what the parent commands, one thing after the other; a limit holds at once.
+
+    The worker is made when there is something to do: this process starts while the page does.
+    """
     port.emit("ready")
     pending: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_PENDING)
+    worker: Worker | None = None
+    limit: tuple[int, int] | None = None
     async with asyncio.TaskGroup() as group:
-        working = group.create_task(_work_off(worker, port, pending))
+        working: asyncio.Task[None] | None = None
         async for command in port.commands:
-            if command["command"] == "limit":
-                worker.end_at(command["frames"], command["stop_ns"])
-            else:
+            limits = command["command"] == "limit"
+            if limits:
+                limit = command["frames"], command["stop_ns"]
+            elif worker is None:
+                worker = make()
+                working = group.create_task(_work_off(worker, port, pending))
+            if worker is not None and limit is not None:
+                worker.end_at(*limit)
+            if not limits:
                 await pending.put(command)
-        working.cancel()
+        if working is not None:
+            working.cancel()
 
 
 async def _work_off(worker: Worker, port: Port, pending: asyncio.Queue[dict[str, Any]]) -> None:
@@ -203,13 +216,14 @@ async def run(arguments: argparse.Namespace) -> int:
         loop = asyncio.get_running_loop()
         status = 0
         try:
-            worker = Worker(
+            make = partial(
+                Worker,
                 arguments.journal,
                 Workspace(arguments.work),
                 encodes_sound=arguments.encodes_sound,
                 made=lambda frames: _later(loop, port, frames),
             )
-            serving = asyncio.ensure_future(serve(worker, port))
+            serving = asyncio.ensure_future(serve(make, port))
             stopping = asyncio.ensure_future(port.stopping.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not serving.done():
