@@ -23,9 +23,10 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(refusal) from None
         yield
-    except BlockingIOError:
-        raise UsageError(refusal) from None
     finally:
         os.close(descriptor)

@@ -148,7 +148,9 @@ class _Version:
         if options.format != "mp4":  # with a video: the sound of that
             alone = options.format == "mp3" and options.mix is None
             self._sound = self._ranged(everything if alone else chosen, SOUND_FPS)
-        self._name = f"render-{_digest(options, self._mix, without)}"
+        # How it is made, and where to, does not matter: a repeated wish goes on where it was.
+        wish = replace(options, out=Path(), workers=1, keep_work=False, follow=True)
+        self._name = f"render-{_digest(wish, self._mix, without)}"
 
     async def make(self) -> Made:
         out = self._options.out.absolute()
