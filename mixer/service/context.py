@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .secrets import Secrets
     from .sessions import Sessions
     from .settings import ServiceSettings
+    from .tokens import Tokens
 
 
 def now_ms() -> int:
@@ -26,13 +27,14 @@ def now_ms() -> int:
 class Service:
     """The collaborators. Routes find it as `request.app.state.service`.
 
-    Made in this order: settings, database, secrets, storage, outbox, rooms, sessions. Each may use
-    those before it at once, those after it only when all are there.
+    Made in this order: settings, database, secrets and tokens, storage, outbox, rooms, sessions.
+    Each may use those before it at once, those after it only when all are there.
     """
 
     settings: ServiceSettings
     database: Database
     secrets: Secrets
+    tokens: Tokens
     storage: Storage
     outbox: Outbox
     rooms: HostedRooms

@@ -1,0 +1,70 @@
+"""The web application: routers, what every request passes through, the API's description.
+
+Knows every part of the interface and nothing of what they do. `serve.py` runs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+from fastapi import FastAPI
+
+from .. import __version__
+from .access_log import AccessLog
+from .auth import FailedSecrets
+from .context import Service
+from .errors import ErrorBody, install_errors
+from .limits import BodyLimit
+
+ROUTERS = (
+    "rest.auth",
+    "rest.conferences",
+    "rest.client",
+    "rest.recordings",
+    "rest.remix",
+    "rest.monitor",
+    "rest.monitor_v1",
+    "rest.downloads",
+    "rest.webhooks",
+    "rest.operations",
+    "dashboard",
+)
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application of a service. Starts nothing."""
+    settings = service.settings
+    app = FastAPI(
+        title="mixer",
+        summary="Conferences, their recordings, and what became of them.",
+        version=__version__,
+        servers=[{"url": settings.base_url}],
+        responses={
+            "4XX": {"model": ErrorBody, "description": "The request has to be changed."},
+            "5XX": {"model": ErrorBody, "description": "The server cannot do it now."},
+        },
+        strict_content_type=False,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.state.failed_secrets = FailedSecrets(settings.failed_secrets_per_minute)
+    install_errors(app, settings.base_url)
+    for name in ROUTERS:
+        _include(app, name)
+    app.router.routes.extend(service.rooms.routes())
+    app.add_middleware(
+        BodyLimit,
+        base_url=settings.base_url,
+        max_bytes=settings.max_body_bytes,
+        timeout_s=settings.body_timeout_s,
+    )
+    app.add_middleware(AccessLog)
+    return app
+
+
+def _include(app: FastAPI, name: str) -> None:
+    full: Any = f"{__package__}.{name}"
+    if importlib.util.find_spec(full) is not None:
+        app.include_router(importlib.import_module(full).router)

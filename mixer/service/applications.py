@@ -1,0 +1,177 @@
+"""Applications: who uses the API, with what settings.
+
+A secret is 256 random bits, so that its SHA-256 is as good as a slow hash: nobody can try 2^256
+of them however quick a try is, and a request for a token costs microseconds instead of the 50 ms
+of argon2. It is shown once, at creation. (People's passwords are another matter:
+mixer/service/dashboard hashes those with argon2.)
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import select
+
+from ..errors import UsageError
+from ..records import Database
+from ..records import models as tables
+from .context import now_ms
+
+EVENTS = (
+    "Recordings.Available",
+    "Recording.Live.InProgress",
+    "Recording.Failed",
+    "Conference.Created",
+    "Conference.Ended",
+    "Participant.Joined",
+    "Participant.Left",
+)
+DEPRECATED_EVENTS = ("Recording.MP4.Available", "Recording.Audio.Available")
+MAX_URL_CHARS = 2000
+MAX_NAME_CHARS = 200
+
+
+def _web_address(url: str | None) -> str | None:
+    """http(s), a host, nothing that is not printable. '' is None: that is how one takes it away."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > MAX_URL_CHARS:
+        raise ValueError(f"give http(s)://HOST/PATH of at most {MAX_URL_CHARS} characters")
+    if not url.isprintable() or " " in url:
+        raise ValueError("the address has characters that addresses do not have")
+    return url
+
+
+def _layout(url: str | None) -> str | None:
+    return url if url == "default" else _web_address(url)
+
+
+def _known_events(events: list[str]) -> list[str]:
+    unknown = [event for event in events if event not in (*EVENTS, *DEPRECATED_EVENTS)]
+    if unknown:
+        known = ", ".join((*EVENTS, *DEPRECATED_EVENTS))
+        raise ValueError(f"there is no event {unknown[0]!r}; there are {known}")
+    return list(dict.fromkeys(events))
+
+
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+class ApplicationSettings(BaseModel):
+    """What can be set for an application; a conference's own parameters take precedence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    recording_format: Literal["mp3", "mp4", "both"] = "mp4"
+    live_recording: bool = False  # of conferences created without saying
+    participant_audio: bool = False  # a file for each participant, with MP3 and both
+    layout_url: Annotated[str | None, AfterValidator(_layout)] = None  # None: the default layout
+    access_control: bool = False  # joining takes a conference access token
+    signed_urls: bool = True  # secured service provisioning
+    webhook_url: Annotated[str | None, AfterValidator(_web_address)] = None
+    webhook_events: Annotated[list[str], AfterValidator(_known_events)] = list(EVENTS)
+    retention_mix_days: Days = 180
+    retention_participant_days: Days = 15
+    retention_raw_days: Days = 30
+    max_participants: int = Field(100, ge=1, le=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One application, without its secret."""
+
+    key: str
+    name: str
+    settings: ApplicationSettings
+    created_at: int  # epoch ms
+
+
+async def create(database: Database, name: str, webhook_url: str | None = None) -> tuple[str, str]:
+    """A new application's key and secret. Raises UsageError for an impossible name or address."""
+    name = " ".join(name.split())
+    if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+        raise UsageError(f"an application's name has 1 to {MAX_NAME_CHARS} printable characters")
+    settings = _checked({"webhook_url": webhook_url})
+    # Keys look like the platform's, without what URLs and shells give a meaning to.
+    key = base64.urlsafe_b64encode(secrets.token_bytes(15)).decode().replace("-", "A")
+    secret = secrets.token_urlsafe(32)
+    async with database.writing() as db:
+        db.add(
+            tables.Application(
+                key=key,
+                name=name,
+                secret_hash=_digest(secret),
+                settings=_stored(settings),
+                created_at=now_ms(),
+            )
+        )
+    return key, secret
+
+
+async def authenticate(database: Database, key: str, secret: str) -> Application | None:
+    """The application whose key and secret these are, None when they are not."""
+    async with database.reading() as db:
+        row = await db.get(tables.Application, key)
+    known = row.secret_hash if row is not None else _digest("")
+    same = hmac.compare_digest(known, _digest(secret))
+    return _value(row) if row is not None and same and row.deleted_at is None else None
+
+
+async def get(database: Database, key: str) -> Application | None:
+    """The application with that key, None when there is none (any more)."""
+    async with database.reading() as db:
+        row = await db.get(tables.Application, key)
+    return _value(row) if row is not None and row.deleted_at is None else None
+
+
+async def change(database: Database, key: str, fields: Mapping[str, Any]) -> Application:
+    """Sets some fields of the settings. Raises UsageError: no such application, no such value."""
+    async with database.writing() as db:
+        row = await db.get(tables.Application, key, with_for_update=True)
+        if row is None or row.deleted_at is not None:
+            raise UsageError(f"there is no application with the key {key!r}: `mixer app list`")
+        row.settings = _stored(_checked({**row.settings, **fields}))
+    return _value(row)
+
+
+async def list_all(database: Database) -> list[Application]:
+    """All applications, oldest first."""
+    chosen = select(tables.Application).where(tables.Application.deleted_at.is_(None))
+    async with database.reading() as db:
+        rows = await db.scalars(chosen.order_by(tables.Application.created_at))
+    return [_value(row) for row in rows]
+
+
+def _digest(secret: str) -> str:
+    return "sha256:" + hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _value(row: tables.Application) -> Application:
+    return Application(row.key, row.name, ApplicationSettings(**row.settings), row.created_at)
+
+
+def _stored(settings: ApplicationSettings) -> dict[str, Any]:
+    """Only what differs from the defaults, so that better defaults reach old applications."""
+    return settings.model_dump(mode="json", exclude_defaults=True)
+
+
+def _checked(fields: Mapping[str, Any]) -> ApplicationSettings:
+    try:
+        return ApplicationSettings(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(ApplicationSettings.model_fields)
+            raise UsageError(f"there is no setting {name!r}; there are {known}") from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"setting {name}: {reason}") from None

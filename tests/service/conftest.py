@@ -1,0 +1,202 @@
+"""The service as tests use it: the real application on a real port, on a database of its own.
+
+`service` and `api` are for tests of the REST interface alone: rooms, sessions, storage and outbox
+are the real ones where those are quick without Janus, and otherwise the notebooks below, which only
+remember what they were told. Tests of whole recordings start `mixer serve` itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+
+from mixer.records import Database
+from mixer.records.models import Base
+from mixer.service import applications
+from mixer.service.app import create_app
+from mixer.service.auth import SCOPES
+from mixer.service.context import Service
+from mixer.service.secrets import Secrets
+from mixer.service.settings import ServiceSettings
+from mixer.service.tokens import Tokens
+
+
+@dataclass
+class Notebook:
+    """Stands for a part: any method can be awaited or not, and is written down as (name, args)."""
+
+    told: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def call(*args: Any, **named: Any) -> Any:
+            self.told.append((name, (*args, *named.values())))
+            return _Answer(self.answers.get(name))
+
+        return call
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.told]
+
+
+class _Answer:
+    """A value that may be awaited."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __await__(self) -> Any:
+        yield from ()
+        return self.value
+
+
+@dataclass
+class RoomsNotebook(Notebook):
+    """Rooms without Janus: nobody is there unless `present` says so."""
+
+    on_event: list[Any] = field(default_factory=list)
+    present: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def routes(self) -> list[Any]:
+        return []
+
+    def participants(self, conf_id: str) -> list[dict[str, Any]]:
+        return self.present.get(conf_id, [])
+
+
+@dataclass(frozen=True)
+class Credentials:
+    key: str
+    secret: str
+
+
+@dataclass(frozen=True)
+class Served:
+    """A service that answers at `url`."""
+
+    service: Service
+    url: str
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def open_service(data: Path, **fields: Any) -> AsyncIterator[Service]:
+    """A service in a folder; `fields` are settings or parts to be used instead."""
+    names = set(ServiceSettings.model_fields)
+    given = {name: fields.pop(name) for name in list(fields) if name in names}
+    settings = ServiceSettings(**{"data": data, "port": free_port(), "log_level": "error", **given})
+    data.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database_address)
+    try:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        secrets = Secrets(database)
+        await secrets.load()
+        parts: dict[str, Any] = {
+            "storage": Notebook(),
+            "outbox": Notebook(),
+            "rooms": RoomsNotebook(),
+            "sessions": Notebook(),
+            **fields,
+        }
+        tokens = Tokens(secrets)
+        yield Service(settings=settings, database=database, secrets=secrets, tokens=tokens, **parts)
+    finally:
+        await database.close()
+
+
+@contextlib.asynccontextmanager
+async def served(service: Service) -> AsyncIterator[Served]:
+    """The application of the service on its port."""
+    port = service.settings.port
+    config = uvicorn.Config(
+        create_app(service), port=port, log_config=None, lifespan="off", ws="websockets-sansio"
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    task = asyncio.create_task(server.serve())
+    try:
+        async with asyncio.timeout(30):
+            while not server.started:
+                assert not task.done(), task.result()
+                await asyncio.sleep(0.005)
+        yield Served(service, f"http://127.0.0.1:{port}")
+    finally:
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    """A service without Janus and recorders."""
+    async with open_service(tmp_path / "data") as service:
+        yield service
+
+
+@pytest.fixture
+async def credentials(service: Service) -> Credentials:
+    """An application's key and secret."""
+    return Credentials(*await applications.create(service.database, "Tests"))
+
+
+@pytest.fixture
+async def other_credentials(service: Service) -> Credentials:
+    """Another application, which may see nothing of the first one's."""
+    return Credentials(*await applications.create(service.database, "Somebody else"))
+
+
+@pytest.fixture
+async def url(service: Service) -> AsyncIterator[str]:
+    """Where the service answers."""
+    async with served(service) as there:
+        yield there.url
+
+
+def bearer(service: Service, credentials: Credentials, *scopes: str) -> dict[str, str]:
+    """The header of a caller with these scopes (all of them by default)."""
+    token = service.tokens.api_token(credentials.key, scopes or SCOPES, 1800)
+    return {"authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+async def anybody(url: str) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client without a token."""
+    async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+async def api(
+    url: str, service: Service, credentials: Credentials
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client with a token for everything."""
+    headers = bearer(service, credentials)
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+async def stranger(
+    url: str, service: Service, other_credentials: Credentials
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client with another application's token."""
+    headers = bearer(service, other_credentials)
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+        yield client
