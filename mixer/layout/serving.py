@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 HOST = "layout.mixer"
 FETCH_TIMEOUT_S = 10.0
+COMMON = ("sdk", "shared")  # folders beside the built-in layouts that any local page may load
 STREAMED = {"eventsource", "websocket", "media"}  # never end, or need ranges: not kept
 Notes = list[tuple[str, str]]
 
@@ -104,7 +105,7 @@ class Site:
 
     def _file(self, path: str) -> tuple[bytes | None, str]:
         top, _, rest = path.lstrip("/").partition("/")
-        folder = BUILT_IN / "sdk" if top == "sdk" else self.folder if top == self.name else None
+        folder = self.folder if top == self.name else BUILT_IN / top if top in COMMON else None
         if folder is None:
             return None, ""
         found = (folder / (rest or "index.html")).resolve()

@@ -1,19 +1,22 @@
-"""A real browser with the layout SDK and the default layout, driven as a host drives them."""
+"""A real browser with the layout SDK and the built-in layouts, driven as a host drives them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-import jinja2
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from mixer.layout.browser import BrowserSettings, find_browser
-from tests.layouts.people import Opener
+from mixer.layout.shipped import BUILT_IN
+from tests.layouts.people import LayoutOpener, Opener
 
-LAYOUTS = Path(__file__).parents[2] / "layouts"
-PAGE = "http://layout.mixer/default/index.html"
+ADDRESS = "http://layout.mixer"
+SDK = BUILT_IN / "sdk" / "mixer-layout.js"
 
 HOST = """
 (() => {
@@ -48,24 +51,26 @@ def browser() -> Iterator[Browser]:
 def sdk_page(browser: Browser) -> Iterator[Page]:
     """An empty page with the SDK and a host."""
     page = browser.new_page()
-    page.add_init_script((LAYOUTS / "sdk" / "mixer-layout.js").read_text("utf-8") + HOST)
+    page.add_init_script(SDK.read_text("utf-8") + HOST)
     page.route("**/*", lambda route: route.fulfill(body="<body>", content_type="text/html"))
-    page.goto(PAGE)
+    page.goto(f"{ADDRESS}/default/")
     yield page
     page.close()
 
 
 @pytest.fixture
-def open_default(browser: Browser) -> Iterator[Opener]:
-    """Opens the default layout at a size."""
+def open_layout(browser: Browser) -> Iterator[LayoutOpener]:
+    """Opens a built-in layout at a size, with parameters as of its query."""
     pages: list[Page] = []
 
-    def opened(width: int = 1280, height: int = 720) -> Page:
+    def opened(name: str, width: int = 1280, height: int = 720, **parameters: Any) -> Page:
         page = browser.new_page(viewport={"width": width, "height": height})
         pages.append(page)
-        page.add_init_script((LAYOUTS / "sdk" / "mixer-layout.js").read_text("utf-8") + HOST)
-        page.route("**/*", lambda route: _serve(route, width, height))
-        page.goto(PAGE)
+        given = json.dumps({"width": width, "height": height, **parameters})
+        start = f"window.mixerLayout.host.reset(null, {given});"
+        page.add_init_script(SDK.read_text("utf-8") + HOST + start)
+        page.route("**/*", _serve)
+        page.goto(f"{ADDRESS}/{name}/")
         return page
 
     yield opened
@@ -73,15 +78,16 @@ def open_default(browser: Browser) -> Iterator[Opener]:
         page.close()
 
 
-def _serve(route: Route, width: int, height: int) -> None:
-    name = route.request.url.rpartition("/")[2]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(LAYOUTS / "default"), autoescape=True
-    )
-    if name == "index.html":
-        body = environment.get_template("index.html.j2").render(width=width, height=height)
-        route.fulfill(body=body, content_type="text/html; charset=utf-8")
-    elif (LAYOUTS / "default" / name).is_file():
-        route.fulfill(path=LAYOUTS / "default" / name)
+@pytest.fixture
+def open_default(open_layout: LayoutOpener) -> Opener:
+    """Opens the default layout at a size."""
+    return lambda width=1280, height=720: open_layout("default", width, height)
+
+
+def _serve(route: Route) -> None:
+    path = urlsplit(route.request.url).path.lstrip("/")
+    file: Path = BUILT_IN / path / "index.html" if path.endswith("/") else BUILT_IN / path
+    if file.is_file():
+        route.fulfill(path=file)
     else:
         route.fulfill(status=404)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from playwright.sync_api import Page
 
 Opener = Callable[[int, int], Page]  # width, height in pixels
+
+
+class LayoutOpener(Protocol):
+    """Opens a built-in layout; its size in pixels, its parameters as of its query."""
+
+    def __call__(
+        self, name: str, width: int = ..., height: int = ..., **parameters: Any
+    ) -> Page: ...
 
 
 def participant(

@@ -27,28 +27,37 @@ const View = (() => {
     return { left: px(x), top: px(y), width: px(width), height: px(height) };
   }
 
-  /** The address of a picture if it is one that a page may load, else ''. */
-  function pictureAddress(text) {
-    if (!text) return ''; // else it would be the page's own address
-    try {
-      const url = new URL(text, document.baseURI);
-      const isPicture = ['http:', 'https:', 'blob:'].includes(url.protocol) || /^data:image\//i.test(text);
-      return isPicture ? url.href : '';
-    } catch {
-      return '';
-    }
-  }
+  const TILE = document.createElement('template');
+  TILE.innerHTML = `
+    <article class="tile">
+      <div class="picture">
+        <svg class="person" viewBox="0 0 24 24" aria-hidden="true">
+          <circle cx="12" cy="8.6" r="4.1"></circle>
+          <path d="M3.8 20.4a8.2 6.6 0 0 1 16.4 0z"></path>
+        </svg>
+        <span class="initials"></span>
+      </div>
+      <span class="caption"></span>
+      <div class="label">
+        <svg class="muted" viewBox="0 0 24 24" aria-hidden="true">
+          <path d="M9 5.6a3 3 0 0 1 6 0v5.2M15 12.6a3 3 0 0 1-6-.6v-3"></path>
+          <path d="M5.6 11.4a6.4 6.4 0 0 0 10.2 5.1M18.4 11.4a6.4 6.4 0 0 1-.7 2.9"></path>
+          <path d="M12 18v3.4M3.6 3.6l16.8 16.8"></path>
+        </svg>
+        <bdi class="name"></bdi>
+      </div>
+    </article>`;
 
   class TileView {
     #video = null;
     #image = null;
 
-    constructor(template, key, mediaStream) {
-      this.element = template.content.firstElementChild.cloneNode(true);
+    constructor(key, mediaStream) {
+      this.element = TILE.content.firstElementChild.cloneNode(true);
       this.element.dataset.key = key;
       this.mediaStream = mediaStream;
       this.parts = Object.fromEntries(
-        ['picture', 'initials', 'more', 'label', 'name'].map(
+        ['picture', 'initials', 'caption', 'label', 'name'].map(
           (name) => [name, this.element.querySelector(`.${name}`)]));
     }
 
@@ -64,9 +73,9 @@ const View = (() => {
       });
       setText(this.parts.name, tile.name ?? '');
       setText(this.parts.initials, tile.initials ?? '');
-      setText(this.parts.more, tile.kind === 'more' ? `+${tile.count}` : '');
+      setText(this.parts.caption, tile.caption);
       this.#showVideo(tile);
-      this.#showImage(tile.kind === 'avatar' ? pictureAddress(tile.avatarUrl) : '');
+      this.#showImage(tile.kind === 'avatar' ? Theme.pictureAddress(tile.avatarUrl) : '');
     }
 
     #showVideo({ streamId, picture }) {
@@ -118,8 +127,8 @@ const View = (() => {
   class StageView {
     #tiles = new Map();
 
-    constructor(stage, template, mediaStream) {
-      Object.assign(this, { stage, template, mediaStream });
+    constructor(stage, mediaStream) {
+      Object.assign(this, { stage, mediaStream });
     }
 
     show({ mode, tiles }) {
@@ -136,7 +145,7 @@ const View = (() => {
     #tileView(key) {
       let view = this.#tiles.get(key);
       if (view === undefined) {
-        view = new TileView(this.template, key, this.mediaStream);
+        view = new TileView(key, this.mediaStream);
         this.#tiles.set(key, view);
         this.stage.append(view.element);
       }

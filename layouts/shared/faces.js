@@ -1,0 +1,81 @@
+/** Who is to be seen, and with what: participants as faces, their cameras and their shared screens. */
+'use strict';
+
+const Faces = (() => {
+  const MOST_LATE_SPEAKERS = 3; // beyond what fits, they take the last places while they speak
+
+  const sends = ({ streams }) => streams.some(({ audio, video }) => audio !== null || video !== null);
+  const seen = ({ video }) => video !== null && video.available && !video.muted;
+  const audible = ({ streams }) =>
+    streams.some(({ type, audio }) => type === 'Camera' && audio !== null && !audio.muted);
+  const isCamera = ({ kind }) => kind === 'camera';
+
+  function isShown(participant) {
+    if (participant.type === 'mixer' || participant.status === 'left') return false;
+    if (participant.type === 'listener' || participant.status === 'connecting') return sends(participant);
+    return true;
+  }
+
+  /** The participants that are shown at all, in the order of joining. */
+  const people = ({ participants }) => participants.filter(isShown);
+
+  function visibleStreams(participant, type) {
+    return participant.streams.filter((stream) => stream.type === type && seen(stream));
+  }
+
+  /** Width by height of a stream's picture; 0 while that is not known. */
+  const aspectOf = (stream) =>
+    (stream?.video?.width > 0 && stream.video.height > 0 ? stream.video.width / stream.video.height : 0);
+
+  /** What a tile says about its participant. */
+  function person(participant) {
+    const name = People.cleanName(participant.name);
+    return {
+      id: participant.id,
+      name,
+      initials: People.initials(name),
+      colour: People.colour(participant.id),
+      avatarUrl: participant.avatarUrl || '',
+      muted: !audible(participant),
+      speaking: participant.speaking,
+    };
+  }
+
+  function cameraFace(participant, stream, isFirst) {
+    const key = isFirst ? `participant ${participant.id}` : `stream ${stream.id}`;
+    return { key, kind: 'camera', stream, ...person(participant) };
+  }
+
+  function avatarFace(participant) {
+    return { key: `participant ${participant.id}`, kind: 'avatar', stream: null, ...person(participant) };
+  }
+
+  /** One face for each camera of a participant, or one avatar. */
+  function faces(participant) {
+    const cameras = visibleStreams(participant, 'Camera');
+    if (cameras.length === 0) return [avatarFace(participant)];
+    return cameras.map((stream, index) => cameraFace(participant, stream, index === 0));
+  }
+
+  /** All shared screens of these participants, the newest first. */
+  function shares(participants) {
+    const all = participants.flatMap((participant) =>
+      visibleStreams(participant, 'ScreenShare').map((stream) => ({
+        key: `stream ${stream.id}`, kind: 'share', stream, ...person(participant),
+      })));
+    return all.reverse().sort((a, b) => (b.stream.startedAt ?? 0) - (a.stream.startedAt ?? 0));
+  }
+
+  /** At most `most` faces; where there are more: cameras first, speakers in, the rest counted. */
+  function chosen(everybody, most) {
+    if (everybody.length <= most) return everybody;
+    const ranked = [...everybody.filter(isCamera), ...everybody.filter((face) => !isCamera(face))];
+    const places = Math.max(0, most - 1);
+    const late = ranked.slice(places).filter(({ speaking }) => speaking)
+      .slice(0, Math.min(MOST_LATE_SPEAKERS, places));
+    const shown = [...ranked.slice(0, places - late.length), ...late];
+    return [...shown, { key: 'more', kind: 'more', stream: null, count: everybody.length - shown.length }];
+  }
+
+  return { people, faces, avatarFace, shares, chosen, isCamera, aspectOf };
+})();

@@ -1,0 +1,45 @@
+/** Scenes that several layouts have: voices (avatars on a blank page) and cameras (a grid). */
+'use strict';
+
+const Modes = (() => {
+  const { even } = Grid;
+
+  /** Avatars with their names below, in `area`. */
+  function voices(all, sizes, area, name = 'voice') {
+    const shape = { slimmest: 0.9, widest: 1.1, ideal: 1, largest: even(sizes.short * 0.46) };
+    const cells = Grid.boxes(all.length, area, 2 * sizes.gap, shape);
+    return all.map((face, index) => Tiles.tile(face, cells[index], sizes, { name, disc: 0.64 }));
+  }
+
+  /** Whether a single face takes the whole page: not a wide picture on a slim page. */
+  function fillsPage(face, { page }) {
+    const aspect = Faces.aspectOf(face.stream) || Grid.WIDEST;
+    return aspect <= page.width / page.height || Tiles.covers(aspect, page);
+  }
+
+  function cells(all, sizes, area) {
+    const boxes = Grid.boxes(all.length, area, sizes.gap);
+    return all.map((face, index) => Tiles.tile(face, boxes[index], sizes, { name: 'cell', disc: 0.42 }));
+  }
+
+  /** One face over the whole page. */
+  function full(face, sizes, isLabelled = true) {
+    return Tiles.tile(face, sizes.page, sizes, { name: 'full', disc: 0.36, isFull: true, isLabelled });
+  }
+
+  /** A single face on the whole page, several in a grid. */
+  function cameras(all, sizes) {
+    if (all.length === 1 && fillsPage(all[0], sizes)) return [full(all[0], sizes)];
+    return cells(all, sizes, Tiles.inside(sizes.page, sizes.gap));
+  }
+
+  /** What a page without shared screens shows of at most `most` faces. */
+  function people(everybody, most, sizes) {
+    const all = Faces.chosen(everybody, most);
+    if (all.some(Faces.isCamera)) return { mode: 'cameras', tiles: cameras(all, sizes) };
+    const area = Tiles.inside(sizes.page, 4 * sizes.gap);
+    return { mode: 'voices', tiles: voices(all, sizes, area) };
+  }
+
+  return { voices, cells, full, fillsPage, people };
+})();
