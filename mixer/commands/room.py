@@ -31,6 +31,14 @@ def room(
     ] = None,
     nat_1_1: Annotated[str | None, typer.Option(help="The address to announce.")] = None,
     log_dir: Path | None = None,
+    mixer_token: Annotated[
+        str,
+        typer.Option(
+            envvar="MIXER_ROOM_TOKEN",
+            help="Only who shows it may join as a mixer. Rather by MIXER_ROOM_TOKEN, which no list "
+            "of processes shows; recorders take it from there, too.",
+        ),
+    ] = "",
 ) -> None:
     """Runs a conference server; people join at /rooms/NAME."""
     from ..conference.ice import parse_ice_server
@@ -51,6 +59,7 @@ def room(
             ice_interfaces=tuple(ice_interface or ()),
             nat_1_1=nat_1_1,
             log_dir=log_dir,
+            mixer_token=mixer_token,
         )
         await run_room(settings, on_ready=_say_room)
 

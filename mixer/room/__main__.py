@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def _settings(arguments: list[str]) -> RoomSettings:
     parser.add_argument("--janus", type=Path, default=Path("/usr/bin/janus"))
     parser.add_argument("--ice-server", action="append", default=[])
     parser.add_argument("--log-dir", type=Path)
+    parser.add_argument("--mixer-token", default=os.environ.get("MIXER_ROOM_TOKEN", ""))
     given = vars(parser.parse_args(arguments))
     servers = tuple(parse_ice_server(text) for text in given.pop("ice_server"))
     return RoomSettings(**given, ice_servers=servers)

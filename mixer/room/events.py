@@ -14,7 +14,8 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mixer.room.live import Follower, LiveConference
+from mixer.room.attendance import Follower
+from mixer.room.live import LiveConference
 
 HEARTBEAT_S = 5.0
 SEND_TIMEOUT_S = 30.0

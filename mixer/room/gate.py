@@ -8,7 +8,7 @@ would let anybody with the secret use anybody's), and says what became published
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mixer.room.janus_config import VIDEOROOM
@@ -19,6 +19,7 @@ from mixer.room.requests import (
     Permission,
     Refused,
     Role,
+    offered_kinds,
     permitted_body,
     permitted_candidates,
     permitted_jsep,
@@ -31,6 +32,7 @@ LIMIT = 403
 MAX_SESSIONS = 4
 MAX_HANDLES = 256
 MAX_PENDING = 1024
+WITHDRAWN = "mixer-withdrawn"  # begins the transactions of requests that nobody has sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class _Handle:
     audio: bool = False
     video: bool = False
     up: bool = False
+    offered: frozenset[str] = frozenset()  # kinds of media of the last offer that has passed
 
 
 @dataclass(slots=True)
@@ -98,6 +101,22 @@ class Gate:
             raise Refused(INVALID, "transaction is a text of 1 to 100 characters")
         made = self._rebuild(str(message.get("janus")), message, transaction)
         return {**made, "transaction": transaction, "apisecret": self.api_secret}
+
+    def permit(self, allowed: frozenset[str]) -> list[Json]:
+        """Other permissions from now on; the requests that end what is sent against them."""
+        self.permission = replace(self.permission, allowed=allowed)
+        unpublish: Json = {"janus": "message", "body": {"request": "unpublish"}}
+        return [
+            {
+                **unpublish,
+                "session_id": handle.session,
+                "handle_id": number,
+                "transaction": f"{WITHDRAWN}-{number}",
+                "apisecret": self.api_secret,
+            }
+            for number, handle in self._handles.items()
+            if handle.offered - self.permission.kinds(handle.feed)
+        ]
 
     def _rebuild(self, kind: str, message: Mapping[str, Any], transaction: str) -> Json:
         if kind == "ping":
@@ -146,9 +165,12 @@ class Gate:
         role = joining.role if joining else handle.role
         made: Json = {"body": permitted}
         if message.get("jsep") is not None:
-            made["jsep"] = permitted_jsep(message["jsep"], role, self.permission)
+            feed = joining.feed if joining else handle.feed
+            made["jsep"] = permitted_jsep(message["jsep"], role, feed, self.permission)
         if joining is not None:
             self._join(handle, number, joining, transaction)
+        if "jsep" in made and role == "publisher":
+            handle.offered = offered_kinds(made["jsep"]["sdp"])
         return made
 
     def _join(self, handle: _Handle, number: int, joining: Joining, transaction: str) -> None:

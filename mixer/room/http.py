@@ -1,13 +1,14 @@
 """The conference server's HTTP and WebSocket interface (docs/conference-state.md, "Interface").
 
-Thin: checks a request, calls mixer/room/live.py, answers. No access log, because addresses carry
-tokens. No CORS headers: pages of other origins may not use this interface.
+Thin: checks a request, asks the host (mixer/room/access.py), calls mixer/room/live.py, answers. No
+access log, because addresses carry tokens. No CORS headers: pages of other origins may not use
+this interface. What only a service offers is in mixer/room/conduct.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
+import html
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,22 +16,33 @@ from urllib.parse import urlsplit
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from mixer.room import input as checked
+from mixer.room.access import Ended, Host, Moderated, Visitor
+from mixer.room.attendance import Attendance, Origin
+from mixer.room.conduct import conduct_routes
 from mixer.room.events import SEND_TIMEOUT_S, by_websocket, server_sent
-from mixer.room.identity import is_room_name, new_token, participant_id
+from mixer.room.identity import new_token, participant_id
 from mixer.room.janus_process import Janus
-from mixer.room.live import Attendance, LiveConference, RoomFull
+from mixer.room.live import LiveConference, RoomFull
 from mixer.room.proxy import serve_proxy
-from mixer.room.rooms import Rooms, Stopping
+from mixer.room.rooms import Stopping
 from mixer.room.settings import RoomSettings
+from mixer.room.visit import RoomNames, attendance_of, authorized, room_name, token_of
 
 STATIC = Path(__file__).parent / "static"
+MAX_AGENT_CHARS = 500
 PAGE_HEADERS = {
     "content-security-policy": (
         "default-src 'self'; img-src 'self' http: https: data:; media-src 'self' blob:; "
@@ -42,42 +54,53 @@ PAGE_HEADERS = {
 
 
 class RoomInterface:
-    """The routes. Owns nothing: rooms and Janus belong to mixer/room/server.py."""
+    """The routes. Owns nothing: conferences and Janus belong to the host's side."""
 
-    def __init__(self, settings: RoomSettings, rooms: Rooms, janus: Janus) -> None:
+    def __init__(self, settings: RoomSettings, host: Host, janus: Janus) -> None:
         self._settings = settings
-        self._rooms = rooms
+        self._host = host
         self._janus = janus
 
     def app(self) -> ASGIApp:
-        """The ASGI application."""
-        room = "/rooms/{room}"
-        routes = [
-            Route("/", self.front_page),
-            Route("/health", self.health),
-            Mount("/static", StaticFiles(directory=STATIC), name="static"),
-            Route(room, self.join_page, methods=["GET"]),
-            Route(room, self.end, methods=["DELETE"]),
-            Route(f"{room}/state", self.state),
-            Route(f"{room}/events", self.events),
-            Route(f"{room}/participants", self.join, methods=["POST"]),
-            Route(f"{room}/participants/{{id}}", self.update, methods=["PATCH"]),
-            Route(f"{room}/participants/{{id}}", self.leave, methods=["DELETE"]),
-            WebSocketRoute(f"{room}/events", self.events_by_websocket),
-            WebSocketRoute(f"{room}/janus", self.janus),
+        """The ASGI application of a server that has nothing but rooms."""
+        routes = [Route("/", self.front_page), Route("/health", self.health), *self.mounts()]
+        return SafeHeaders(Starlette(routes=routes, exception_handlers=HANDLERS))
+
+    def mounts(self) -> list[BaseRoute]:
+        """/rooms and /static, for any application."""
+        rooms = Starlette(routes=self._room_routes(), exception_handlers=HANDLERS)
+        rooms.router.redirect_slashes = False
+        return [
+            Mount("/rooms", SafeHeaders(RoomNames(rooms))),
+            Mount("/static", SafeHeaders(StaticFiles(directory=STATIC)), name="static"),
         ]
-        handlers: dict[Any, Any] = {
-            HTTPException: _error_answer,
-            RoomFull: _full_answer,
-            Stopping: _stopping_answer,
-        }
-        return SafeHeaders(Starlette(routes=routes, exception_handlers=handlers))
+
+    def _room_routes(self) -> list[BaseRoute]:
+        routes: list[BaseRoute] = [
+            Route("/", self.join_page, methods=["GET"]),
+            Route("/", self.end, methods=["DELETE"]),
+            Route("/state", self.state),
+            Route("/events", self.events),
+            Route("/participants", self.join, methods=["POST"]),
+            Route("/participants/{id}", self.update, methods=["PATCH"]),
+            Route("/participants/{id}", self.leave, methods=["DELETE"]),
+            WebSocketRoute("/events", self.events_by_websocket),
+            WebSocketRoute("/janus", self.janus),
+        ]
+        if isinstance(self._host, Moderated):
+            routes += conduct_routes(self._host, self._host)
+        return routes
 
     async def front_page(self, request: Request) -> Response:
         return FileResponse(STATIC / "front.html", headers=PAGE_HEADERS)
 
     async def join_page(self, request: Request) -> Response:
-        _room_name(request)
+        try:
+            await self._host.existing(room_name(request))
+        except (HTTPException, Ended) as refused:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            return _missing_page(refused)
         return FileResponse(STATIC / "room.html", headers=PAGE_HEADERS)
 
     async def health(self, request: Request) -> Response:
@@ -86,12 +109,17 @@ class RoomInterface:
         return JSONResponse(body, 200 if ready else 503)
 
     async def state(self, request: Request) -> Response:
-        return JSONResponse(self._rooms.state(_room_name(request)))
+        name = room_name(request)
+        if token_of(request):  # somebody who is in it sees it whatever they showed to get in
+            conference = await self._host.existing(name)
+            attendance_of(conference, token_of(request))
+            return JSONResponse(conference.state)
+        shown = request.headers.get("x-conf-access-token", "")
+        return JSONResponse(await self._host.state(name, shown))
 
     async def events(self, request: Request) -> Response:
-        conference = self._rooms.open(_room_name(request))
-        token = _token(request)
-        id = _attendance(conference, token).id if token else None
+        conference = await self._host.enter(room_name(request))
+        id = self._watcher(request, conference)
         follower = conference.follow(id)
         return StreamingResponse(
             server_sent(conference, follower, id),
@@ -102,102 +130,127 @@ class RoomInterface:
     async def events_by_websocket(self, websocket: WebSocket) -> None:
         try:
             _check_origin(websocket, self._settings)
-            conference = self._rooms.open(_room_name(websocket))
-            token = _token(websocket)
-            id = _attendance(conference, token).id if token else None
-        except (HTTPException, RoomFull, Stopping) as refused:
+            conference = await self._host.enter(room_name(websocket))
+            id = self._watcher(websocket, conference)
+        except (HTTPException, RoomFull, Stopping, Ended) as refused:
             await _deny(websocket, refused)
             return
         await by_websocket(websocket, conference, conference.follow(id), id)
 
+    def _watcher(self, connection: HTTPConnection, conference: LiveConference) -> str | None:
+        """The participant who follows; None for somebody who is not in the conference."""
+        token = token_of(connection)
+        if token:
+            return attendance_of(conference, token).id
+        self._host.check_watching(conference, connection.headers.get("x-conf-access-token", ""))
+        return None
+
     async def join(self, request: Request) -> Response:
-        name = _room_name(request)
         body = await checked.read_json(request)
         profile = checked.profile_to_join(body)
         type = checked.participant_type(body)
         muted = checked.changed_mutes(body)
         records = checked.records(body, type)
-        token = checked.known_token(body) or new_token()
-        reason = self._rooms.how_ended(checked.known_conference(body))
+        known = checked.known_token(body)
+        reason = await self._host.how_ended(checked.known_conference(body))
         if reason is not None:
-            return JSONResponse({"error": "the conference has ended", "reason": reason}, 410)
-        conference = self._rooms.open(name)
-        id = participant_id(token, name)
-        conference.join(id, token, type, profile, records=records is not False)
+            raise Ended("the conference has ended", reason)
+        conference = await self._host.enter(room_name(request))
+        token = known or new_token()
+        id = participant_id(token, conference.name)
+        if conference.was_kicked(id):
+            raise Ended("you were removed from the conference", "kicked")
+        visitor = _visitor(request, body, type)
+        admission = await self._host.admit(conference, visitor)
+        if conference.ended:
+            raise Ended("the conference has ended", "ended")
+        if admission.external_id:
+            profile["externalId"] = admission.external_id
+        conference.join(
+            id,
+            token,
+            type,
+            profile,
+            records=records is not False,
+            permissions=admission.permissions,
+            origin=_origin(request),
+        )
         conference.update(id, {}, muted)
+        return self._joined(conference, conference.attendances[id])
+
+    def _joined(self, conference: LiveConference, attendance: Attendance) -> Response:
         answer = {
-            "participantId": id,
-            "token": token,
-            "janus": {"room": name, "feedPrefix": id},
+            "participantId": attendance.id,
+            "token": attendance.token,
+            "janus": {"room": conference.name, "feedPrefix": attendance.id},
             "iceServers": [server.as_json() for server in self._settings.ice_servers],
+            "permissions": sorted(attendance.permissions),
+            "capabilities": self._host.capabilities(conference),
             "state": conference.state,
         }
         return JSONResponse(answer, 201, {"cache-control": "no-store"})
 
     async def update(self, request: Request) -> Response:
-        conference, attendance = self._authorized(request)
+        conference = await self._host.existing(room_name(request))
+        attendance = authorized(request, conference)
         body = await checked.read_json(request)
         profile, muted = checked.changed_profile(body), checked.changed_mutes(body)
         records = checked.records(body, attendance.type)
+        if attendance.id not in conference.attendances:  # left while the body came
+            raise HTTPException(401, "no participant has this token: join first")
         conference.update(attendance.id, profile, muted)
         if records is not None:
             conference.record(attendance.id, records)
         return JSONResponse({})
 
     async def leave(self, request: Request) -> Response:
-        conference, attendance = self._authorized(request)
-        conference.leave(attendance.id, "left")
+        conference = await self._host.existing(room_name(request))
+        attendance = attendance_of(conference, token_of(request))
+        id = request.path_params["id"]
+        if id == attendance.id:
+            conference.leave(attendance.id, "left")
+            return JSONResponse({})
+        if not isinstance(self._host, Moderated) or "KICK" not in attendance.permissions:
+            raise HTTPException(403, "this token is another participant's")
+        if id not in conference.attendances:
+            raise HTTPException(404, "there is no such participant")
+        conference.kick(id)
         return JSONResponse({})
 
     async def end(self, request: Request) -> Response:
-        conference = self._rooms.existing(_room_name(request))
-        attendance = _attendance(conference, _token(request))
-        if attendance.type != "user":
-            raise HTTPException(403, "only a participant of type user may end the conference")
-        await self._rooms.end(conference, "ended")
+        conference = await self._host.existing(room_name(request))
+        attendance = attendance_of(conference, token_of(request))
+        self._host.check_ending(attendance)
+        await self._host.end(conference, "ended")
         return JSONResponse({})
 
     async def janus(self, websocket: WebSocket) -> None:
         try:
             _check_origin(websocket, self._settings)
-            conference = self._rooms.existing(_room_name(websocket))
-            attendance = _attendance(conference, _token(websocket))
-        except HTTPException as refused:
+            conference = await self._host.existing(room_name(websocket))
+            attendance = attendance_of(conference, token_of(websocket))
+        except (HTTPException, Ended) as refused:
             await _deny(websocket, refused)
             return
         await serve_proxy(
             websocket, conference, attendance, self._janus, self._settings.bitrate_bps
         )
 
-    def _authorized(self, request: Request) -> tuple[LiveConference, Attendance]:
-        """The participant of the path, if the token is theirs."""
-        conference = self._rooms.existing(_room_name(request))
-        attendance = _attendance(conference, _token(request))
-        if attendance.id != request.path_params["id"]:
-            raise HTTPException(403, "this token is another participant's")
-        return conference, attendance
+
+def _visitor(request: Request, body: dict[str, Any], type: Any) -> Visitor:
+    """What somebody shows to be let in. An Authorization that is a participant's own token is no
+    mixer's: the host will not take it for one."""
+    conference_token = checked.shown_token(
+        body, "conferenceAccessToken", request.headers.get("x-conf-access-token", "")
+    )
+    bearer = token_of(request) if type in ("mixer", "robot") else ""
+    return Visitor(type, conference_token, checked.shown_token(body, "mixerToken", bearer))
 
 
-def _room_name(connection: HTTPConnection) -> str:
-    name = str(connection.path_params["room"])
-    if not is_room_name(name):
-        raise HTTPException(404, "a room's name is 1 to 100 of A-Z a-z 0-9 . _ -")
-    return name
-
-
-def _token(connection: HTTPConnection) -> str:
-    """From `Authorization: Bearer …`, or `?token=…` where a browser cannot send headers."""
-    kind, _, token = connection.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and token:
-        return token.strip()
-    return connection.query_params.get("token", "")
-
-
-def _attendance(conference: LiveConference, token: str) -> Attendance:
-    found = conference.attendances.get(participant_id(token, conference.name)) if token else None
-    if found is None or not hmac.compare_digest(found.token.encode(), token.encode()):
-        raise HTTPException(401, "no participant has this token: join first")
-    return found
+def _origin(request: Request) -> Origin:
+    client = request.client
+    agent = request.headers.get("user-agent", "")[:MAX_AGENT_CHARS]
+    return Origin(client.host if client else "", agent)
 
 
 def _check_origin(connection: HTTPConnection, settings: RoomSettings) -> None:
@@ -213,22 +266,41 @@ def _check_origin(connection: HTTPConnection, settings: RoomSettings) -> None:
 
 
 async def _deny(websocket: WebSocket, refused: Exception) -> None:
-    status = refused.status_code if isinstance(refused, HTTPException) else 503
-    reason = refused.detail if isinstance(refused, HTTPException) else str(refused)
-    await websocket.send_denial_response(JSONResponse({"error": reason}, status))
+    await websocket.send_denial_response(_refusal(refused))
+
+
+def _missing_page(refused: HTTPException | Ended) -> Response:
+    """For people: why there is no conference at this address, and what to do."""
+    gone = isinstance(refused, Ended)
+    status = 410 if isinstance(refused, Ended) else refused.status_code
+    title = "The conference has ended" if gone else "No conference here"
+    if status == 409:
+        title = "Which conference?"
+    text = str(refused) if isinstance(refused, Ended) else refused.detail
+    page = (STATIC / "missing.html").read_text(encoding="utf-8")
+    page = page.replace("{{title}}", html.escape(title))
+    page = page.replace("{{text}}", html.escape(text[:1].upper() + text[1:]))
+    return HTMLResponse(page, status, PAGE_HEADERS)
+
+
+def _refusal(error: Exception) -> JSONResponse:
+    """The answer that an error of joining, following or asking stands for."""
+    match error:
+        case HTTPException():
+            return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+        case Ended():
+            return JSONResponse({"error": str(error), "reason": error.reason}, 410)
+        case RoomFull():
+            return JSONResponse({"error": str(error)}, 429)
+        case _:  # Stopping
+            return JSONResponse({"error": str(error)}, 503, {"retry-after": "1"})
 
 
 async def _error_answer(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    return _refusal(error)
 
 
-async def _full_answer(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 429)
-
-
-async def _stopping_answer(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 503, {"retry-after": "1"})
+HANDLERS: dict[Any, Any] = dict.fromkeys((HTTPException, RoomFull, Stopping, Ended), _error_answer)
 
 
 class SafeHeaders:

@@ -1,4 +1,5 @@
 """What HTTP requests may contain, checked: bodies of joining and of changes. Pure but for reading.
+What a service adds to rooms is checked in mixer/room/conduct.py.
 
 Errors are HTTPException with a status and one line for the caller.
 """
@@ -18,8 +19,9 @@ from mixer.room.identity import is_token
 
 MAX_BODY_BYTES = 16_384
 MAX_NAME_CHARS = 100
-MAX_EXTERNAL_ID_CHARS = 200
+MAX_EXTERNAL_ID_CHARS = 250
 MAX_URL_CHARS = 2000
+MAX_TOKEN_CHARS = 8000
 TYPES: tuple[ParticipantType, ...] = ("user", "listener", "mixer", "robot")
 MUTABLE = {"camera": ("audio", "video"), "screen": ("audio", "video")}
 
@@ -90,6 +92,14 @@ def known_conference(body: Mapping[str, Any]) -> str:
     value = body.get("conference", "")
     if not isinstance(value, str) or len(value) > MAX_NAME_CHARS:
         raise HTTPException(400, "conference is the id of a conference")
+    return value
+
+
+def shown_token(body: Mapping[str, Any], field: str, header: str) -> str:
+    """A secret from the body's field, else from what a header has; "" if there is none."""
+    value = body.get(field) or header
+    if not isinstance(value, str) or len(value) > MAX_TOKEN_CHARS:
+        raise HTTPException(400, f"{field} is a text of up to {MAX_TOKEN_CHARS} characters")
     return value
 
 

@@ -10,30 +10,30 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import structlog
 
-from mixer.conference.difference import ConferenceEvent
 from mixer.conference.state import (
+    Participant,
     ParticipantType,
     State,
     Stream,
     StreamType,
     apply,
     empty,
+    find,
     find_stream,
     participant,
     stream,
 )
+from mixer.room.attendance import Attendance, Connection, Follower, Origin
 from mixer.room.gate import Observation, Published, Speaking
 
 log = structlog.get_logger()
 
 SPEAKING_HOLD_S = 0.8  # a breath is no end of speaking: layouts would flicker
-QUEUE_EVENTS = 256  # a reader who is further behind than that has to read the state anew
 STREAM_TYPES: Mapping[str, StreamType] = {"camera": "Camera", "screen": "ScreenShare"}
 
 
@@ -41,79 +41,47 @@ class RoomFull(Exception):
     """There is no place for another participant, or another room."""
 
 
-class Connection(Protocol):
-    """A participant's connection to Janus, as the conference sees it."""
+class Observer(Protocol):
+    """Who is told of what happens in a conference: the service, for its database and webhooks.
 
-    @property
-    def feeds(self) -> frozenset[str]: ...
+    Called on the event loop's thread; does nothing that takes long.
+    """
 
-    def close(self, code: int, reason: str) -> None: ...
+    def joined(self, conference: LiveConference, attendance: Attendance) -> None: ...
 
+    def left(
+        self, conference: LiveConference, attendance: Attendance, someone: Participant, reason: str
+    ) -> None:
+        """Reasons: "left", "gone" (unreachable for too long), "kicked", "ended"."""
+        ...
 
-class Follower:
-    """A reader of the events. Bounded: one that does not keep up is dropped."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[ConferenceEvent | None] = asyncio.Queue(QUEUE_EVENTS + 1)
-        self.dropped = False
-
-    def put(self, event: ConferenceEvent) -> bool:
-        """False when the reader is too far behind: it gets nothing more."""
-        if self.dropped:
-            return False
-        if self._queue.qsize() >= QUEUE_EVENTS:
-            self.close()
-            return False
-        self._queue.put_nowait(event)
-        return True
-
-    def close(self) -> None:
-        """Ends the reader after what is queued."""
-        if not self.dropped:
-            self.dropped = True
-            self._queue.put_nowait(None)
-
-    async def get(self, timeout_s: float) -> ConferenceEvent | None:
-        """The next event, None at the end. Raises TimeoutError."""
-        async with asyncio.timeout(timeout_s):
-            return await self._queue.get()
-
-
-@dataclass(slots=True)
-class Attendance:
-    """What the server knows of a participant beside the state."""
-
-    id: str
-    token: str
-    type: ParticipantType
-    records: bool = True  # as far as a mixer has told
-    connections: set[Connection] = field(default_factory=set)
-    followers: set[Follower] = field(default_factory=set)
-    muted: dict[str, dict[str, bool]] = field(default_factory=dict)  # feed -> kind -> muted
-    leaving: asyncio.TimerHandle | None = None
-    falling_silent: asyncio.TimerHandle | None = None
-
-    def cancel_timers(self) -> None:
-        for timer in (self.leaving, self.falling_silent):
-            if timer is not None:
-                timer.cancel()
-        self.leaving = self.falling_silent = None
-
-    @property
-    def present(self) -> bool:
-        return bool(self.connections or self.followers)
+    def changed(self, conference: LiveConference, type: str, data: dict[str, Any]) -> None:
+        """Any event of the state."""
+        ...
 
 
 class LiveConference:
-    """See the module. `on_left` is told of every participant who has left."""
+    """See the module. `name` is that of Janus' room; `id` and `alias` are the state's, if they
+    are not a new id and the name."""
 
     def __init__(
-        self, name: str, *, grace_s: float, max_participants: int, wall_ms: Callable[[], int]
+        self,
+        name: str,
+        *,
+        grace_s: float,
+        max_participants: int,
+        wall_ms: Callable[[], int],
+        id: str | None = None,
+        alias: str | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.name = name
         self.pin = secrets.token_urlsafe(16)
-        self.state: State = empty(secrets.token_hex(16), name)
+        self.state: State = empty(id or secrets.token_hex(16), name if alias is None else alias)
         self.attendances: dict[str, Attendance] = {}
+        self.recorded_by: str | None = None  # the participant who asked for the recording
+        self._kicked: set[str] = set()
+        self._observer = observer
         self.ended = False
         self.idle_since = time.monotonic()
         self._followers: set[Follower] = set()
@@ -121,6 +89,10 @@ class LiveConference:
         self._grace_s = grace_s
         self._max_participants = max_participants
         self._wall_ms = wall_ms
+
+    @property
+    def id(self) -> str:
+        return self.state["conference"]["id"]
 
     @property
     def idle(self) -> bool:
@@ -136,15 +108,21 @@ class LiveConference:
         profile: Mapping[str, Any],
         *,
         records: bool = True,
+        permissions: frozenset[str] = frozenset(),
+        origin: Origin | None = None,
     ) -> None:
         """Adds the participant, or takes them back under the same id. Raises RoomFull."""
         if id in self.attendances:
             self._change_participant(id, profile)
             self.record(id, records)
+            self.permit(id, permissions)
             return
         if len(self.attendances) >= self._max_participants:
             raise RoomFull(f"the room has its {self._max_participants} participants")
-        self.attendances[id] = Attendance(id, token, type, records)
+        attendance = Attendance(
+            id, token, type, records, permissions, origin or Origin(), self._wall_ms()
+        )
+        self.attendances[id] = attendance
         someone = participant(
             id,
             profile["name"],
@@ -155,8 +133,10 @@ class LiveConference:
         )
         self._emit("participant.added", {"participant": dict(someone)})
         self._update_recording()
-        self._expect_return(self.attendances[id], factor=3.0)
-        log.info("participant.joined", conference=self.state["conference"]["id"], type=type)
+        self._expect_return(attendance, factor=3.0)
+        if self._observer is not None:
+            self._observer.joined(self, attendance)
+        log.info("participant.joined", conference=self.id, type=type)
 
     def update(self, id: str, profile: Mapping[str, Any], muted: Mapping[str, Any]) -> None:
         """Changes name, avatar, and mute by stream: {"camera": {"audio": {"muted": True}}}."""
@@ -185,14 +165,41 @@ class LiveConference:
         attendance.cancel_timers()
         for feed in [feed for feed in self._expiring if feed.startswith(f"{id}.")]:
             self._expiring.pop(feed).cancel()
+        self._gone(attendance, reason)
         self._emit("participant.removed", {"id": id})
         self._update_recording()
         for connection in list(attendance.connections):
-            connection.close(4000, reason)
+            connection.close(4003 if reason == "kicked" else 4000, reason)
         for follower in list(attendance.followers):
             follower.close()
         self.idle_since = time.monotonic()
-        log.info("participant.left", conference=self.state["conference"]["id"], reason=reason)
+        log.info("participant.left", conference=self.id, reason=reason)
+
+    def kick(self, id: str) -> None:
+        """Removes somebody who is told so, and who does not come back with the same token."""
+        self._kicked.add(id)
+        self.tell("kicked", {}, [id])
+        self.leave(id, "kicked")
+
+    def was_kicked(self, id: str) -> bool:
+        return id in self._kicked
+
+    def permit(self, id: str, permissions: frozenset[str]) -> None:
+        """Other permissions from now on; they are told, and what is against them ends."""
+        attendance = self.attendances[id]
+        if attendance.permissions == permissions:
+            return
+        attendance.permissions = permissions
+        self.tell("permissions.updated", {"permissions": sorted(permissions)}, [id])
+        for connection in list(attendance.connections):
+            connection.permit(permissions)
+
+    def tell(self, type: str, data: dict[str, Any], to: Iterable[str] | None = None) -> None:
+        """An event that changes no state, for those participants, or for all of them."""
+        for id in list(self.attendances) if to is None else to:
+            attendance = self.attendances.get(id)
+            for follower in list(attendance.followers) if attendance else []:
+                follower.put((type, data))
 
     def end(self, reason: str) -> None:
         """Ends the conference: everybody is told, then disconnected."""
@@ -201,9 +208,15 @@ class LiveConference:
         for id in list(self.attendances):
             attendance = self.attendances.pop(id)
             attendance.cancel_timers()
+            self._gone(attendance, "ended")
             for connection in list(attendance.connections):
                 connection.close(4001, "the conference has ended")
         self.close()
+
+    def _gone(self, attendance: Attendance, reason: str) -> None:
+        someone = find(self.state, attendance.id)
+        if self._observer is not None and someone is not None:
+            self._observer.left(self, attendance, someone, reason)
 
     def close(self) -> None:
         """Ends all readers and timers, without an event: the server stops."""
@@ -352,18 +365,25 @@ class LiveConference:
     def _change_speaking(self, id: str, speaking: bool) -> None:
         now = next((p for p in self.state["participants"] if p["id"] == id), None)
         if now is not None and now["speaking"] != speaking:
+            if id in self.attendances:
+                self.attendances[id].speaks(speaking)
             self._emit("participant.speaking", {"id": id, "speaking": speaking})
 
     def _update_recording(self) -> None:
         """Whether any mixer in the conference records it, for all to see."""
         active = any(a.type == "mixer" and a.records for a in self.attendances.values())
         if active != self.state["recording"]["active"]:
-            started = self._wall_ms() if active else None
-            self._emit("recording.updated", {"active": active, "startedAt": started})
+            changes: dict[str, Any] = {"active": active}
+            changes["startedAt"] = self._wall_ms() if active else None
+            if self.recorded_by is not None or "participantId" in self.state["recording"]:
+                changes["participantId"] = self.recorded_by if active else None
+            self._emit("recording.updated", changes)
 
     def _emit(self, type: str, data: dict[str, Any]) -> None:
         self.state = apply(self.state, type, data)
         for follower in list(self._followers):
             if not follower.put((type, data)):
                 self._followers.discard(follower)
-                log.warning("follower.dropped", conference=self.state["conference"]["id"])
+                log.warning("follower.dropped", conference=self.id)
+        if self._observer is not None:
+            self._observer.changed(self, type, data)

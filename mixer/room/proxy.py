@@ -17,11 +17,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from mixer.room.attendance import Attendance
 from mixer.room.gate import Gate
 from mixer.room.janus_control import JANUS_PROTOCOL, JanusGone, open_janus
 from mixer.room.janus_process import Janus
-from mixer.room.live import Attendance, LiveConference
-from mixer.room.requests import INVALID, Permission, Refused
+from mixer.room.live import LiveConference
+from mixer.room.requests import INVALID, Json, Permission, Refused
 
 log = structlog.get_logger()
 
@@ -49,6 +50,7 @@ class ProxyConnection:
         self._gate = gate
         self._close: tuple[int, str] | None = None
         self._closing = asyncio.Event()
+        self._orders: asyncio.Queue[Json] = asyncio.Queue()  # at most one for each handle at once
         self.closed = asyncio.Event()  # Janus' side is closed too
 
     @property
@@ -60,6 +62,11 @@ class ProxyConnection:
         if self._close is None:
             self._close = (code, reason)
         self._closing.set()
+
+    def permit(self, permissions: frozenset[str]) -> None:
+        """Other permissions from now on; what is sent against them ends soon after."""
+        for request in self._gate.permit(permissions):
+            self._orders.put_nowait(request)
 
     async def run(self, janus: ClientConnection) -> None:
         """Serves the connection until either side or `close` ends it; closes `janus`."""
@@ -79,6 +86,7 @@ class ProxyConnection:
         tasks = [
             asyncio.create_task(self._to_janus(janus), name="proxy-to-janus"),
             asyncio.create_task(self._from_janus(janus), name="proxy-from-janus"),
+            asyncio.create_task(self._obey(janus), name="proxy-obey"),
             asyncio.create_task(self._closing.wait(), name="proxy-closing"),
         ]
         try:
@@ -125,6 +133,12 @@ class ProxyConnection:
             return
         self.close(SERVICE_RESTART, "the media server is gone")
 
+    async def _obey(self, janus: ClientConnection) -> None:
+        """Sends what the server itself has to say on this connection."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await janus.send(json.dumps(await self._orders.get()))
+
     async def _supersede(self) -> None:
         """A feed belongs to the connection that joined last: older holders are closed first."""
         others = [c for c in self._attendance.connections if c is not self]
@@ -162,7 +176,12 @@ async def serve_proxy(
         await websocket.close(4000, "left")
         return
     permission = Permission(
-        attendance.id, attendance.type, conference.name, conference.pin, max_bitrate_bps
+        attendance.id,
+        attendance.type,
+        conference.name,
+        conference.pin,
+        max_bitrate_bps,
+        attendance.permissions,
     )
     gate = Gate(permission, janus.secrets.api)
     await ProxyConnection(websocket, conference, attendance, gate).run(connection)

@@ -6,6 +6,7 @@ Bodies are rebuilt from a list of permitted fields, never passed on: Janus would
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,6 +30,7 @@ FEEDS: Mapping[ParticipantType, tuple[str, ...]] = {
     "robot": ("camera", "screen"),
 }
 PUBLISHES: frozenset[ParticipantType] = frozenset({"user", "robot"})
+SENDING = frozenset({"SEND_AUDIO", "SEND_VIDEO", "SHARE_SCREEN"})
 
 
 class Refused(Exception):
@@ -49,6 +51,7 @@ class Permission:
     room: str
     pin: str
     max_bitrate_bps: int
+    allowed: frozenset[str] = SENDING
 
     @property
     def feeds(self) -> frozenset[str]:
@@ -57,6 +60,15 @@ class Permission:
     @property
     def publishes(self) -> bool:
         return self.type in PUBLISHES
+
+    def kinds(self, feed: str) -> frozenset[str]:
+        """Which kinds of media may be sent in that feed."""
+        if not self.publishes:
+            return frozenset()
+        if feed.endswith(".screen"):  # with the sound of what is shared
+            return frozenset({"audio", "video"} if "SHARE_SCREEN" in self.allowed else ())
+        names = {"audio": "SEND_AUDIO", "video": "SEND_VIDEO"}
+        return frozenset(kind for kind, name in names.items() if name in self.allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +97,22 @@ def permitted_body(
     return {"request": name, **_kept(body, fields, permission)}, None
 
 
-def permitted_jsep(jsep: Any, role: Role | None, permission: Permission) -> Json:
-    """The session description for Janus: offers of publishers, answers of subscribers."""
+def offered_kinds(sdp: str) -> frozenset[str]:
+    """The kinds of media of an SDP's sections, "audio" and "video" alone.
+
+    Reads whatever Janus might take for a section (RFC 8866, 5.14, but any case, white space and end
+    of line), and rather more than less.
+    """
+    sections = (line.strip() for line in re.split(r"[\r\n]", sdp))
+    kinds = (line[2:].split() for line in sections if line[:2].lower() == "m=")
+    return frozenset(words[0].lower() for words in kinds if words) & {"audio", "video"}
+
+
+def permitted_jsep(jsep: Any, role: Role | None, feed: str, permission: Permission) -> Json:
+    """The session description for Janus: offers of publishers, answers of subscribers.
+
+    An offer with a section of a kind that may not be sent in that feed is refused as a whole.
+    """
     wanted = "answer" if role == "subscriber" else "offer"
     if not isinstance(jsep, Mapping) or jsep.get("type") != wanted:
         raise Refused(FORBIDDEN, f"only an SDP {wanted} is permitted here")
@@ -95,6 +121,9 @@ def permitted_jsep(jsep: Any, role: Role | None, permission: Permission) -> Json
     sdp = jsep.get("sdp")
     if not isinstance(sdp, str) or len(sdp) > MAX_SDP_CHARS:
         raise Refused(INVALID, "sdp is no text or too long")
+    if role != "subscriber" and (more := offered_kinds(sdp) - permission.kinds(feed)):
+        what = "a screen" if feed.endswith(".screen") else " and ".join(sorted(more))
+        raise Refused(FORBIDDEN, f"you are not permitted to send {what}")
     trickle = {"trickle": jsep["trickle"]} if isinstance(jsep.get("trickle"), bool) else {}
     return {"type": wanted, "sdp": sdp, **trickle}
 

@@ -35,6 +35,7 @@ class RoomSettings:
     bitrate_bps: int = 2_000_000  # upper bound of one publisher's video
     max_rooms: int = 200
     max_participants: int = 100  # of one room
+    mixer_token: str = ""  # what a mixer has to show; '': anybody may join as a mixer
     grace_s: float = 5.0  # how long a participant may be unreachable before having left
 
     def __post_init__(self) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from mixer.conference.state import State, apply, empty, find_stream
+from mixer.room.attendance import QUEUE_EVENTS, Attendance, Follower
 from mixer.room.gate import Published, Speaking, Unpublished
-from mixer.room.live import QUEUE_EVENTS, Attendance, Follower, LiveConference, RoomFull
+from mixer.room.live import LiveConference, RoomFull
 from tests.room.serving import until
 
 PROFILE = {"name": "Ada", "externalId": "", "avatarUrl": ""}
