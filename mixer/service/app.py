@@ -21,7 +21,7 @@ from .limits import BodyLimit
 ROUTERS = (
     "rest.auth",
     "rest.conferences",
-    "rest.client",
+    "rest.unserved",
     "rest.recordings",
     "rest.remix",
     "rest.monitor",

@@ -82,7 +82,7 @@ class ApplicationSettings(BaseModel):
     retention_mix_days: Days = 180
     retention_participant_days: Days = 15
     retention_raw_days: Days = 30
-    max_participants: int = Field(100, ge=1, le=1000)
+    max_participants: int = Field(default=100, ge=1, le=1000)
 
 
 @dataclass(frozen=True, slots=True)

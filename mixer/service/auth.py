@@ -42,7 +42,16 @@ _bearer = HTTPBearer(
     bearerFormat="JWT",
     description="An API token of POST /v1/auth/token.",
 )
-basic = HTTPBasic(
+
+
+class _Described(HTTPBasic):
+    """Only for the API's description: `application_of_basic` reads the header itself."""
+
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]
+        return None
+
+
+basic = _Described(
     auto_error=False,
     scheme_name="keyAndSecret",
     description="An application's key and secret.",

@@ -61,9 +61,14 @@ def error_answer(base_url: str, error: ApiError) -> JSONResponse:
         status=error.status,
         error_code=error.code,
         error_reason=error.reason,
-        error_description=error.description[:MAX_DESCRIPTION_CHARS],
+        error_description=_sentence(error.description),
     )
     return JSONResponse(body.model_dump(), error.status, error.headers)
+
+
+def _sentence(text: str) -> str:
+    whole = text[:MAX_DESCRIPTION_CHARS]
+    return whole if whole.endswith(".") else f"{whole}."
 
 
 def install_errors(app: FastAPI, base_url: str) -> None:

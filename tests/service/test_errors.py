@@ -13,7 +13,7 @@ def assert_error(answer: httpx2.Response, status: int, code: int) -> dict[str, o
     assert body["status"] == status
     assert body["error_code"] == code
     assert str(body["type"]).endswith(f"/docs/errors#{code}")
-    assert str(body["error_description"]).endswith((".", "]")), body
+    assert str(body["error_description"]).endswith("."), body
     return body
 
 

@@ -1,0 +1,119 @@
+"""Follows the rooms: stays are written down, conferences end with their room or when left empty.
+
+What is empty is decided by the database's stays, so that a restart forgets nothing: stays that a
+server left open when it was killed end when their participants have not come back in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+
+from ..records.models import Attendance, Conference
+from . import attendance, conferences
+from .attendance import Stay
+from .context import Service, now_ms
+
+log = structlog.get_logger()
+
+GRACE_MS = 30_000  # after creation, and for coming back after a restart (contract 2.1: ttl)
+EVERY_S = 2.0
+
+
+class Presence:
+    """`on_event` is to be appended to the rooms' `on_event`; `run` ends conferences in time."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._since = now_ms()
+
+    async def on_event(self, conf_id: str, type: str, data: dict[str, Any]) -> None:
+        """What happens in a room (docs/conference-state.md)."""
+        if type == "conference.ended":
+            await conferences.terminate(self._service, conf_id, str(data.get("reason", "ended")))
+            return
+        if type not in ("participant.added", "participant.removed", "participant.updated"):
+            return
+        async with self._service.database.writing() as db:
+            if type == "participant.added":
+                await attendance.joined(self._service, db, conf_id, _stay(data))
+            elif type == "participant.removed":
+                reason, spoken_ms = str(data.get("reason", "left")), int(data.get("speakingMs", 0))
+                await attendance.left(
+                    self._service, db, conf_id, str(data["id"]), reason, spoken_ms
+                )
+            elif "name" in data:
+                await attendance.renamed(db, conf_id, str(data["id"]), str(data["name"]))
+
+    async def run(self) -> None:
+        """Ends conferences that have been empty for their time to live; until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self.sweep(now_ms())
+            except Exception:  # the database is away: the next round may find it
+                log.exception("presence.failed")
+
+    async def sweep(self, now: int) -> None:
+        """One round, at `now` (epoch ms)."""
+        if now - self._since >= GRACE_MS:
+            await self._close_forgotten()
+        for conference, last_left in await self._empty():
+            began = max(conference.created_at + GRACE_MS, self._since)
+            due = max(began, (last_left or 0) + 1000 * conferences.ttl_s(conference))
+            if now >= due:
+                await conferences.terminate(self._service, conference.id, "empty")
+
+    async def _empty(self) -> list[tuple[Conference, int | None]]:
+        """Live conferences without people, and when the last of them left."""
+        here = (
+            select(Attendance.id)
+            .where(
+                Attendance.conference_id == Conference.id,
+                Attendance.left_at.is_(None),
+                Attendance.type.in_(attendance.PEOPLE),
+            )
+            .exists()
+        )
+        last = (
+            select(func.max(Attendance.left_at))
+            .where(
+                Attendance.conference_id == Conference.id,
+                Attendance.type.in_(attendance.PEOPLE),
+            )
+            .scalar_subquery()
+        )
+        chosen = select(Conference, last).where(Conference.ended_at.is_(None), ~here)
+        async with self._service.database.reading() as db:
+            return [(row[0], row[1]) for row in await db.execute(chosen)]
+
+    async def _close_forgotten(self) -> None:
+        """Ends stays of before this server's start whose participants have not come back."""
+        chosen = select(Attendance).where(
+            Attendance.left_at.is_(None), Attendance.joined_at < self._since
+        )
+        async with self._service.database.reading() as db:
+            open_stays = (await db.scalars(chosen)).all()
+        for stay in open_stays:
+            here = self._service.rooms.participants(stay.conference_id)
+            if not any(one["id"] == stay.participant_id for one in here):
+                async with self._service.database.writing() as db:
+                    await attendance.left(
+                        self._service, db, stay.conference_id, stay.participant_id, "gone"
+                    )
+
+
+def _stay(data: dict[str, Any]) -> Stay:
+    someone = data["participant"]
+    return Stay(
+        participant_id=someone["id"],
+        external_id=someone["externalId"],
+        name=someone["name"],
+        avatar_url=someone["avatarUrl"],
+        type=someone["type"],
+        ip_address=str(data.get("ipAddress", "")),
+        user_agent=str(data.get("userAgent", "")),
+    )
