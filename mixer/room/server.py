@@ -32,8 +32,8 @@ MAX_WEBSOCKET_BYTES = 262_144
 SHUTDOWN_TIMEOUT_S = 3
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: `run_room` has them."""
+class QuietServer(uvicorn.Server):
+    """uvicorn without signal handlers of its own: who runs it has them."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -54,7 +54,7 @@ async def run_room(
             f"{settings.janus} is not there: install Janus (apt-get install janus) "
             "or name it with --janus"
         )
-    listener = _listen(settings)
+    listener = listen(settings.host, settings.port)
     with listener, tempfile.TemporaryDirectory(prefix="mixer-room-") as directory:
         address = _address(settings, listener)
         janus = Janus(settings, on_lost=lambda: rooms.disconnect_all())
@@ -125,18 +125,18 @@ def _stopped_by_signals(
             loop.remove_signal_handler(number)
 
 
-def _listen(settings: RoomSettings) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """The listening socket. Raises UsageError."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
         listener.listen(128)
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"cannot listen on {settings.host} port {settings.port} ({error.strerror}): "
+            f"cannot listen on {host} port {port} ({error.strerror}): "
             "choose another --port or --host"
         ) from error
     return listener
@@ -181,4 +181,4 @@ def _server(settings: RoomSettings, app: ASGIApp, directory: Path) -> uvicorn.Se
         raise UsageError(
             f"the certificate {cert} or its key cannot be used: {error.strerror or error}"
         ) from error
-    return _Server(config)
+    return QuietServer(config)
