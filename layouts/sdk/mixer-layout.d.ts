@@ -1,4 +1,4 @@
-/** Mixer layout SDK (mixer-layout.js). The schema of state and events: docs/conference-state.md. */
+/** Mixer layout SDK (mixer-layout.js and the files beside it). The schema of state and events: docs/conference-state.md. */
 
 export interface Audio { readonly muted: boolean; }
 
@@ -12,7 +12,7 @@ export interface Video {
 
 export interface Stream {
   readonly id: string;
-  readonly type: 'Camera' | 'ScreenShare';
+  readonly type: 'Camera' | 'ScreenShare' | 'VideoPresentation';
   readonly audio: Audio | null;
   readonly video: Video | null;
 }
@@ -29,11 +29,47 @@ export interface Participant {
   readonly streams: readonly Stream[];
 }
 
+/** One page of a shared file: an image, its size in pixels. */
+export interface FilePage {
+  readonly url: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly thumbnailUrl?: string;
+}
+
+/** A file whose pages somebody shows to all. */
+export interface FilePresentation {
+  readonly kind: 'file';
+  readonly id: string;
+  /** The participant who presents. */
+  readonly ownerId: string;
+  readonly name?: string;
+  readonly pages: readonly FilePage[];
+  /** Which of `pages` is shown, from 0. */
+  readonly page: number;
+}
+
+/** A video that somebody plays to all. Its picture is a stream like any other: `find('share')`. */
+export interface VideoPresentation {
+  readonly kind: 'video';
+  readonly id: string;
+  readonly ownerId: string;
+  readonly name?: string;
+  readonly url: string;
+  readonly playing: boolean;
+  /** Where in the video it was played, paused or sought last, milliseconds. */
+  readonly positionMs: number;
+  /** The stream that carries the picture, for `mediaStream()`. */
+  readonly streamId?: string;
+}
+
 export interface ConferenceState {
   readonly conference: { readonly id: string; readonly alias: string };
   /** In the order of joining. */
   readonly participants: readonly Participant[];
   readonly recording: { readonly active: boolean; readonly startedAt: number | null };
+  /** What is presented besides cameras and screens; absent or null: nothing. */
+  readonly presentation?: FilePresentation | VideoPresentation | null;
 }
 
 /** An event of docs/conference-state.md, such as `stream.added`. */
@@ -44,18 +80,39 @@ export interface Parameters {
   readonly width: number;
   readonly height: number;
   readonly fps: number;
-  readonly layoutType: 'record';
+  /** A recording as it happens, a recording made over (remix), a broadcast. */
+  readonly layoutType: 'record' | 'replay' | 'stream';
   readonly language?: string;
   readonly [name: string]: unknown;
 }
 
-/** `reset`: the state was set anew as a whole (once at the start), `events` is empty then. */
+/** A participant, and the stream of theirs that has a picture to be shown now. */
+export interface Shown { readonly participant: Participant; readonly stream: Stream | null; }
+
+/** `speaker`, `share` (what is shared), `presenter` (who shares), a participant's id, or the n-th of
+ * `participants`, from 0. */
+export type Which = 'speaker' | 'share' | 'presenter' | string | number;
+
+/** `reset`: the state was set anew as a whole (once at the start). `events` is empty then, and where
+ * only `activeSpeaker` has changed. */
 export type ChangeEvent = CustomEvent<{ readonly events: readonly ConferenceEvent[]; readonly reset: boolean }>;
 
 export interface MixerLayout extends EventTarget {
   readonly parameters: Parameters;
   /** Deep-frozen; parts that did not change stay the same object from change to change. */
   readonly state: ConferenceState;
+  /** Those who are to be shown, in the order of joining: no mixers, no silent listeners. */
+  readonly participants: readonly Participant[];
+  /** Who is to be shown large: who speaks, without jumping at each pause for breath (active-speaker.js). */
+  readonly activeSpeaker: Participant | null;
+  /** What is shared now and has a picture: a video presentation, else the newest shared screen. */
+  readonly share: { readonly participant: Participant; readonly stream: Stream } | null;
+  /** `state.presentation`, null if there is none. */
+  readonly presentation: FilePresentation | VideoPresentation | null;
+  /** The participant's camera if it has a picture now. */
+  camera(participant: Participant): Stream | null;
+  /** What `data-participant` and `<mixer-video participant>` go by; null for nobody. For a participant, `stream` is the camera. */
+  find(which: Which): Shown | null;
   /** For `video.srcObject`; the same object for a stream as long as the stream is in the state. */
   mediaStream(streamId: string): MediaStream;
   /** The first look is painted: call it once, after the first 'change' or when fonts have loaded. */

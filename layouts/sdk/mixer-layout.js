@@ -2,8 +2,9 @@
  * Mixer layout SDK: what a layout page knows of the conference, as `window.mixerLayout`.
  *
  * A plain script without dependencies, run before any script of the page. The page's side is
- * `parameters`, `state`, the event 'change', `mediaStream()`, `ready()`, `fail()` and `finish()`;
- * whoever shows the page (the mixer's page pass, `mixer preview`, a test) drives it by `host`.
+ * `parameters`, `state`, the event 'change', `mediaStream()`, `ready()`, `fail()` and `finish()`, and
+ * what active-speaker.js, shown.js and elements.js add (run after this one). Whoever shows the page
+ * (the mixer's page pass, `mixer preview`, a test) drives it by `host`.
  * The reducer is the one of docs/conference-state.md; both implementations are tested with
  * tests/conference/reducer_vectors.json. Types and documentation: mixer-layout.d.ts.
  */
@@ -131,8 +132,9 @@
   }
 
   function completeState(state) {
-    const { conference, participants, recording } = taken(state ?? {});
+    const { conference, participants, recording, ...more } = taken(state ?? {});
     return deepFreeze({
+      ...more, // what a newer writer knows, such as `presentation`
       conference: { ...EMPTY_STATE.conference, ...conference },
       participants: (participants ?? []).map(completeParticipant),
       recording: { ...EMPTY_STATE.recording, ...recording },
@@ -194,6 +196,8 @@
     get parameters() { return parameters; }
 
     get state() { return state; }
+
+    get presentation() { return state.presentation ?? null; }
 
     mediaStream(streamId) {
       const known = mediaStreams.get(streamId);

@@ -29,6 +29,7 @@ class Look:
     loaded: bool
     ready: bool
     failed: str | None
+    awaits: str  # why it is not ready, if that is known
     finished: bool
     notes: tuple[tuple[str, str], ...]
     readers: tuple[str, ...]  # ways by which the page read a video's pixels
@@ -47,6 +48,7 @@ class Look:
             loaded=told["loaded"],
             ready=told["ready"],
             failed=told["failed"],
+            awaits=told["awaits"],
             finished=told["finished"],
             notes=tuple((n["type"], n["detail"]) for n in told["notes"]),
             readers=tuple(told["readers"]),

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page as BrowserPage
 
+from mixer.layout.appetite import Appetite
+from mixer.layout.guard import Guard
 from mixer.layout.look import Look
 from mixer.layout.page import (
     BrowserGone,
@@ -22,12 +24,15 @@ from mixer.layout.page import (
     PageCrashed,
     PageFailure,
     PageSettings,
+    Suppressed,
     injected_script,
 )
 from mixer.layout.patience import Patience
 from mixer.layout.serving import Site
+from mixer.proxy import Proxy, Reach
 
 LOAD_POLL_S = 0.02
+CLOSING_S = 10.0
 
 
 async def boot(page: Page, url: str) -> Look:
@@ -39,7 +44,11 @@ async def boot(page: Page, url: str) -> Look:
     """
     settings = page.settings
     began_s = time.monotonic()
-    await _arrive(page, url, Patience(settings.ready_wall_s))
+    try:
+        await _arrive(page, url, Patience(settings.ready_wall_s))
+    except PageFailure as failure:
+        refused = [detail for kind, detail in page.suppressed if kind == "refused"]
+        raise PageFailure("; ".join([str(failure), *refused[:1]])) from None
     frames = round(settings.boot_media_s * settings.fps)
     errors: list[str] = []
     loaded = 0
@@ -57,7 +66,8 @@ async def boot(page: Page, url: str) -> Look:
             raise PageFailure(f"the page threw before it was ready: {errors[0]}")
         late = time.monotonic() - began_s > settings.ready_wall_s
         if late and loaded >= settings.ready_wall_s * settings.fps:
-            raise PageFailure(f"the page was not ready within {settings.ready_wall_s:g} s")
+            why = f": {look.awaits}" if look.awaits else ""
+            raise PageFailure(f"the page was not ready within {settings.ready_wall_s:g} s{why}")
 
 
 async def _arrive(page: Page, url: str, patience: Patience) -> None:
@@ -95,35 +105,78 @@ async def _new_target(
     return await opening.value
 
 
+async def _browser_pid(browser: Browser) -> int:
+    session = await browser.new_browser_cdp_session()
+    told = await session.send("SystemInfo.getProcessInfo")
+    await session.detach()
+    return next(int(p["id"]) for p in told["processInfo"] if p["type"] == "browser")
+
+
+@asynccontextmanager
+async def _confined(
+    browser: Browser, settings: PageSettings, reach: Reach
+) -> AsyncIterator[tuple[Page, BrowserContext]]:
+    """An empty page whose only way out is a proxy of its own, guarded and watched."""
+    told = Suppressed()
+    proxy = Proxy(reach, on_refusal=lambda refusal: told.tell("refused", str(refusal)))
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(proxy)
+        try:
+            context = await browser.new_context(
+                viewport={"width": settings.width, "height": settings.height},
+                locale=settings.language,
+                timezone_id="UTC",
+                accept_downloads=False,
+                service_workers="block",
+                reduced_motion="no-preference",
+                proxy={"server": proxy.url},
+            )
+            stack.push_async_callback(_close, context)
+            bare = await _new_target(browser, context, settings)
+            cdp = await context.new_cdp_session(bare)
+            page = Page(bare, cdp, settings, told)
+            await Guard(page, bare).stand(context, cdp)
+            pid = await _browser_pid(browser)
+        except PlaywrightError as error:
+            raise BrowserGone(str(error).splitlines()[0]) from None
+        browser.on("disconnected", lambda _: page.lost(BrowserGone("the browser is gone")))
+        appetite = Appetite(
+            pid,
+            settings.allowance,
+            lambda: page.clock_ms / 1000,
+            lambda reason: page.lost(PageFailure(reason)),
+        )
+        watching = asyncio.create_task(appetite.watch())
+        stack.callback(watching.cancel)
+        yield page, context
+
+
+async def _close(context: BrowserContext) -> None:
+    with suppress(PlaywrightError, TimeoutError):
+        await asyncio.wait_for(context.close(), CLOSING_S)
+
+
 @asynccontextmanager
 async def opened(
-    browser: Browser, site: Site, settings: PageSettings, state: Mapping[str, Any]
+    browser: Browser,
+    site: Site,
+    settings: PageSettings,
+    state: Mapping[str, Any],
+    reach: Reach | None = None,
 ) -> AsyncIterator[tuple[Page, Look]]:
-    """The site's page, booted with `state` and ready for frame 0. Raises PageFailure."""
-    try:
-        context = await browser.new_context(
-            viewport={"width": settings.width, "height": settings.height},
-            locale=settings.language,
-            timezone_id="UTC",
-            accept_downloads=False,
-            service_workers="block",
-            reduced_motion="no-preference",
-        )
-        bare = await _new_target(browser, context, settings)
-        cdp = await context.new_cdp_session(bare)
-    except PlaywrightError as error:
-        raise BrowserGone(str(error).splitlines()[0]) from None
-    page = Page(bare, cdp, settings)
-    try:
-        browser.on("disconnected", lambda _: page.lost(BrowserGone("the browser is gone")))
-        bare.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
-        await context.add_init_script(injected_script(settings, state))
-        await site.serve(context, page.suppressed)
-        await page.start_clock()
-        look = await boot(page, site.url)
-        yield page, look
-    except PlaywrightError as error:
-        raise PageCrashed(str(error).splitlines()[0]) from None
-    finally:
-        with suppress(PlaywrightError, TimeoutError):
-            await asyncio.wait_for(context.close(), 10)
+    """The site's page, booted with `state` and ready for frame 0. Raises PageFailure.
+
+    `reach`: what it may load from; by default what the environment says.
+    """
+    reach = Reach.from_environment() if reach is None else reach
+    async with _confined(browser, settings, reach) as (page, context):
+        try:
+            await context.add_init_script(injected_script(settings, state))
+            await site.serve(context, page.suppressed.tell)
+            await page.start_clock()
+            yield page, await boot(page, site.url)
+        except PlaywrightError as error:
+            raise PageCrashed(str(error).splitlines()[0]) from None
+        except PageFailure as failure:
+            failure.told = tuple(page.suppressed)
+            raise

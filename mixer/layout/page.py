@@ -23,9 +23,10 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page as BrowserPage
 
 from mixer.errors import LayoutError
+from mixer.layout.appetite import Allowance
 from mixer.layout.look import Look
 from mixer.layout.patience import Patience
-from mixer.layout.shipped import shipped_layouts
+from mixer.layout.sdk import page_scripts
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -38,15 +39,20 @@ TICK_US = 1
 MAX_TICKS = 30  # frames of one instant, at most
 LONGEST_RUN_MS = 5_000  # page time that is let run at once; a longer stretch could pass for a stall
 SETTLE_MS = 0.01  # page time given to elements that start; taken from the next step
-COMMAND_TIMEOUT_S = 20.0
 GONE_WAIT_S = 1.0
+MAX_SUPPRESSED, MAX_DETAIL = 100, 300
 # Scripts that share one scope, in this order: before any script of the page, in every frame of it.
 INJECTED = ("world", "time", "videos", "obstacles", "glyphs", "host")
-SDK = shipped_layouts() / "sdk" / "mixer-layout.js"
 
 
 class PageFailure(LayoutError):
-    """The page cannot be shown: what it did, in one line."""
+    """The page cannot be shown: what it did, in one line; `told`: what it was not let do before."""
+
+    told: tuple[tuple[str, str], ...] = ()
+
+
+class NoAnswer(PageFailure):
+    """The page's process is busy with something else, or stands."""
 
 
 class PageCrashed(PageFailure):
@@ -61,7 +67,8 @@ class BrowserGone(PageCrashed):
 class PageSettings:
     """How a page is shown. Times in seconds; `wall_start` is unix time of the first frame.
 
-    `stall_wall_s`: only time in which the browser had the CPU counts (patience.py).
+    `stall_wall_s`, `answer_wall_s`: only time in which the browser had the CPU counts
+    (patience.py).
     `ready_wall_s`: on the wall, and of page time.
     """
 
@@ -70,39 +77,55 @@ class PageSettings:
     fps: int
     wall_start: float
     language: str = "en"
+    layout_type: str = "record"  # "replay" for a remix, "stream" for a broadcast
     seed: int = 1
     parameters: Mapping[str, Any] = field(default_factory=dict)
     boot_media_s: float = 1.0  # page time before the first frame, for loading
     ready_wall_s: float = 10.0
     stall_wall_s: float = 5.0
+    answer_wall_s: float = 20.0
+    allowance: Allowance = field(default_factory=Allowance)  # of memory and CPU time
     stalled: bool = False  # its clock does not wait for the network from the start
 
 
 def injected_script(settings: PageSettings, state: Mapping[str, Any]) -> str:
-    """SDK and inject/ with their configuration, as run before any script of the page."""
+    """SDKs and inject/ with their configuration, as run before any script of the page."""
     parameters = {
         "width": settings.width,
         "height": settings.height,
         "fps": settings.fps,
-        "layoutType": "record",
+        "layoutType": settings.layout_type,
         "language": settings.language,
         **settings.parameters,
     }
     config = {"seed": settings.seed, "state": state, "parameters": parameters, "layout": True}
-    sdk = SDK.read_text("utf-8")
     folder = resources.files("mixer.layout").joinpath("inject")
     parts = [folder.joinpath(f"{name}.js").read_text("utf-8") for name in INJECTED]
     ours = "\n".join(["((config) => {", "'use strict';", *parts, f"}})({json.dumps(config)});"])
-    return f"{sdk}\n{ours}"
+    return f"{page_scripts()}\n{ours}"
+
+
+class Suppressed(list[tuple[str, str]]):
+    """(kind, detail) of what a page was not let do, until somebody has taken note."""
+
+    def tell(self, kind: str, detail: str) -> None:
+        if len(self) < MAX_SUPPRESSED:
+            self.append((kind, detail[:MAX_DETAIL]))
 
 
 class Page:
     """A page whose clock stands still unless `advance` is called. Made by `opened`."""
 
-    def __init__(self, page: BrowserPage, cdp: CDPSession, settings: PageSettings) -> None:
+    def __init__(
+        self,
+        page: BrowserPage,
+        cdp: CDPSession,
+        settings: PageSettings,
+        suppressed: Suppressed | None = None,
+    ) -> None:
         self.settings = settings
         self.stalled = settings.stalled  # its clock does not wait for the network
-        self.suppressed: list[tuple[str, str]] = []  # (type, detail) of what it was not let do
+        self.suppressed = Suppressed() if suppressed is None else suppressed
         self._page = page
         self._cdp = cdp
         self._expired = asyncio.Event()
@@ -113,14 +136,15 @@ class Page:
         cdp.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())
         page.on("crash", lambda _: self.lost(PageCrashed("the page's process crashed")))
 
-    def lost(self, failure: PageCrashed) -> None:
+    def lost(self, failure: PageFailure) -> None:
         """Whoever waits for the page now or later gets this failure."""
         if not self._gone.done():
             self._gone.set_exception(failure)
             self._gone.exception()  # whoever waits next is told
 
-    async def _guarded(self, work: Awaitable[T], timeout_s: float = COMMAND_TIMEOUT_S) -> T:
+    async def _guarded(self, work: Awaitable[T], timeout_s: float | None = None) -> T:
         """`work`, unless the page goes or the browser does not do it in the time it had."""
+        timeout_s = timeout_s or self.settings.answer_wall_s
         task = asyncio.ensure_future(work)
         watched: set[asyncio.Future[Any]] = {task, self._gone}
         await Patience(timeout_s).wait(watched)
@@ -137,7 +161,7 @@ class Page:
             await asyncio.wait({task}, timeout=1)
         if self._gone.done():
             self._gone.result()
-        raise PageFailure(f"the page does not answer within {timeout_s:g} s")
+        raise NoAnswer(f"the page does not answer within {timeout_s:g} s")
 
     async def _send(self, method: str, **params: Any) -> dict[str, Any]:
         return await self._guarded(self._cdp.send(method, params))
@@ -196,9 +220,7 @@ class Page:
         await self._send("Emulation.setVirtualTimePolicy", policy=policy, budget=budget)
         try:
             await self._guarded(self._expired.wait(), self.settings.stall_wall_s)
-        except PageCrashed:
-            raise
-        except PageFailure:
+        except NoAnswer:
             await self._free(to_ms)
         self._clock_ms += budget
 

@@ -8,14 +8,12 @@ same recording gets the same answers.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import ipaddress
 import json
 import mimetypes
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,15 +24,23 @@ import structlog
 from playwright.async_api import BrowserContext, Request, Route
 from playwright.async_api import Error as PlaywrightError
 
+from mixer.layout.sdk import voxeet_sdk_answer
 from mixer.layout.shipped import BUILT_IN, layout_path
 
 log = structlog.get_logger()
 
 HOST = "layout.mixer"
+SCRIPT_HEADERS = {
+    "content-type": "text/javascript; charset=utf-8",
+    "access-control-allow-origin": "*",
+}
 FETCH_TIMEOUT_S = 10.0
 COMMON = ("sdk", "shared")  # folders beside the built-in layouts that any local page may load
+MAX_KEPT, MAX_KEPT_BYTES = 50_000, 2 << 30  # answers and bytes of one page
+PROXY = "mixer"  # as it names itself in Proxy-Status
+NOT_KEPT = ("destination_ip_prohibited", "http_request_denied")
 STREAMED = {"eventsource", "websocket", "media"}  # never end, or need ranges: not kept
-Notes = list[tuple[str, str]]
+Tell = Callable[[str, str], None]
 
 
 @dataclass(slots=True)
@@ -47,6 +53,7 @@ class Site:
     variables: Mapping[str, Any] = field(default_factory=dict)  # of its jinja2 templates
     cache: Path | None = None
     _asked: Counter[str] = field(default_factory=Counter)
+    _kept_bytes: int = 0
     _arrived: bool = False
 
     @property
@@ -54,46 +61,33 @@ class Site:
         """The query of the layout's address: free parameters of the page."""
         return dict(parse_qsl(urlsplit(self.url).query))
 
-    async def serve(self, context: BrowserContext, notes: Notes) -> None:
+    async def serve(self, context: BrowserContext, tell: Tell) -> None:
         """Answers all requests of the context's pages from now on."""
 
         async def answer(route: Route) -> None:
             try:
-                await self._answer(route, notes)
+                await self._answer(route, tell)
             except PlaywrightError as error:
                 log.debug("request.dropped", reason=str(error).splitlines()[0])
 
         await context.route("**/*", answer)
 
-    async def _answer(self, route: Route, notes: Notes) -> None:
+    async def _answer(self, route: Route, tell: Tell) -> None:
         request = route.request
         if request.is_navigation_request() and request.frame.parent_frame is None:
             if self._arrived and request.redirected_from is None:
-                notes.append(("navigation", request.url))
+                tell("navigation", request.url)
                 await route.fulfill(status=204)  # no content: the page stays
                 return
             self._arrived = True
-        if urlsplit(request.url).hostname == HOST:
+        if (script := voxeet_sdk_answer(request.url)) is not None:
+            await route.fulfill(status=200, body=script, headers=SCRIPT_HEADERS)
+        elif urlsplit(request.url).hostname == HOST:
             await self._from_disk(route, urlsplit(request.url).path)
-        elif self.folder is None and await self._reaches_in(request.url):
-            notes.append(("local-network", request.url))
-            await route.abort("blockedbyclient")
         elif self.cache is None or request.method != "GET" or request.resource_type in STREAMED:
             await route.continue_()
         else:
-            await self._from_network(route, request, self.cache)
-
-    async def _reaches_in(self, url: str) -> bool:
-        """True if a page from elsewhere asks for an address inside this machine's network that is
-        not its own."""
-        host = urlsplit(url).hostname or ""
-        if host == urlsplit(self.url).hostname:
-            return False
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, None)
-        except OSError:
-            return False
-        return any(not ipaddress.ip_address(entry[4][0]).is_global for entry in found)
+            await self._from_network(route, request, self.cache, tell)
 
     async def _from_disk(self, route: Route, path: str) -> None:
         body, kind = self._file(path)
@@ -128,7 +122,11 @@ class Site:
 
     # ---- network, kept ------------------------------------------------------------------------
 
-    async def _from_network(self, route: Route, request: Request, cache: Path) -> None:
+    async def _from_network(self, route: Route, request: Request, cache: Path, tell: Tell) -> None:
+        if self._kept_bytes > MAX_KEPT_BYTES or self._asked.total() >= MAX_KEPT:
+            tell("too-much", "the page has loaded all that is kept for one")
+            await route.abort("blockedbyclient")
+            return
         self._asked[request.url] += 1
         entry = self._entry(cache, request.url, self._asked[request.url])
         if entry is None:
@@ -137,6 +135,7 @@ class Site:
             await route.abort("failed")
             return
         body = (cache / entry["body"]).read_bytes()
+        self._kept_bytes += len(body)
         await route.fulfill(status=entry["status"], headers=entry["headers"], body=body)
 
     def _entry(self, cache: Path, url: str, time: int) -> dict[str, Any] | None:
@@ -150,6 +149,11 @@ class Site:
         entry: dict[str, Any] = {"url": request.url, "status": 0, "headers": {}, "body": ""}
         try:
             response = await route.fetch(timeout=FETCH_TIMEOUT_S * 1000)
+            declined = _declined(response.headers)
+            if declined in NOT_KEPT:
+                return entry  # another time it may be allowed
+            if declined:
+                raise PlaywrightError(f"{request.url}: {declined}")
             body = await response.body()
             dropped = ("content-encoding", "content-length", "transfer-encoding")
             headers = {k: v for k, v in response.headers.items() if k.lower() not in dropped}
@@ -160,6 +164,12 @@ class Site:
         name = _digest(f"{request.url} {self._asked[request.url]}".encode())
         _keep(cache / f"{name}.json", json.dumps(entry).encode())
         return entry
+
+
+def _declined(headers: Mapping[str, str]) -> str:
+    """Why the proxy gave this answer (RFC 9209); "" if the origin did."""
+    proxy, _, error = headers.get("proxy-status", "").partition("; error=")
+    return error if proxy == PROXY else ""
 
 
 def _digest(data: bytes) -> str:

@@ -4,6 +4,7 @@
  */
 
 const layout = config.layout && window === window.top ? window.mixerLayout : null;
+const voxeet = layout ? window.__mixerVoxeet : null; // the seed platform's page contract
 const progress = { ready: false, failed: null, finished: false };
 
 const host = {
@@ -20,6 +21,7 @@ const host = {
       layout.host.apply(events);
       takeSources(layout.host.state ?? layout.state);
     }
+    if (!layout?.host.touched) voxeet?.act();
     wake();
   },
   /** After it: the page stands still; its videos get the resting card; what does it wait for? */
@@ -31,15 +33,18 @@ const host = {
     let due = null;
     for (const at of timers.values()) if (due === null || at < due) due = at;
     const touched = layout?.host.touched ?? false;
+    const loaded = document.readyState === 'complete';
+    const theirs = touched ? null : voxeet?.look();
     return {
       settled,
       due: due === null ? null : Math.max(0, due - now),
       moving: animationFrames.size + videoFrames.size > 0 || observed.length > 0 || document.querySelector('iframe') !== null,
       animated: movingAnimations(),
-      loaded: document.readyState === 'complete',
-      ready: touched ? progress.ready : document.readyState === 'complete',
+      loaded,
+      ready: touched ? progress.ready : loaded && (theirs?.ready ?? true),
+      awaits: touched ? 'mixerLayout.ready() was not called' : theirs?.awaits ?? '',
       failed: progress.failed,
-      finished: progress.finished,
+      finished: progress.finished || (theirs?.finished ?? false),
       notes: notes.splice(0),
       readers: [...readers],
       missing: missingGlyphs(),
