@@ -183,6 +183,7 @@ def same_file(path: Path, other: Path) -> None:
     try:
         os.link(path, aside)
         aside.replace(other)
+        aside.unlink(missing_ok=True)  # renaming onto the same file does nothing (POSIX rename)
     except OSError:
         with whole_file(other) as copy, path.open("rb") as original:
             shutil.copyfileobj(original, copy)

@@ -1,0 +1,158 @@
+"""Big files: in parts, gone on with after a kill, tried again after failures."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import httpx2
+import pytest
+import stamina
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixer.storage import Signed, Storage, parse_location
+from mixer.storage.multipart import MOST_PARTS, PART_BYTES, parts_of
+
+from .conftest import ACCESS, Bucket
+
+KEY = "conference/big.mp4"
+
+
+@given(st.integers(1, 5 << 40))
+def test_parts_cover_the_file(size: int) -> None:
+    """Without gaps, in an allowed number; only the last is shorter."""
+    parts = parts_of(size)
+    assert len(parts) <= MOST_PARTS
+    assert sum(part.size for part in parts) == size
+    assert all(part.size >= PART_BYTES for part in parts[:-1])
+    assert [part.offset for part in parts] == [n * parts[0].size for n in range(len(parts))]
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    path = tmp_path / "big.mp4"
+    path.write_bytes(b"".join(bytes([n]) * PART_BYTES for n in range(3)) + b"rest")
+    return path
+
+
+class _Way(BaseHTTPRequestHandler):
+    """Passes requests on to the bucket; counts parts; fails when told to."""
+
+    protocol_version = "HTTP/1.1"
+    target = ""
+    parts: ClassVar[list[str]] = []
+    failures = 0
+    stop_after: int | None = None
+
+    def _pass(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if "partNumber" in self.path:
+            if type(self).failures:
+                type(self).failures -= 1
+                self.send_response(503)
+                self.send_header("content-length", "0")
+                self.end_headers()
+                return
+            if self.stop_after is not None and len(self.parts) >= self.stop_after:
+                self.close_connection = True
+                return
+            type(self).parts.append(self.path)
+        headers = dict(self.headers.items())
+        answer = httpx2.request(
+            self.command, self.target + self.path, content=body, headers=headers
+        )
+        self.send_response(answer.status_code)
+        for name in ("etag", "content-type", "last-modified"):
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
+        length = answer.headers["content-length"] if self.command == "HEAD" else len(answer.content)
+        self.send_header("content-length", str(length))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    do_GET = do_PUT = do_POST = do_HEAD = _pass
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def way(bucket: Bucket) -> Iterator[type[_Way]]:
+    class Way(_Way):
+        target = bucket.endpoint
+        parts: ClassVar[list[str]] = []
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Way)
+    Way.address = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Way
+    server.shutdown()
+    server.server_close()
+
+
+def storage(endpoint: str) -> Storage:
+    return Storage(parse_location("s3://bucket/rec", endpoint=endpoint, **ACCESS), Signed(b"k", ""))
+
+
+def _parts_there(bucket: Bucket) -> int:
+    for upload in bucket.s3.list_multipart_uploads(Bucket="bucket").get("Uploads", ()):
+        there = {"Bucket": "bucket", "Key": upload["Key"], "UploadId": upload["UploadId"]}
+        return len(bucket.s3.list_parts(**there).get("Parts", ()))
+    return 0
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_a_big_file_arrives_whole(bucket: Bucket, big: Path) -> None:
+    """Byte for byte, with its type and name, and nothing unfinished is left."""
+    assert await bucket.storage().put(big, KEY) == big.stat().st_size
+    found = bucket.s3.get_object(Bucket="bucket", Key=f"rec/ordings/{KEY}")
+    assert found["Body"].read() == big.read_bytes()
+    assert found["ContentType"] == "video/mp4"
+    assert "big.mp4" in found["ContentDisposition"]
+    assert not bucket.s3.list_multipart_uploads(Bucket="bucket").get("Uploads")
+
+
+async def test_failures_of_the_bucket_are_tried_again(
+    bucket: Bucket, way: type[_Way], big: Path
+) -> None:
+    """503 is no end."""
+    way.failures = 3
+    with stamina.set_testing(True, attempts=7):
+        await storage(way.address).put(big, KEY)  # type: ignore[attr-defined]
+    found = bucket.s3.get_object(Bucket="bucket", Key=f"rec/{KEY}")
+    assert found["Body"].read() == big.read_bytes()
+
+
+async def test_after_a_kill_only_what_is_missing_goes_up(
+    bucket: Bucket, way: type[_Way], big: Path
+) -> None:
+    """A process is killed when two parts are there; the next one uploads the other two."""
+    way.stop_after = 2
+    address = way.address  # type: ignore[attr-defined]
+    program = (
+        "import asyncio, sys; from pathlib import Path; from mixer.storage import *;"
+        f"s = Storage(parse_location('s3://bucket/rec', endpoint={address!r}, **{ACCESS!r}),"
+        f" Signed(b'k', '')); asyncio.run(s.put(Path({str(big)!r}), {KEY!r}))"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+    await until(lambda: _parts_there(bucket) == 2)
+    process.kill()
+    await process.wait()
+    way.stop_after = None
+    way.parts.clear()
+    await storage(address).put(big, KEY)
+    assert len(way.parts) == 2
+    found = bucket.s3.get_object(Bucket="bucket", Key=f"rec/{KEY}")
+    assert found["Body"].read() == big.read_bytes()
