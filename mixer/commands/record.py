@@ -70,6 +70,10 @@ def record(
         bool, typer.Option("--tls-insecure", help="Trust any certificate, for tests.")
     ] = False,
     min_free: Annotated[int, typer.Option(help="Stop when the disk has less MB left.")] = 256,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the recording in --out, whose recorder died."),
+    ] = False,
     report: WithReport = True,
     keep_work: Annotated[
         bool, typer.Option("--keep-work", help="Keep intermediate files.")
@@ -81,10 +85,13 @@ def record(
     Give secrets by their environment variables: command lines can be seen by everybody.
     """
     from ..conference.ice import parse_ice_server
+    from ..errors import UsageError
     from ..recorder import MixPlan, Recorder, RecordSettings, parse_format, parse_mix
     from ..recorder.display import display_for, summary
 
     async def session() -> None:
+        if resume and mix:
+            raise UsageError("--resume goes on with the mixes there are; `mixer ctl` starts others")
         servers = [parse_ice_server(text).as_json() for text in ice_server or ()]
         settings = RecordSettings(
             url=url,
@@ -100,6 +107,7 @@ def record(
             empty_timeout_s=empty_timeout,
             min_free_bytes=min_free << 20,
             keep_work=keep_work,
+            resume=resume,
             ingest_environment={
                 "MIXER_PIN": pin,
                 "MIXER_JANUS_TOKEN": token,

@@ -1,6 +1,6 @@
 """Where processes run: on this machine, as supervised children that speak JSON lines."""
 
-from .child import Port, spawnable
+from .child import WAIT, Port, begun, log_to, spawnable
 from .supervise import Child, ChildExit
 
-__all__ = ["Child", "ChildExit", "Port", "spawnable"]
+__all__ = ["WAIT", "Child", "ChildExit", "Port", "begun", "log_to", "spawnable"]

@@ -38,6 +38,35 @@ def die_with_parent(sig: int = signal.SIGTERM) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, sig)
 
 
+WAIT = "--wait"
+
+
+async def begun(port: Port, arguments: list[str]) -> list[str] | None:
+    """The arguments of a process: its own, or with `--wait` those of the first command it gets,
+    {"command": "begin", "arguments": […], "environment": {…}, "log": "/…/x.log" or ""}.
+
+    A process that waits has imported everything: what it is for begins at once, and secrets come
+    on no command line. None: it is not needed.
+    """
+    if arguments != [WAIT]:
+        return arguments
+    async for order in port.commands:
+        if order.get("command") == "begin":
+            os.environ.update(order["environment"])
+            if order["log"]:
+                log_to(order["log"])
+            return list(order["arguments"])
+    return None
+
+
+def log_to(path: str) -> None:
+    """Both of stdout and stderr go to the end of that file from now on."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for descriptor in (1, 2):
+        os.dup2(file, descriptor)
+    os.close(file)
+
+
 class Port:
     """The parent as the child sees it: `emit` tells it something, `commands` is what it wants."""
 

@@ -82,6 +82,23 @@ class Child:
         return self._process
 
     async def __aenter__(self) -> Self:
+        if self._process is None:
+            await self._start()
+        return self
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def begin(
+        self, argv: list[str], *, environment: Mapping[str, str], log_path: Path | None
+    ) -> None:
+        """Gives a child that was started with `--wait` its arguments (`child.begun`)."""
+        given = _set(environment)
+        log = str(log_path) if log_path else ""
+        await self.send("begin", arguments=argv, environment=given, log=log)
+
+    async def _start(self) -> None:
         stderr = self._log_path.open("ab") if self._log_path else None
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -98,7 +115,6 @@ class Child:
             if stderr:
                 stderr.close()
         log.info("child.started", child=self.name, pid=self.pid)
-        return self
 
     async def __aexit__(
         self,

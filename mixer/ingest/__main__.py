@@ -30,7 +30,7 @@ from mixer.conference.bare import BareSettings, join_bare
 from mixer.conference.ice import IceServer, ice_server
 from mixer.conference.own import join_own
 from mixer.conference.session import ConferenceOver
-from mixer.engine.child import Port
+from mixer.engine.child import Port, begun
 from mixer.errors import ConferenceError, MixerError, UsageError
 from mixer.ingest.conference import ConferenceSession
 from mixer.ingest.earlier import Earlier, read_earlier
@@ -205,8 +205,11 @@ async def _join_again(
 async def main(arguments: list[str]) -> int:
     """Exit code: 0, or that of the MixerError that ended it."""
     async with Port() as port:
+        given = await begun(port, arguments)
+        if given is None:
+            return 0
         try:
-            reason, end_ns = await record(read_settings(arguments), port)
+            reason, end_ns = await record(read_settings(given), port)
         except MixerError as error:
             port.emit("failed", message=str(error), exit_code=error.exit_code)
             return error.exit_code

@@ -14,7 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .session import Recorder, Status
+from .session import Recorder
+from .settings import Status
 
 JSON_EVERY_S = 1.0
 LIVE_EVERY_S = 0.2

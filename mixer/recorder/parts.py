@@ -47,7 +47,6 @@ class Parts:
         folder: RecordFolder,
         plan: Plan,
         changed: Callable[[], None],
-        *,
         keep_work: bool = False,
     ) -> None:
         self.plan = plan
@@ -62,6 +61,16 @@ class Parts:
         """Changes the plan, and writes it."""
         self.plan = replace(self.plan, **changes)
         self._folder.save(self.plan)
+
+    def obey(self, fence: Any) -> None:
+        """Remembers who looks after the recording: an owner that has been followed by another is
+        obeyed no more. Raises UsageError."""
+        if isinstance(fence, int) and fence < self.plan.fence:
+            raise UsageError(
+                f"another process looks after this recording now (fence {self.plan.fence})"
+            )
+        if isinstance(fence, int) and fence > self.plan.fence:
+            self.save(fence=fence)
 
     # --- starting and stopping ----------------------------------------------------------------
 
@@ -83,8 +92,22 @@ class Parts:
             return
         if self.plan.has_video:
             self._run_video(journal, mix)
-        for number in range(len(self.plan.audio_parts)):
-            if sound_name(number) not in self._running:
+        self._run_sound(journal)
+
+    def go_on(self, journal: Journal) -> None:
+        """The jobs of parts that an earlier recorder left unfinished, running or stopped."""
+        if not self.plan.live:
+            return
+        for mix in self.plan.mixes if self.plan.has_video else ():
+            made = mix.finished and self._folder.part_file(mix).exists()
+            if mix.start_ns is not None and not made and part_name(mix) not in self._running:
+                self._run_video(journal, mix)
+        self._run_sound(journal)
+
+    def _run_sound(self, journal: Journal) -> None:
+        for number, part in enumerate(self.plan.audio_parts):
+            made = part.finished and self._folder.audio_facts(number).exists()
+            if not made and sound_name(number) not in self._running:
                 self._run_audio(journal, number)
 
     def drop(self, mix: MixPlan) -> None:

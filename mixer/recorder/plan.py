@@ -19,7 +19,7 @@ from ..journal import write_whole
 from ..render.audio_settings import AudioSettings
 from ..render.settings import RenderSettings, Workspace
 
-VERSION = 2
+VERSION = 3
 MIX_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 RECORDER_LOCK = "recorder.lock"
 KEYS = ("id", "size", "fps", "preset", "crf", "layout")
@@ -89,7 +89,8 @@ class AudioPart:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that a recording shall become. `live` False: its files are made by `mixer render` only.
-    `merged`: the files of the whole recording are there, too."""
+    `merged`: the files of the whole recording are there, too. `ended`: why nothing more is to be
+    recorded; "" while it goes on. `fence`: of the last owner that was obeyed."""
 
     url: str
     conference: str = ""
@@ -100,6 +101,8 @@ class Plan:
     audio_parts: tuple[AudioPart, ...] = ()
     paused: bool = False
     merged: bool = False
+    ended: str = ""
+    fence: int = 0
     version: int = field(default=VERSION)
 
     @property

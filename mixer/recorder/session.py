@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ from ..errors import ConferenceUnreachable, MixerError, NothingToRecord, Storage
 from ..journal import Journal, recover
 from ..layout.shipped import layout_path
 from ..lock import locked
-from ..render.audio_settings import AudioSettings
 from ..render.job import raise_for
 from .control import listening
 from .finish import finish
 from .parts import Parts
-from .plan import RECORDER_LOCK, Format, MixPlan, Plan, RecordFolder, mix_from
+from .plan import RECORDER_LOCK, MixPlan, RecordFolder, mix_from
+from .settings import RecordSettings, Status, check_folder
 from .start import first_shown_ns
 
 log = structlog.get_logger()
@@ -36,65 +36,26 @@ log = structlog.get_logger()
 INGEST_RESTARTS = 20
 POLL_S = 0.1
 RESUME_TIMEOUT_S = 10.0
-MIN_FREE_BYTES = 256 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class RecordSettings:
-    """What `mixer record` was asked for. Durations in seconds; None: no limit."""
-
-    url: str
-    out: Path
-    mixes: tuple[MixPlan, ...] = (MixPlan(),)
-    format: Format = "mp4"
-    live: bool = True
-    audio: AudioSettings = field(default_factory=AudioSettings)
-    name: str = "Mixer"
-    duration_s: float | None = None
-    max_duration_s: float | None = None
-    start_timeout_s: float | None = None
-    empty_timeout_s: float | None = None
-    min_free_bytes: int = MIN_FREE_BYTES
-    keep_work: bool = False
-    ingest_environment: Mapping[str, str] = field(default_factory=dict)  # secrets, ICE servers
-
-    def plan(self) -> Plan:
-        return Plan(
-            self.url,
-            mixes=self.mixes,
-            format=self.format,
-            live=self.live,
-            audio=self.audio,
-        )
-
-
-@dataclass(slots=True)
-class Status:
-    """What is going on, for the display, `status` and machines."""
-
-    stage: str = "joining"  # joining, recording, finishing, finished
-    joined_ns: int | None = None
-    elapsed_s: float = 0.0
-    recorded_s: float = 0.0
-    reason: str = ""
-    ingest: dict[str, Any] = field(default_factory=dict)
-    free_bytes: int = 0
-    ingest_restarts: int = 0
 
 
 class Recorder:
-    """`await Recorder(settings).run()`; `stop(reason)` from anywhere in the loop ends it."""
+    """`await Recorder(settings).run()`; `stop(reason)` from anywhere in the loop ends it.
+
+    `ingest`: a child that was started ahead of time and waits for its arguments (spare.py).
+    """
 
     def __init__(
-        self, settings: RecordSettings, on_status: Callable[[Status], None] = lambda status: None
+        self,
+        settings: RecordSettings,
+        on_status: Callable[[Status], None] = lambda status: None,
+        *,
+        ingest: Child | None = None,
     ) -> None:
         self.settings = settings
         self.status = Status()
         self.folder = RecordFolder(settings.out)
         self.files: list[Path] = []  # of the whole recording, in the end
-        self._parts = Parts(
-            self.folder, settings.plan(), self._changed, keep_work=settings.keep_work
-        )
+        self._parts = Parts(self.folder, settings.plan(), self._changed, settings.keep_work)
         self._on_status = on_status
         self._stop = asyncio.Event()
         self._joined = asyncio.Event()
@@ -102,6 +63,7 @@ class Recorder:
         self._resumed = asyncio.Event()
         self._resumed_ns = 0
         self._starting = asyncio.Lock()  # of parts, one after the other
+        self._spare_ingest = ingest
         self._ingest: Child | None = None
         self._ingest_paused = False  # what ingest was told last
         self._error: MixerError | None = None
@@ -120,10 +82,13 @@ class Recorder:
 
         Raises the error that ended it, if one did, after everything recorded is finished.
         """
-        for mix in self._parts.plan.mixes:
-            self._check_layout(mix)
+        if not self.settings.resume:
+            for mix in self._parts.plan.mixes:
+                self._check_layout(mix)
         self._check_folder()
         with locked(self.folder.lock, f"{self.settings.out} is being recorded already"):
+            if self.settings.resume:
+                self._parts.plan = self.settings.resumed(self.folder.load())
             self._parts.save()
             async with listening(self.folder.socket, self._answer):
                 async with asyncio.TaskGroup() as group:
@@ -139,6 +104,9 @@ class Recorder:
     async def _run_ingest(self) -> None:
         """Keeps one ingest process alive until the recording ends."""
         try:
+            if self._parts.plan.ended:  # only the files were not finished
+                self.stop(self._parts.plan.ended)
+                return
             for attempt in range(INGEST_RESTARTS + 1):
                 ended = await self._ingest_session(attempt)
                 if ended:
@@ -157,17 +125,12 @@ class Recorder:
 
     async def _ingest_session(self, attempt: int) -> bool:
         """One ingest process; True if it ended because the recording did."""
-        argv = ["mixer.ingest", self.settings.url, "--name", self.settings.name]
+        argv = [self._parts.plan.url, "--name", self.settings.name]
         argv += ["--dir", str(self.folder.journal)]
         self._ingest_paused = self._wants_pause
         if self._ingest_paused:
             argv.append("--paused")
-        async with Child(
-            "ingest",
-            argv,
-            environment=self.settings.ingest_environment,
-            log_path=self.settings.out / "ingest.log",
-        ) as child:
+        async with await self._ingest_child(argv) as child:
             self._ingest = child
             if self._stop.is_set():
                 await child.stop()
@@ -177,6 +140,15 @@ class Recorder:
                     return True
             self._ingest = None
             return self._stop.is_set() and (await child.wait()).clean
+
+    async def _ingest_child(self, argv: list[str]) -> Child:
+        """The one that waits, for the first time; afterwards one of its own each."""
+        secrets, log_path = self.settings.ingest_environment, self.settings.out / "ingest.log"
+        child, self._spare_ingest = self._spare_ingest, None
+        if child is not None and child.is_running:
+            await child.begin(argv, environment=secrets, log_path=log_path)
+            return child
+        return Child("ingest", ["mixer.ingest", *argv], environment=secrets, log_path=log_path)
 
     def _heard_of_ingest(self, event: dict[str, Any]) -> bool:
         match event.pop("event"):
@@ -217,6 +189,7 @@ class Recorder:
         joined.cancel()
         stopped.cancel()
         self.status.stage = "finishing"
+        self._parts.save(ended=self.status.reason)
         if self._ingest:
             await self._ingest.stop()
         await self._ended.wait()
@@ -259,14 +232,21 @@ class Recorder:
     # --- mixes --------------------------------------------------------------------------------
 
     async def _start_first_mixes(self) -> None:
-        """The first mixes start at the first moment that shows everybody's picture."""
-        assert self.status.joined_ns is not None
+        """The first mixes start at the first moment that shows everybody's picture. Those that an
+        earlier recorder had started go on, over the gap; what it had not finished is finished."""
+        joined_ns = self.status.joined_ns
+        assert joined_ns is not None
         try:
             async with self._starting:
                 journal = await self._open_journal()
-                start_ns = await first_shown_ns(journal, self.status.joined_ns, self._ended)
-                for mix in self._parts.plan.mixes:
-                    if mix.start_ns is None:
+                self.status.joined_ns = min(joined_ns, journal.runs[0].started_ns)
+                self._parts.go_on(journal)
+                waiting = [mix for mix in self._parts.plan.mixes if mix.start_ns is None]
+                if not waiting:
+                    return
+                start_ns = await first_shown_ns(journal, joined_ns, self._ended)
+                for mix in waiting:
+                    if self._parts.is_planned(mix):
                         self._parts.start(journal, replace(mix, start_ns=start_ns))
         except MixerError as error:
             self._error = self._error or error
@@ -285,6 +265,8 @@ class Recorder:
 
     async def _finish(self) -> None:
         """Everything is journalled: ends the mixes there, waits for their files, joins parts."""
+        if self._journal is None and self._goes_on:
+            self._parts.go_on(await self._open_journal())
         if self._journal is not None:
             self._journal.refresh()
             await self._parts.stop_all(self._journal.watermark_ns)
@@ -341,6 +323,7 @@ class Recorder:
     # --- control ------------------------------------------------------------------------------
 
     async def _answer(self, command: str, fields: dict[str, Any]) -> dict[str, Any]:
+        self._parts.obey(fields.pop("fence", None))
         match command:
             case "status":
                 return self.report()
@@ -404,19 +387,12 @@ class Recorder:
         if self._parts.plan.has_video:
             layout_path(mix.layout)
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether there is something of an earlier recorder."""
+        return self.settings.resume and (self.folder.journal / "journal.json").exists()
+
     def _check_folder(self) -> None:
-        try:
-            self.settings.out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot make {self.settings.out}: {error.strerror}") from error
-        if self.folder.plan.exists():
-            raise UsageError(
-                f"{self.settings.out} holds a recording already; give another --out, "
-                "or finish that one with: mixer render"
-            )
-        free = shutil.disk_usage(self.settings.out).free
-        if free < self.settings.min_free_bytes:
-            raise StorageError(
-                f"the disk of {self.settings.out} has {free >> 20} MB left, less than the "
-                f"{self.settings.min_free_bytes >> 20} MB that are kept free (--min-free)"
-            )
+        if self.settings.resume:
+            self.folder.load()
+        check_folder(self.settings)

@@ -1,0 +1,113 @@
+"""A recorder that goes on where another died, and one that waited for its order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mixer.errors import MixerError, UsageError
+from mixer.recorder import MixPlan, RecordFolder, RecordSettings
+from mixer.recorder.control import ask
+from mixer.recorder.settings import order_from
+from tests.system.processes import mixer, process, publisher, room, until
+
+SMALL = ("--size", "320x180", "--fps", "15", "--bitrate", "200000")
+MIX = {"id": "default", "size": "400x390", "fps": 15, "preset": "ultrafast"}
+
+
+def told(folder: Path, command: str, **fields: Any) -> dict[str, Any]:
+    """What the recorder answers; nothing while none listens."""
+    try:
+        return asyncio.run(ask(folder / "control.sock", command, **fields))
+    except MixerError:
+        return {}
+
+
+def given(child: subprocess.Popen[str], folder: Path, **order: Any) -> None:
+    assert child.stdin
+    order |= {"out": str(folder), "log": str(folder.with_suffix(".log")), "report": False}
+    child.stdin.write(json.dumps(order) + "\n")
+    child.stdin.close()
+
+
+def frames(folder: Path, mix: str = "default") -> int:
+    return int(told(folder, "status").get("mixes", {}).get(mix, {}).get("frames", 0))
+
+
+@pytest.mark.system
+@pytest.mark.timeout(300)
+def test_a_killed_recorder_is_followed_by_another(tmp_path: Path) -> None:
+    """A spare records; it is killed in the middle, one part running and one stopped but not
+    finished; another goes on: the first is one part over the gap, the second gets its file. While
+    a recorder lives, no other may go on in its folder, and old owners are not obeyed."""
+    out = tmp_path / "rec"
+    spare = "mixer.recorder.spare"
+    with room(tmp_path) as url, publisher(tmp_path, url, "Ada", *SMALL):
+        with process(spare, log=tmp_path / "1.log") as first:
+            given(first, out, url=url, mixes=[MIX], fence=1)
+            until(lambda: frames(out) > 30, "two seconds were rendered")
+            refused = mixer("record", url, "--out", str(out), "--resume", check=False)
+            assert refused.returncode == 2
+            assert "being recorded already" in refused.stderr
+            assert told(out, "start_mix", fence=2, **{**MIX, "id": "other"})["part"] == 1
+            with pytest.raises(UsageError, match="another process"):
+                asyncio.run(ask(out / "control.sock", "stop", fence=1))
+            until(lambda: frames(out, "other") > 15, "the other mix is rendered")
+            told(out, "stop_mix", id="other")
+            os.killpg(first.pid, signal.SIGKILL)
+            first.wait()
+        before = RecordFolder(out).load()
+        assert not before.ended
+        with process(spare, log=tmp_path / "2.log") as second:
+            given(second, out, url="", resume=True, fence=3)
+            until(lambda: told(out, "status").get("ingest"), "the second one records")
+            seen = told(out, "status")["elapsed_s"]
+            until(lambda: told(out, "status")["elapsed_s"] > seen + 2, "two more seconds")
+            told(out, "stop", fence=3)
+            assert second.wait(120) == 0
+    result = json.loads((out / "recording.json").read_text())
+    by_id = {mix["id"]: mix for mix in result["mixes"]}
+    assert [len(mix["parts"]) for mix in by_id.values()] == [1, 1]
+    assert not any(mix["error"] for mix in by_id.values())
+    assert by_id["default"]["seconds"] > by_id["other"]["seconds"] > 0
+    assert (out / "mixes" / "default.mp4").exists()
+    plan = RecordFolder(out).load()
+    assert (plan.merged, plan.ended, plan.fence) == (True, "stopped", 3)
+
+
+def test_a_spare_that_is_not_needed_goes() -> None:
+    """End of file instead of an order ends it, and what it had started."""
+    argv = [sys.executable, "-m", "mixer.recorder.spare"]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.returncode == 0
+
+
+def test_an_order_that_makes_no_sense_is_refused() -> None:
+    """With one line that says what is wrong, and its exit code."""
+    argv = [sys.executable, "-m", "mixer.recorder.spare"]
+    done = subprocess.run(argv, input=b'{"out": 1}\n', capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"mixer: the order is not understood" in done.stderr
+
+
+def test_an_order_says_all_that_settings_do(tmp_path: Path) -> None:
+    """Settings, written as an order and read again, are the same."""
+    mixes = (MixPlan(), MixPlan(id="b", width=390, height=844, layout="https://example.org/?a=1"))
+    settings = RecordSettings(
+        "http://h/rooms/x",
+        tmp_path,
+        mixes,
+        format="both",
+        live=False,
+        fence=7,
+        ingest_environment={"MIXER_ROOM_TOKEN": "secret"},
+    )
+    assert order_from(json.loads(json.dumps(settings.to_order()))) == settings
