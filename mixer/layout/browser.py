@@ -8,15 +8,10 @@ renderer.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import pwd
 import shutil
-import stat
-import tempfile
-import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +20,14 @@ from playwright.async_api import Browser, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from mixer.errors import EnvironmentMissing
+from mixer.layout.profile import start_script
 
 log = structlog.get_logger()
 
 LAUNCH_TIMEOUT_S = 120.0  # plenty, for machines that are busy with others
 LAUNCH_ATTEMPTS = 3
 KILLED = "signal=SIGKILL"  # so Playwright tells of its process' end
-REMOVALS, REMOVAL_WAIT_S = 20, 0.1
+CLOSING_S = 10.0  # then it is killed
 NAMES = ("chromium-headless-shell", "headless_shell", "chrome-headless-shell")
 # The distribution's start scripts drop what they do not know; the program itself lies here.
 BEHIND_SCRIPTS = ("/usr/lib/chromium/chromium-headless-shell",)
@@ -48,6 +44,16 @@ FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
     "--disable-image-animation-resync",
 )
+# Nothing goes to a network but through the proxy of a page's context (opening.py): without one,
+# nowhere; no name is resolved by the browser; no UDP. No pop-up comes into being.
+NOWHERE = "http://127.0.0.1:9"
+CONFINED = (
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--disable-quic",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--block-new-web-contents",
+)
 # The last --disable-features wins over Playwright's own: what matters of those is here too.
 DISABLED = (
     "PaintHolding",
@@ -59,22 +65,17 @@ DISABLED = (
     "NetworkTimeServiceQuerying",
     "OptimizationHints",
     "PreconnectToSearch",
+    "LocalNetworkAccessChecks",  # the proxy checks, and allows what the operator does
 )
-LOCAL_NETWORK = "LocalNetworkAccessChecks"
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserSettings:
-    """`executable` "": look for one; `sandbox` False only where the machine refuses it.
-
-    `local_network`: pages may load from this machine and its network (a room's avatars); for
-    layouts of our own only, never for pages from elsewhere.
-    """
+    """`executable` "": look for one; `sandbox` False only where the machine refuses it."""
 
     executable: str = ""
     sandbox: bool = True
     user: str = "nobody"
-    local_network: bool = False
 
     @classmethod
     def from_environment(cls) -> BrowserSettings:
@@ -115,67 +116,6 @@ def find_browser(settings: BrowserSettings, playwright_own: str = "") -> str:
     )
 
 
-def _sweep(parent: Path) -> None:
-    """Removes the folders of browsers whose owner was killed: nobody holds their lock."""
-    for left in parent.glob("mixer-browser-*"):
-        with suppress(OSError), (left / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _account(name: str) -> pwd.struct_passwd:
-    try:
-        account = pwd.getpwnam(name)
-    except KeyError:
-        raise EnvironmentMissing(
-            f"no user {name!r} to run the browser as: set MIXER_BROWSER_USER to an unprivileged one"
-        ) from None
-    if account.pw_uid == 0:
-        raise EnvironmentMissing("the browser's sandbox needs an unprivileged MIXER_BROWSER_USER")
-    return account
-
-
-def _write_wrapper(folder: Path, program: str, user: str | None) -> Path:
-    """A start script that puts the profile where it vanishes and, as root, drops privileges."""
-    profile = folder / "profile"
-    profile.mkdir(mode=0o700)
-    drop = ""
-    if user is not None:
-        if shutil.which("setpriv") is None:
-            raise EnvironmentMissing(
-                "setpriv is missing: install util-linux, or do not run as root"
-            )
-        account = _account(user)
-        os.chown(profile, account.pw_uid, account.pw_gid)
-        drop = f"setpriv --reuid={account.pw_uid} --regid={account.pw_gid} --clear-groups "
-    wrapper = folder / "browser"
-    wrapper.write_text(
-        "#!/bin/sh\n"
-        f'export HOME="{profile}" XDG_CONFIG_HOME="{profile}" XDG_CACHE_HOME="{profile}"\n'
-        f'exec {drop}"{program}" "$@" --user-data-dir="{profile}"\n'
-    )
-    wrapper.chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
-    return wrapper
-
-
-@contextmanager
-def _start_script(settings: BrowserSettings, program: str) -> Iterator[Path]:
-    parent = Path(tempfile.gettempdir())
-    _sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix="mixer-browser-", dir=parent))
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        folder.chmod(0o755)
-        try:
-            yield _write_wrapper(folder, program, settings.user if os.geteuid() == 0 else None)
-        finally:
-            for _ in range(REMOVALS):  # the last of the browser's processes may still be writing
-                shutil.rmtree(folder, ignore_errors=True)
-                if not folder.exists():
-                    break
-                time.sleep(REMOVAL_WAIT_S)
-
-
 def _explain(error: PlaywrightError, program: str) -> EnvironmentMissing:
     text = str(error)
     if "sandbox" in text.lower() or "namespace" in text.lower():
@@ -188,11 +128,11 @@ def _explain(error: PlaywrightError, program: str) -> EnvironmentMissing:
 
 
 async def _launch(playwright: Playwright, settings: BrowserSettings, script: Path) -> Browser:
-    disabled = [*DISABLED, LOCAL_NETWORK] if settings.local_network else DISABLED
     return await playwright.chromium.launch(
         executable_path=str(script),
         chromium_sandbox=settings.sandbox,
-        args=[*FLAGS, f"--disable-features={','.join(disabled)}"],
+        args=[*FLAGS, *CONFINED, f"--disable-features={','.join(DISABLED)}"],
+        proxy={"server": NOWHERE},
         timeout=LAUNCH_TIMEOUT_S * 1000,
         handle_sigint=False,
         handle_sigterm=False,
@@ -223,10 +163,10 @@ async def launched(settings: BrowserSettings | None = None) -> AsyncIterator[Bro
     settings = settings or BrowserSettings.from_environment()
     async with async_playwright() as playwright:
         program = find_browser(settings, playwright.chromium.executable_path)
-        with _start_script(settings, program) as script:
+        with start_script(program, settings.user) as script:
             browser = await _started(playwright, settings, script, program)
             try:
                 yield browser
             finally:
                 with suppress(PlaywrightError, TimeoutError):
-                    await asyncio.wait_for(browser.close(), 10)
+                    await asyncio.wait_for(browser.close(), CLOSING_S)

@@ -18,6 +18,7 @@ MISSING = "missing-glyphs"
 TOLD = (REPLACED, STALLED, SUPPRESSED, MISSING)
 DECISIONS = (REPLACED, STALLED)
 MAX_NOTES = 200  # of what pages do; decisions are always noted
+MAX_ALIKE = 20  # of one kind of what pages were not let do
 LOADING = -1  # stands for a frame: before the first one
 Tell = Callable[[str, dict[str, Any]], None]
 
@@ -57,6 +58,13 @@ class Notebook:
         if type in DECISIONS or len(self._writer.notes) < MAX_NOTES:
             self._writer.note(frame, type, data)
             self.tell("note", **{"type": type, "frame": frame, **data})
+
+    def suppressed(self, frame: int, kind: str, detail: str) -> None:
+        """What a page was not let do: the same once, and of one kind not more than a few."""
+        known = [n.data for n in self._writer.notes if n.type == SUPPRESSED]
+        alike = [data for data in known if data["kind"] == kind]
+        if len(alike) < MAX_ALIKE and all(data["detail"] != detail for data in alike):
+            self.note(frame, SUPPRESSED, kind=kind, detail=detail)
 
     def missing(self) -> set[str]:
         """Characters without glyph that are noted already."""

@@ -21,6 +21,7 @@ import structlog
 
 from mixer.errors import EnvironmentMissing, LayoutError
 from mixer.journal import Journal
+from mixer.layout.appetite import Allowance
 from mixer.layout.browser import BrowserSettings, launched
 from mixer.layout.notebook import DEFAULT, LOADING, REPLACED, STALLED, Act, Notebook, Tell
 from mixer.layout.opening import opened
@@ -31,6 +32,7 @@ from mixer.layout.serving import find_site
 from mixer.layout.showing import ClockFreed, Showing
 from mixer.layout.timeline import Timeline
 from mixer.layout.track import MatteTrackWriter
+from mixer.proxy import Reach
 
 log = structlog.get_logger()
 
@@ -52,8 +54,12 @@ class PassSettings:
     language: str = "en"
     ready_wall_s: float = 10.0
     stall_wall_s: float = 5.0
+    answer_wall_s: float = 20.0
     browser: BrowserSettings | None = None
     cache: Path | None = None
+    reach: Reach | None = None  # what pages may load from; None: what the environment says
+    allow_layout_origin: bool = True  # an address given as layout may be a private one
+    allowance: Allowance | None = None
 
 
 class PagePass:
@@ -123,11 +129,14 @@ class PagePass:
         gone = isinstance(failure, BrowserGone)
         log.warning("page.failed", layout=layout, frame=at, reason=str(failure))
         self.notebook.tell("note", type="page.failed", frame=at, reason=str(failure))
+        for kind, detail in failure.told:
+            if kind != "error":  # the reason tells of that
+                self.notebook.suppressed(at, kind, detail)
         if self._failures < (BROWSER_ATTEMPTS if gone else PAGE_ATTEMPTS):
             return
-        if gone:
-            raise EnvironmentMissing(f"the browser does not stay alive: {failure}")
         if layout == DEFAULT:
+            if gone:
+                raise EnvironmentMissing(f"the browser does not stay alive: {failure}")
             raise LayoutError(f"the default layout fails: {failure}")
         self._failures = 0
         self.writer.remember(WAY, None)
@@ -145,6 +154,8 @@ class PagePass:
             language=settings.language,
             ready_wall_s=settings.ready_wall_s,
             stall_wall_s=settings.stall_wall_s,
+            answer_wall_s=settings.answer_wall_s,
+            allowance=settings.allowance or Allowance.from_environment(),
             stalled=act.freed_at == LOADING,
         )
 
@@ -163,11 +174,13 @@ class PagePass:
         site = find_site(act.layout, variables, self._settings.cache)
         settings = replace(settings, parameters=site.parameters)
         state = self.timeline.state_at(act.first)
-        start = self._settings.browser or BrowserSettings.from_environment()
-        start = replace(start, local_network=site.folder is not None)
+        reach = self._settings.reach or Reach.from_environment()
+        if self._settings.allow_layout_origin:
+            reach = reach.and_origin(act.layout)
         async with AsyncExitStack() as stack:
-            browser = await stack.enter_async_context(launched(start))
-            page, look = await stack.enter_async_context(opened(browser, site, settings, state))
+            browser = await stack.enter_async_context(launched(self._settings.browser))
+            opening = opened(browser, site, settings, state, reach)
+            page, look = await stack.enter_async_context(opening)
             if page.stalled and act.freed_at is None and self.writer.frames <= act.first:
                 raise ClockFreed(LOADING)
             feed = PictureFeed(self._journal, page)

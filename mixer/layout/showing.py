@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mixer.layout.look import Look
-from mixer.layout.notebook import MISSING, SUPPRESSED, Act, Notebook
+from mixer.layout.notebook import MISSING, Act, Notebook
 from mixer.layout.page import Page, PageFailure
 from mixer.layout.painter import Painter
 from mixer.layout.schedule import Rates, Waiting
@@ -133,7 +133,7 @@ class Showing:
             raise ClockFreed(frame)
         notebook = self._owner.notebook
         for kind, detail in told:
-            notebook.note(frame, SUPPRESSED, kind=kind, detail=detail)
+            notebook.suppressed(frame, kind, detail)
         if found := "".join(sorted(set(look.missing) - notebook.missing())):
             notebook.note(frame, MISSING, characters=found, count=len(found))
         if look.finished:

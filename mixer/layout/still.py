@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from mixer.layout.browser import BrowserSettings, launched
 from mixer.layout.opening import opened
 from mixer.layout.page import PageSettings
 from mixer.layout.serving import find_site
+from mixer.proxy import Reach
 
 COLOURS = ("#3f6fb5", "#b5533f", "#3f9a5b", "#8a58b0", "#b08a2f", "#2f9ea8", "#a83f7f", "#6b7f2f")
 
@@ -32,9 +32,11 @@ async def still(
     settings = PageSettings(width, height, fps, wall_start=1_700_000_000.0, language=language)
     variables = {"width": width, "height": height, "fps": fps, "language": language}
     site = find_site(layout, variables)
-    start = browser or BrowserSettings.from_environment()
-    start = replace(start, local_network=site.folder is not None)
-    async with launched(start) as running, opened(running, site, settings, state) as (page, look):
+    reach = Reach.from_environment().and_origin(layout)
+    async with (
+        launched(browser) as running,
+        opened(running, site, settings, state, reach) as (page, look),
+    ):
         start_ms = page.clock_ms
         for frame in range(max(1, round(seconds * fps))):
             await page.step(frame, start_ms + (frame + 1) * 1000 / fps)

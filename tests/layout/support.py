@@ -15,8 +15,10 @@ from mixer.layout.look import Look
 from mixer.layout.opening import opened
 from mixer.layout.page import Page, PageSettings
 from mixer.layout.serving import find_site
+from mixer.proxy import Reach
 
 PAGES = Path(__file__).parent / "pages"
+LOOPBACK = Reach.of(["127.0.0.0/8"])  # servers of the tests'
 WALL = 1_700_000_000.0
 
 
@@ -65,7 +67,7 @@ async def shown(
     """A page stepped through its first three frames, at rest."""
     site = find_site(layout, {"width": size[0], "height": size[1]})
     settings = PageSettings(*size, 30, WALL, parameters=site.parameters, **more)
-    async with opened(browser, site, settings, state) as (page, look):
+    async with opened(browser, site, settings, state, LOOPBACK) as (page, look):
         start_ms = page.clock_ms
         for frame in range(3):
             await page.step(frame, start_ms + (frame + 1) * 1000 / 30)

@@ -22,7 +22,7 @@ from mixer.layout.page_pass import PagePass, PassSettings
 from mixer.layout.track import MatteTrackReader, MatteTrackWriter
 from tests.instruments.make_journal import make_journal
 from tests.instruments.pattern import read_mark
-from tests.layout.support import PAGES, added, journal, page_of, speaking
+from tests.layout.support import LOOPBACK, PAGES, added, journal, page_of, speaking
 
 pytestmark = pytest.mark.system
 SIZE = (480, 270)
@@ -44,7 +44,7 @@ RESTLESS = (
 
 
 def settings(layout: str, **more: Any) -> PassSettings:
-    return PassSettings(layout, *SIZE, fps=30, start_ns=0, **more)
+    return PassSettings(layout, *SIZE, fps=30, start_ns=0, reach=LOOPBACK, **more)
 
 
 async def passed(
