@@ -1,8 +1,13 @@
 """A room of our own server, joined as a mixer: state and events from the server
-(mixer/conference/session.py), media through its Janus proxy (videoroom.py)."""
+(mixer/conference/session.py), media through its Janus proxy (videoroom.py).
+
+A server that lets in only its own mixers gives them a token; it comes by the environment variable
+MIXER_ROOM_TOKEN, since arguments are seen by everybody.
+"""
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -12,6 +17,8 @@ from mixer.conference.media import Publication, RoomMedia, publications
 from mixer.conference.session import RoomSession, join
 from mixer.conference.state import State, StreamType
 from mixer.conference.videoroom import Feed, VideoRoom
+
+ROOM_TOKEN = "MIXER_ROOM_TOKEN"
 
 
 class OwnSession:
@@ -75,9 +82,15 @@ async def join_own(
         "mixer",
         recording=recording,
         conference=conference,
+        mixer_token=room_token(),
         ssl_context=ssl_context,
     )
     return OwnSession(session, ssl_context)
+
+
+def room_token() -> str:
+    """What this process shows to be let in as a mixer or a robot; "" if it was given nothing."""
+    return os.environ.get(ROOM_TOKEN, "")
 
 
 def _publications(feed: Feed) -> list[Publication]:

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 REQUEST_TIMEOUT_S = 10.0
 SILENCE_TIMEOUT_S = 15.0  # the server sends a heartbeat every 5 s
 BACKOFF_S = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
-_ROOM_PATH = re.compile(r"(?P<prefix>.*)/rooms/(?P<room>[A-Za-z0-9._-]{1,100})/?")
+_ROOM_PATH = re.compile(r"(?P<prefix>.*)/rooms/(?P<room>[^/]{1,3000})/?")  # still encoded
 
 
 class ConferenceOver(ConferenceUnknown):
@@ -70,6 +70,7 @@ class RoomSession:
         avatar_url: str,
         recording: bool | None = None,
         conference: str = "",
+        mixer_token: str = "",
     ) -> None:
         self.base_url = base_url  # http(s)://host:port/rooms/NAME
         self.ssl_context = ssl_context
@@ -84,6 +85,7 @@ class RoomSession:
             self._profile["recording"] = recording
         self._muted: dict[str, dict[str, Any]] = {}  # told again to a server that has forgotten
         self._token = ""
+        self._mixer_token = mixer_token
         self._conference = conference  # the one to go on with: no other of that name is joined
         self._left = False
         self._client = httpx2.AsyncClient(
@@ -110,6 +112,7 @@ class RoomSession:
         body = {**self._profile, "streams": self._muted}
         body |= {"token": self._token} if self._token else {}
         body |= {"conference": self._conference} if self._conference else {}
+        body |= {"mixerToken": self._mixer_token} if self._mixer_token else {}
         answer = await self._request("POST", "/participants", body)
         try:
             self.participant_id = str(answer["participantId"])
@@ -255,13 +258,15 @@ async def join(
     avatar_url: str = "",
     recording: bool | None = None,
     conference: str = "",
+    mixer_token: str = "",
 ) -> RoomSession:
     """Joins the room of a join page's address `url` (http(s)://host:port/rooms/NAME).
 
     The participant stays for as long as its events are followed or its Janus proxy is connected
     (and 5 s longer). `ssl_context` is for servers whose certificate is self-signed. `recording`:
     whether a participant of type mixer records at first. `conference`: the id of the one that is
-    to be gone on with; if it has ended, ConferenceOver is raised.
+    to be gone on with; if it has ended, ConferenceOver is raised. `mixer_token`: what a server may
+    want to see of mixers, and of the robots of a replay.
 
     Raises UsageError (no such address), ConferenceUnreachable (nothing answers),
     ConferenceUnknown (it is not one of our rooms), ConferenceRefused (full, ended, …).
@@ -275,6 +280,7 @@ async def join(
         avatar_url=avatar_url,
         recording=recording,
         conference=conference,
+        mixer_token=mixer_token,
     )
     try:
         await session.renew()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mixer.conference.bare import BareSettings, parse_address
 from mixer.conference.ice import IceServer, ice_server
 from mixer.conference.janus import Credentials, JanusConnection
+from mixer.conference.own import room_token
 from mixer.conference.session import RoomSession, join
 from mixer.conference.state import ParticipantType
 from mixer.conference.videoroom import Id
@@ -80,6 +81,7 @@ class Line:
                 ssl_context=ssl_context,
                 external_id=sender.external_id,
                 avatar_url=sender.avatar_url,
+                mixer_token=room_token() if sender.type == "robot" else "",
             ) as session,
             await JanusConnection.open(session.janus_url, ssl_context=ssl_context) as connection,
         ):

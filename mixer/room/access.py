@@ -37,6 +37,7 @@ class Ended(Exception):
 class Visitor:
     """Who wants to join, and what they show for it."""
 
+    id: str
     type: ParticipantType
     conference_token: str
     mixer_token: str
@@ -75,7 +76,7 @@ class Host(Protocol):
         """Refuses those who may not follow a conference without being in it."""
         ...
 
-    def check_ending(self, attendance: Attendance) -> None:
+    def check_ending(self, attendance: Attendance, conference: LiveConference) -> None:
         """Refuses those who may not end the conference for everybody."""
         ...
 
@@ -96,8 +97,11 @@ class Moderated(Protocol):
 
     async def recording(self, conference: LiveConference) -> dict[str, Any]: ...
 
-    async def replay(self, name: str, offset_ms: int, token: str, conference_token: str) -> str:
-        """Begins a replay; the id of the new conference in which it is."""
+    async def replay(
+        self, name: str, offset_ms: int, token: str, conference_token: str
+    ) -> dict[str, Any]:
+        """Begins a replay: `conferenceId` of the new conference in which it is, and where that
+        takes one, a `conferenceAccessToken` to listen with."""
         ...
 
     async def change_permissions(

@@ -68,10 +68,10 @@ class _Conduct:
             raise HTTPException(400, "offset is a number of milliseconds")
         if not 0 <= offset_ms <= MAX_OFFSET_MS:
             raise HTTPException(400, "offset is a number of milliseconds from the start, 0 or more")
-        id = await self._moderated.replay(
+        begun = await self._moderated.replay(
             room_name(request), round(offset_ms), token_of(request), shown
         )
-        return JSONResponse({"conferenceId": id, "path": f"/rooms/{id}"}, 201)
+        return JSONResponse(begun, 201, {"cache-control": "no-store"})
 
     async def send_message(self, request: Request) -> Response:
         conference, attendance = await self._participant(request, "SEND_MESSAGE")

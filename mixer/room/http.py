@@ -160,7 +160,7 @@ class RoomInterface:
         id = participant_id(token, conference.name)
         if conference.was_kicked(id):
             raise Ended("you were removed from the conference", "kicked")
-        visitor = _visitor(request, body, type)
+        visitor = _visitor(request, body, id, type)
         admission = await self._host.admit(conference, visitor)
         if conference.ended:
             raise Ended("the conference has ended", "ended")
@@ -220,7 +220,7 @@ class RoomInterface:
     async def end(self, request: Request) -> Response:
         conference = await self._host.existing(room_name(request))
         attendance = attendance_of(conference, token_of(request))
-        self._host.check_ending(attendance)
+        self._host.check_ending(attendance, conference)
         await self._host.end(conference, "ended")
         return JSONResponse({})
 
@@ -237,14 +237,14 @@ class RoomInterface:
         )
 
 
-def _visitor(request: Request, body: dict[str, Any], type: Any) -> Visitor:
+def _visitor(request: Request, body: dict[str, Any], id: str, type: Any) -> Visitor:
     """What somebody shows to be let in. An Authorization that is a participant's own token is no
     mixer's: the host will not take it for one."""
     conference_token = checked.shown_token(
         body, "conferenceAccessToken", request.headers.get("x-conf-access-token", "")
     )
     bearer = token_of(request) if type in ("mixer", "robot") else ""
-    return Visitor(type, conference_token, checked.shown_token(body, "mixerToken", bearer))
+    return Visitor(id, type, conference_token, checked.shown_token(body, "mixerToken", bearer))
 
 
 def _origin(request: Request) -> Origin:

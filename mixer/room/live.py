@@ -168,6 +168,10 @@ class LiveConference:
         self._gone(attendance, reason)
         self._emit("participant.removed", {"id": id})
         self._update_recording()
+        if attendance.type == "mixer" and not any(
+            other.type == "mixer" for other in self.attendances.values()
+        ):
+            self.recorded_by = None
         for connection in list(attendance.connections):
             connection.close(4003 if reason == "kicked" else 4000, reason)
         for follower in list(attendance.followers):

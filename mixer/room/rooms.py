@@ -93,7 +93,7 @@ class Rooms:
     def check_watching(self, conference: LiveConference, conference_token: str) -> None:
         pass
 
-    def check_ending(self, attendance: Attendance) -> None:
+    def check_ending(self, attendance: Attendance, conference: LiveConference) -> None:
         if attendance.type != "user":
             raise HTTPException(403, "only a participant of type user may end the conference")
 

@@ -1,0 +1,89 @@
+"""Who is let into a hosted conference, and with which permissions (contract 2.3).
+
+Under access control people show a conference access token of this conference with JOIN; what REST
+or a participant has given somebody since holds instead of the token's own permissions. Recorders
+show a mixer token always, robots where not everybody may send.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from starlette.exceptions import HTTPException
+
+from ..records.models import Conference
+from ..room.access import EVERYBODY, LISTENING, Admission, Visitor
+from ..room.attendance import Attendance
+from ..room.live import LiveConference
+from .tokens import Claims, Tokens
+
+REPLAY = "REPLAY"
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A live conference: its row, its room, and what its participants may."""
+
+    row: Conference
+    live: LiveConference
+    permissions: dict[str, frozenset[str]] = field(default_factory=dict)  # by external id
+
+    @property
+    def replays(self) -> bool:
+        return self.row.type == REPLAY
+
+
+def admission(tokens: Tokens, hosted: Hosted, visitor: Visitor) -> Admission:
+    """What the visitor may. Raises HTTPException 401 or 403 with what to do."""
+    if visitor.type == "mixer":
+        _check_mixer(tokens, hosted, visitor)
+        return Admission(LISTENING)
+    if visitor.type == "robot" and (hosted.row.protected or hosted.replays):
+        _check_mixer(tokens, hosted, visitor)
+        return Admission(EVERYBODY - {"RECORD"})
+    claims = shown_claims(tokens, hosted.row, visitor.conference_token)
+    external_id = claims.external_id if claims else ""
+    permissions = EVERYBODY
+    if hosted.row.protected and claims is not None:
+        permissions = hosted.permissions.get(external_id, frozenset(claims.permissions))
+    if "JOIN" not in permissions:
+        raise HTTPException(403, "this access token does not permit to join: ask for another")
+    return Admission(permissions & LISTENING if hosted.replays else permissions, external_id)
+
+
+def shown_claims(tokens: Tokens, row: Conference, token: str) -> Claims | None:
+    """What a conference access token says; None where none is shown and none is needed."""
+    if not token:
+        if row.protected:
+            raise HTTPException(
+                401, "this conference takes an access token: open it by the link you were sent"
+            )
+        return None
+    claims = tokens.read(token, "conference")
+    if claims.conf_id != row.id:
+        raise HTTPException(403, "this access token is of another conference")
+    return claims
+
+
+def check_looking(tokens: Tokens, row: Conference, token: str) -> None:
+    """Whether somebody who is not in the conference may see it. Raises HTTPException."""
+    claims = shown_claims(tokens, row, token)
+    if claims is not None and "JOIN" not in claims.permissions:
+        raise HTTPException(403, "this access token does not permit to join: ask for another")
+
+
+def check_ending(hosted: Hosted, attendance: Attendance) -> None:
+    """Who may remove everybody may end the conference. Raises HTTPException."""
+    if hosted.row.protected and "KICK" not in attendance.permissions:
+        raise HTTPException(403, "ending the conference takes the permission KICK")
+    if attendance.type != "user":
+        raise HTTPException(403, "only a participant of type user may end the conference")
+
+
+def _check_mixer(tokens: Tokens, hosted: Hosted, visitor: Visitor) -> None:
+    if not visitor.mixer_token:
+        raise HTTPException(
+            401, "recorders are started by this server alone: start the recording by REST"
+        )
+    if tokens.read(visitor.mixer_token, "mixer").conf_id != hosted.row.id:
+        raise HTTPException(403, "this mixer token is of another conference")
