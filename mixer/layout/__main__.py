@@ -2,6 +2,9 @@
 
 Events out: ready {layout}, progress {frames}, note {type, frame, …}, ended {frames} or
 error {message, exit_code}. Commands in: stop_at {t_ns}, stop.
+
+By environment also: MIXER_LAYOUT_ALLOW, MIXER_LAYOUT_ORIGIN, MIXER_LAYOUT_PATIENCE,
+MIXER_LAYOUT_MEMORY (docs/layouts.md), and the browser's (browser.py).
 """
 
 from __future__ import annotations
@@ -22,6 +25,15 @@ from mixer.layout.page_pass import PagePass, PassSettings
 
 log = structlog.get_logger()
 
+PATIENCE, ORIGIN = "MIXER_LAYOUT_PATIENCE", "MIXER_LAYOUT_ORIGIN"
+
+
+def _patience() -> float:
+    try:
+        return max(1.0, float(os.environ.get(PATIENCE, "") or 20.0))
+    except ValueError:
+        raise SystemExit(f"{PATIENCE}: give seconds, such as 20") from None
+
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mixer.layout", description=__doc__)
@@ -35,7 +47,17 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--language", default="en")
     parser.add_argument("--without", action="append", default=[], help="a participant's id")
     parser.add_argument(
-        "--ready-timeout", type=float, default=10.0, help="seconds, on the wall and of page time"
+        "--patience",
+        type=float,
+        default=_patience(),
+        help="seconds that a page may not answer; it has half as many to get ready, on the wall "
+        "and of its own time, and a quarter to let its clock go on",
+    )
+    parser.add_argument(
+        "--layout-origin",
+        choices=("allow", "refuse"),
+        default=os.environ.get(ORIGIN, "allow"),
+        help="whether a layout's own address may be a private one",
     )
     parser.add_argument("--cache", type=Path, default=None, help="what pages fetched")
     return parser
@@ -51,7 +73,10 @@ def settings_from(options: argparse.Namespace) -> PassSettings:
         start_ns=options.start_ns,
         stop_ns=options.stop_ns,
         language=options.language,
-        ready_wall_s=options.ready_timeout,
+        ready_wall_s=options.patience / 2,
+        stall_wall_s=options.patience / 4,
+        answer_wall_s=options.patience,
+        allow_layout_origin=options.layout_origin != "refuse",
         cache=options.cache or options.journal / "fetched",
     )
 

@@ -26,7 +26,7 @@ class Allowance:
     """`memory` in bytes, without what processes share of files; CPU: `cpu_s` once, and
     `cpu_per_s` seconds for each second of page time."""
 
-    memory: int = 3 << 30
+    memory: int = 2 << 30
     cpu_s: float = 240.0
     cpu_per_s: float = 40.0
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+MAX_TEXT, MAX_NOTES, MAX_VIDEOS, MAX_SIDE = 1000, 50, 500, 16384
+
 
 @dataclass(frozen=True, slots=True)
 class VideoElement:
@@ -16,6 +18,14 @@ class VideoElement:
     width: int
     height: int
     box: tuple[float, float, float, float]
+
+    @classmethod
+    def parse(cls, told: Mapping[str, Any]) -> VideoElement:
+        width, height = int(told["width"]), int(told["height"])
+        if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+            raise ValueError(f"a video of {width}x{height}")
+        left, top, wide, high = (float(side) for side in told["box"])
+        return cls(int(told["number"]), str(told["stream"]), width, height, (left, top, wide, high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +48,30 @@ class Look:
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> Look:
-        videos = (VideoElement(v["number"], v["stream"], v["width"], v["height"], tuple(v["box"]))
-                  for v in told["videos"])  # fmt: skip
+        """What a page told. It may lie: raises ValueError for what makes no sense."""
+        try:
+            return cls._parsed(told)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ValueError(f"no look: {error!r}") from None
+
+    @classmethod
+    def _parsed(cls, told: Mapping[str, Any]) -> Look:
+        due = told["due"]
         return cls(
-            settled=told["settled"],
-            due_ms=told["due"],
-            moving=told["moving"],
-            animated=told["animated"],
-            loaded=told["loaded"],
-            ready=told["ready"],
-            failed=told["failed"],
-            awaits=told["awaits"],
-            finished=told["finished"],
-            notes=tuple((n["type"], n["detail"]) for n in told["notes"]),
-            readers=tuple(told["readers"]),
-            missing=told["missing"],
-            videos=tuple(videos),
+            settled=bool(told["settled"]),
+            due_ms=None if due is None else max(0.0, float(due)),
+            moving=bool(told["moving"]),
+            animated=bool(told["animated"]),
+            loaded=bool(told["loaded"]),
+            ready=bool(told["ready"]),
+            failed=None if told["failed"] is None else str(told["failed"])[:MAX_TEXT],
+            awaits=str(told["awaits"])[:MAX_TEXT],
+            finished=bool(told["finished"]),
+            notes=tuple(
+                (str(n["type"])[:MAX_TEXT], str(n["detail"])[:MAX_TEXT])
+                for n in told["notes"][:MAX_NOTES]
+            ),
+            readers=tuple(str(reader)[:MAX_TEXT] for reader in told["readers"][:MAX_NOTES]),
+            missing=str(told["missing"])[:MAX_TEXT],
+            videos=tuple(VideoElement.parse(video) for video in told["videos"][:MAX_VIDEOS]),
         )

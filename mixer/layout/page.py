@@ -276,13 +276,19 @@ class Page:
         """What the page waits for, once its videos show the resting card; True if it changed."""
         damage = False
         for _ in range(MAX_TICKS):
-            look = Look.parse(await self.host("look"))
+            look = self._parsed(await self.host("look"))
             if look.settled:
                 return look, damage
             await self._run(self._clock_ms + SETTLE_MS)
             damage |= await self.frame()
         log.warning("page.video-does-not-show", clock_ms=self._clock_ms)
         return look, damage
+
+    def _parsed(self, told: Any) -> Look:
+        try:
+            return Look.parse(told)
+        except ValueError as error:
+            raise PageFailure(f"the page spoils what the mixer asks it ({error})") from None
 
     async def still(self, otherwise: str, names: Mapping[int, str] | None = None) -> bytes:
         """PNG with every video showing card `otherwise`, those in `names` (by number) theirs."""

@@ -39,6 +39,8 @@ log = structlog.get_logger()
 POLL_S = 0.05
 PAGE_ATTEMPTS = 2
 BROWSER_ATTEMPTS = 6
+# What a page answers is checked; where that was forgotten it is the page that fails, nothing else.
+NONSENSE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,10 @@ class PagePass:
                 except PageFailure as failure:
                     self.writer.drop()
                     self._weigh(act.layout, failure)
+                except NONSENSE as error:
+                    log.exception("page.nonsense", layout=act.layout)
+                    self.writer.drop()
+                    self._weigh(act.layout, PageFailure(f"the page cannot be followed: {error!r}"))
             return self.writer.frames
         finally:
             self.writer.close()
