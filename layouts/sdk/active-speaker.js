@@ -22,6 +22,7 @@
   let speakingSince = new Map(); // participant id -> ms
   let order = []; // ids of those who were shown, the last one first
   let changedAt = -Infinity;
+  let takenAt = -Infinity; // since when the state is what it is
   let timer = null;
   let isWanted = false; // a page that never asks is not woken
 
@@ -53,7 +54,8 @@
     if (current === null || speakingSince.has(current.id)) return null;
     const next = longestSpeaking();
     if (next === null) return null;
-    return { next, at: Math.max(speakingSince.get(next.id) + TAKES_OVER_MS, changedAt + STAYS_MS) };
+    const at = Math.max(speakingSince.get(next.id) + TAKES_OVER_MS, changedAt + STAYS_MS, takenAt);
+    return { next, at };
   }
 
   /** Does what was due until `time`, as if a timer had been set for it. */
@@ -63,6 +65,7 @@
 
   function take(time) {
     settle(time);
+    takenAt = time;
     people = layout.state.participants.filter(isPerson);
     const speaking = people.filter((person) => person.speaking);
     speakingSince = new Map(speaking.map(({ id }) => [id, speakingSince.get(id) ?? time]));

@@ -13,6 +13,8 @@ SDK_FILES = ("mixer-layout", "active-speaker", "shown", "elements")
 # These share one scope; `sdk` puts the global in its place, `contract` fills in the page's form.
 VOXEET_FILES = ("emitter", "people", "presentations", "conference", "sdk", "contract")
 
+BEFORE = "(() => {\n'use strict';\nif ('__mixerVoxeet' in window) return;"
+
 _VOXEET_PACKAGE = re.compile(r"/(?:npm/)?@voxeet/voxeet-web-sdk(?=[@/+?]|$)", re.IGNORECASE)
 _MODULE_HOSTS = ("esm.sh", "esm.run", "cdn.skypack.dev", "jspm.dev", "ga.jspm.io")
 _MODULE = """\
@@ -28,7 +30,7 @@ def page_scripts() -> str:
     layouts = shipped_layouts()
     sdk = [(layouts / "sdk" / f"{name}.js").read_text("utf-8") for name in SDK_FILES]
     voxeet = [(layouts / "voxeet" / f"{name}.js").read_text("utf-8") for name in VOXEET_FILES]
-    return "\n".join([*sdk, "(() => {", "'use strict';", *voxeet, "})();"])
+    return "\n".join([*sdk, BEFORE, *voxeet, "})();"])
 
 
 def voxeet_sdk_answer(url: str) -> str | None:

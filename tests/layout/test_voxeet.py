@@ -56,8 +56,8 @@ async def test_addresses_of_the_sdk(url: str, answer: str | None) -> None:
 
 
 async def test_tutorial_style(browser: Browser) -> None:
-    """The SDK by script tag, started before the click: inputs are filled, cameras and a screen shown,
-    a camera that is switched off and its participant vanish, the end is heard."""
+    """The SDK by script tag, started before the click: inputs are filled, cameras and a screen
+    shown; a camera that is switched off and its participant vanish; the end is heard."""
     async with shown(browser, str(SEED / "columns.html"), state_of(2)) as (page, look):
         assert await page.call("calls") == [
             "join record c 0",
@@ -130,7 +130,7 @@ async def test_replay(browser: Browser) -> None:
 
 
 async def test_files_style(browser: Browser) -> None:
-    """No script of the SDK at all, and only one button: a file's pages are turned, a video played."""
+    """No script of the SDK, and only one button: a file's pages are turned, a video played."""
     pages = [
         {"url": f"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'>{n}</svg>"}
         for n in "ab"
@@ -168,7 +168,8 @@ async def test_files_style(browser: Browser) -> None:
     "body",
     [
         # the start is there from the beginning
-        STARTED + FORM + "<script>joinConference.onclick = () => { at = layoutType.value; }</script>",
+        STARTED + FORM + "<script>joinConference.onclick = () => { at = layoutType.value"
+        "}</script>",
         # it comes with the click, and the form goes
         FORM + "<script>joinConference.onclick = () => { at = layoutType.value;"
         "document.body.innerHTML = '" + STARTED + "'; }</script>",
@@ -176,9 +177,9 @@ async def test_files_style(browser: Browser) -> None:
         FORM + "<script>joinConference.onclick = () => { at = layoutType.value;"
         "setTimeout(() => { document.body.innerHTML = '" + STARTED + "'; }, 3000); }</script>",
         # the form comes long after loading, and the page has looked for the SDK until then
-        "<script>VoxeetSDK.initializeToken('', null); setTimeout(() => { document.body.innerHTML = '"
-        + FORM + "'; joinConference.onclick = () => { at = layoutType.value; document.body.innerHTML += '"
-        + STARTED + "' } }, 2500)</script>",
+        "<script>VoxeetSDK.initializeToken('', null); setTimeout(() => {"
+        "document.body.innerHTML = '" + FORM + "'; joinConference.onclick = () => {"
+        "at = layoutType.value; document.body.innerHTML += '" + STARTED + "' } }, 2500)</script>",
         # handlers are put in when the document is ready
         FORM + "<script>addEventListener('load', () => setTimeout(() => {"
         "joinConference.onclick = () => { at = layoutType.value;"
@@ -223,7 +224,7 @@ async def test_an_end_that_was_there_is_none(browser: Browser, tmp_path: Path) -
 
 
 async def test_other_pages_are_left_alone(browser: Browser, tmp_path: Path) -> None:
-    """A button of that name alone is not clicked, and a page that uses mixerLayout is not, either."""
+    """A button of that name alone is not clicked, nor is one of a page that uses mixerLayout."""
     button = "<button id=joinConference onclick='at = 1'></button><script>var at = 0</script>"
     async with shown(browser, page_of(tmp_path, button), state_of(1)) as (page, look):
         assert look.ready and await page.call("at") == 0
