@@ -79,7 +79,7 @@ class Parts:
         earlier = [part for part in self.plan.mixes if part.id == mix.id]
         if any(part.runs for part in earlier):
             raise UsageError(f"mix {mix.id!r} was started already; stop it, or choose another id")
-        mix = replace(mix, part=len(earlier) + 1)
+        mix = replace(mix, part=max(mix.part, 1 + max((part.part for part in earlier), default=0)))
         self.plan = self.plan.with_mix(mix)
         self._folder.save(self.plan)
         return mix

@@ -22,7 +22,7 @@ from ..render.settings import RenderSettings, Workspace
 VERSION = 3
 MIX_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 RECORDER_LOCK = "recorder.lock"
-KEYS = ("id", "size", "fps", "preset", "crf", "layout")
+KEYS = ("id", "part", "size", "fps", "preset", "crf", "layout")
 
 Format = Literal["mp4", "mp3", "both"]
 
@@ -49,6 +49,8 @@ class MixPlan:
             raise UsageError(
                 f"mix id {self.id!r}: use 1 to 100 letters, digits, dots, dashes or underscores"
             )
+        if self.part < 1:
+            raise UsageError(f"part {self.part}: parts are counted from 1")
         self.settings(0)  # checks sizes and the rest
 
     def settings(self, start_ns: int, title: str = "") -> RenderSettings:
@@ -291,7 +293,7 @@ def mix_from(values: Mapping[str, Any]) -> MixPlan:
     known: dict[str, Any] = {
         key: str(values[key]) for key in ("id", "layout", "preset") if key in values
     }
-    for key in ("fps", "crf"):
+    for key in ("fps", "crf", "part"):
         if key in values:
             known[key] = _number(key, values[key])
     if "size" in values:

@@ -251,7 +251,12 @@ class _Version:
 
     def _settings(self, span: Span) -> RenderSettings:
         settings = self._mix.settings(span.start_ns, alias(self._journal))
-        return replace(settings, encoder=self._options.encoder, without=self._without)
+        return replace(
+            settings,
+            layout_type="replay",
+            encoder=self._options.encoder,
+            without=self._without,
+        )
 
     async def _until_end(self, job: RenderJob, span: Span) -> None:
         """Runs a job; where its end is that of a growing journal, tells it when that has come."""

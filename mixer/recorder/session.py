@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -359,6 +360,7 @@ class Recorder:
     def report(self) -> dict[str, Any]:
         """The status as JSON: what `mixer ctl DIR status --json` and `--json` progress show."""
         return {
+            "pid": os.getpid(),
             "stage": self.status.stage,
             "elapsed_s": round(self.status.elapsed_s, 3),
             "recorded_s": round(self.status.recorded_s, 3),

@@ -40,6 +40,7 @@ class RecordSettings:
     min_free_bytes: int = MIN_FREE_BYTES
     keep_work: bool = False
     resume: bool = False
+    finish: bool = False  # resumed, but nothing more is recorded
     fence: int = 0
     ingest_environment: Mapping[str, str] = field(default_factory=dict)  # secrets, ICE servers
 
@@ -58,7 +59,9 @@ class RecordSettings:
         is at work."""
         if self.fence and self.fence < plan.fence:
             raise UsageError(f"another process looks after {self.out} now (fence {plan.fence})")
-        return replace(plan, url=self.url or plan.url, fence=max(self.fence, plan.fence))
+        ended = plan.ended or ("conference-ended" if self.finish else "")
+        fence = max(self.fence, plan.fence)
+        return replace(plan, url=self.url or plan.url, fence=fence, ended=ended)
 
     def to_order(self) -> dict[str, Any]:
         """As JSON: what `order_from` reads."""
@@ -67,6 +70,7 @@ class RecordSettings:
         order["mixes"] = [
             {
                 "id": mix.id,
+                "part": mix.part,
                 "size": f"{mix.width}x{mix.height}",
                 "fps": mix.fps,
                 "preset": mix.preset,
@@ -89,6 +93,7 @@ ORDERED = (
     "min_free_bytes",
     "keep_work",
     "resume",
+    "finish",
     "fence",
 )
 

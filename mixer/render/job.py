@@ -20,6 +20,7 @@ import structlog
 
 from ..edit import EditList, edit_list
 from ..engine import Child
+from ..engine.slots import Slots
 from ..errors import LayoutError, MixerError, RenderError, first_of
 from ..journal import Journal, write_whole
 from ..lock import locked
@@ -84,6 +85,7 @@ class RenderJob:
         self._stop_ns = stop_ns
         self._workers = workers
         self._on_progress = on_progress
+        self._slots = Slots.from_environment()
         self._page_pass: Child | None = None
         self._done: set[int] = set()
         self._busy: dict[int, int] = {}  # worker → segment
@@ -96,7 +98,8 @@ class RenderJob:
     async def run(self) -> RenderResult:
         """Raises LayoutError or RenderError when it cannot be done, StorageError for the disk."""
         with locked(self._work.directory / "lock", f"{self._out} is being rendered already"):
-            return await self._run()
+            async with self._slots.slot():
+                return await self._run()
 
     async def _run(self) -> RenderResult:
         self._learn_end()
@@ -190,6 +193,7 @@ class RenderJob:
         argv = ["mixer.layout", str(self._journal.directory), str(self._work.matte)]
         argv += ["--layout", s.layout, "--size", f"{s.width}x{s.height}", "--fps", str(s.fps)]
         argv += ["--start-ns", str(s.start_ns), "--language", s.language]
+        argv += ["--layout-type", s.layout_type]
         argv += [f"--without={participant}" for participant in s.without]
         if self._stop_ns is not None:
             argv += ["--stop-ns", str(self._stop_ns)]

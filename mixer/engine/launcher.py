@@ -1,0 +1,197 @@
+"""Starts recorders that outlive whoever started them, and finds them again by their folder.
+
+`Launcher` is what the service knows; `LocalLauncher` is the one for this machine. A recorder runs
+in a session of its own, without a tie to its parent: when the server is killed, it goes on. Whether
+one lives says the lock in its folder; it is told by control.sock, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from ..errors import MixerError
+from .child import spawnable
+from .supervise import LEAN
+
+log = structlog.get_logger()
+
+STOP_TIMEOUT_S = 10.0
+POLL_S = 0.05
+SPARE_AFTER_S = 5.0  # a new spare is not to be in the way of the recording that took the last one
+LOCK = Path("journal", "recorder.lock")
+SECRET = ("MIXER_S3_", "AWS_", "MIXER_DATABASE_URL")  # none of a recorder's business
+
+
+class Running(Protocol):
+    """A recorder, whoever started it."""
+
+    @property
+    def folder(self) -> Path: ...
+    def is_alive(self) -> bool: ...
+    async def ask(self, command: str, **fields: Any) -> dict[str, Any]: ...
+    async def kill(self) -> None: ...
+
+
+class Launcher(Protocol):
+    """Where recorders run."""
+
+    async def start(self, order: Mapping[str, Any]) -> Running: ...
+    def adopt(self, folder: Path) -> Running | None: ...
+    async def run(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+class LocalRecorder:
+    """One recorder of this machine: started here (`process`), or found in its folder."""
+
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes] | None = None) -> None:
+        self.folder = folder
+        self._process = process
+
+    def is_alive(self) -> bool:
+        """Also while it has not taken its lock yet, or makes its report without it."""
+        if self._process is not None:
+            return self._process.poll() is None
+        return _is_locked(self.folder / LOCK)
+
+    async def ask(self, command: str, **fields: Any) -> dict[str, Any]:
+        """Raises UsageError when it refuses or does not listen, MixerError when it is silent."""
+        from ..recorder.control import ask
+
+        return await ask(self.folder / "control.sock", command, **fields)
+
+    async def kill(self) -> None:
+        """SIGTERM, which it takes for `stop`; when it is not gone within 10 s, SIGKILL: what it has
+        not finished, another goes on with."""
+        pid = self._process.pid if self._process else await self._pid()
+        for sig in (signal.SIGTERM, signal.SIGKILL):
+            if pid is None or not self.is_alive():
+                return
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    while self.is_alive():  # noqa: ASYNC110 - it may be nobody's child
+                        await asyncio.sleep(POLL_S)
+
+    async def _pid(self) -> int | None:
+        with contextlib.suppress(MixerError, ValueError, KeyError):
+            return int((await self.ask("status"))["pid"])
+        return None
+
+
+class LocalLauncher:
+    """Starts recorders as processes of this machine; keeps `spares` of them ready.
+
+    `environment`: what they and their children are given besides our own. `log_path`: where spares
+    and what dies before it has its own log write.
+    """
+
+    def __init__(
+        self, log_path: Path, *, spares: int = 1, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._log_path = log_path
+        self._wanted = spares
+        self._environment = environment or {}
+        self._spares: list[subprocess.Popen[bytes]] = []
+        self._taken = asyncio.Event()
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    async def run(self) -> None:
+        """Keeps spares ready, and buries the dead, until cancelled."""
+        while True:
+            self._spares = [one for one in self._spares if one.poll() is None]
+            self._started = [one for one in self._started if one.poll() is None]
+            if len(self._spares) < self._wanted:
+                spare = await asyncio.to_thread(self._spawn)
+                self._spares.append(spare)
+            self._taken.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._taken.wait(), SPARE_AFTER_S)
+                await asyncio.sleep(SPARE_AFTER_S)
+
+    async def start(self, order: Mapping[str, Any]) -> LocalRecorder:
+        """A recorder at work on the order (mixer/recorder/settings.py). Raises OSError."""
+        process = self._spare()
+        if process is None:
+            process = await asyncio.to_thread(self._spawn)
+        self._taken.set()
+        self._started.append(process)
+        line = json.dumps(order).encode() + b"\n"
+        try:
+            await asyncio.to_thread(_give, process, line)
+        except OSError:  # the spare has died in this very moment
+            process = await asyncio.to_thread(self._spawn)
+            self._started.append(process)
+            await asyncio.to_thread(_give, process, line)
+        log.info("recorder.started", pid=process.pid, folder=str(order["out"]))
+        return LocalRecorder(Path(order["out"]), process)
+
+    def adopt(self, folder: Path) -> LocalRecorder | None:
+        """The recorder that lives in a folder, if one does."""
+        return LocalRecorder(folder) if _is_locked(folder / LOCK) else None
+
+    async def close(self) -> None:
+        """Spares go; recorders stay."""
+        spares, self._spares, self._wanted = self._spares, [], 0
+        for spare in spares:
+            assert spare.stdin
+            with contextlib.suppress(OSError):
+                spare.stdin.close()
+        for spare in spares:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(spare.wait, STOP_TIMEOUT_S)
+            if spare.poll() is None:
+                spare.kill()
+
+    def _spare(self) -> subprocess.Popen[bytes] | None:
+        while self._spares:
+            spare = self._spares.pop(0)
+            if spare.poll() is None:
+                return spare
+        return None
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        """Popen rather than asyncio's: that one kills its children when its loop ends."""
+        own = {k: v for k, v in os.environ.items() if not k.startswith(SECRET)}
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self._log_path.open("ab") as output:
+            return subprocess.Popen(
+                spawnable(["mixer.recorder.spare"]),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env={**LEAN, **own, **self._environment},
+                start_new_session=True,
+            )
+
+
+def _give(process: subprocess.Popen[bytes], line: bytes) -> None:
+    assert process.stdin
+    process.stdin.write(line)
+    process.stdin.close()
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
