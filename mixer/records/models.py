@@ -84,7 +84,18 @@ class Attendance(Base):
     """One participant's stay in a conference."""
 
     __tablename__ = "attendances"
-    __table_args__ = (Index("attendances_of", "conference_id", "joined_at"),)
+    __table_args__ = (
+        Index("attendances_of", "conference_id", "joined_at"),
+        # nobody is in a conference twice; who is there now is found at once
+        Index(
+            "open_stays",
+            "conference_id",
+            "participant_id",
+            unique=True,
+            sqlite_where=text("left_at IS NULL"),
+            postgresql_where=text("left_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True

@@ -1,6 +1,6 @@
 """Puts the events that tell of conferences and participants into the outbox (contract 5.4).
 
-Always in the transaction that makes what they tell of. The events' bodies are mixer/webhooks/'s.
+Always in the transaction that makes what they tell of. What they say is mixer/webhooks/bodies.py's.
 """
 
 from __future__ import annotations
@@ -8,38 +8,63 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ..records.models import Attendance, Conference
-from .context import Service
+from ..records.models import Application, Attendance, Conference, Mix, Session
+from ..webhooks import bodies
+from .applications import ApplicationSettings
+from .context import Service, now_ms
+from .recording_choice import recording_format
 
 
 async def conference_created(service: Service, db: AsyncSession, conference: Conference) -> None:
-    body = {"owner": {"externalId": conference.owner_external_id}}
+    body = bodies.conference_created(conference)
     await _add(service, db, conference, "Conference.Created", body)
 
 
 async def conference_ended(
     service: Service, db: AsyncSession, conference: Conference, stays: Sequence[Attendance]
 ) -> None:
-    await _add(service, db, conference, "Conference.Ended", {})
+    app = await db.get_one(Application, conference.app_key)
+    body = bodies.conference_ended(
+        conference,
+        stays,
+        recording_format=recording_format(conference, ApplicationSettings(**app.settings)),
+        recording_ms=await _recorded_ms(db, conference.id),
+    )
+    await _add(service, db, conference, "Conference.Ended", body)
 
 
 async def participant_joined(
     service: Service, db: AsyncSession, conference: Conference, stay: Attendance
 ) -> None:
-    body = {"participant": {"userId": stay.participant_id, "externalId": stay.external_id}}
-    await _add(service, db, conference, "Participant.Joined", body)
+    await _add(service, db, conference, "Participant.Joined", bodies.participant(stay))
 
 
 async def participant_left(
     service: Service, db: AsyncSession, conference: Conference, stay: Attendance
 ) -> None:
-    body = {"participant": {"userId": stay.participant_id}, "reason": stay.reason}
-    await _add(service, db, conference, "Participant.Left", body)
+    await _add(service, db, conference, "Participant.Left", bodies.participant(stay))
 
 
 async def _add(
     service: Service, db: AsyncSession, conference: Conference, type: str, body: dict[str, Any]
 ) -> None:
     await service.outbox.add(db, conference.app_key, conference.id, type, body)
+
+
+async def _recorded_ms(db: AsyncSession, conf_id: str) -> int:
+    """For how long at least one mix was recorded."""
+    chosen = (
+        select(Mix.started_at, Mix.stopped_at)
+        .join(Session, Session.id == Mix.session_id)
+        .where(Session.conference_id == conf_id, Session.kind == "record")
+        .order_by(Mix.started_at)
+    )
+    now, until, total = now_ms(), 0, 0
+    for start, stop in await db.execute(chosen):
+        end = stop or now
+        total += max(0, end - max(start, until))
+        until = max(until, end)
+    return total

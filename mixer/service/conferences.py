@@ -11,7 +11,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any
 
 import structlog
 from sqlalchemy import select, update
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..records.models import Conference
 from . import announce, attendance
-from .applications import Application, ApplicationSettings
+from .applications import Application
 from .context import Service, now_ms
 from .errors import ApiError
 
@@ -44,8 +44,6 @@ MAX_ALIAS_CHARS = 250
 MAX_INVITED = 1000  # participants of one conference with permissions of their own
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-RecordingFormat = Literal["mp3", "mp4", "both"]
-
 
 @dataclass(frozen=True, slots=True)
 class Created:
@@ -65,24 +63,6 @@ def alias_key(alias: str) -> str:
 
 def is_conference_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
-
-
-def recording_format(conference: Conference, settings: ApplicationSettings) -> RecordingFormat:
-    """What a recording of it makes: its own parameter, else the application's setting."""
-    formats = (conference.parameters.get("recording") or {}).get("format") or []
-    if {"mp3", "mp4"} <= set(formats) or "both" in formats:
-        return "both"
-    return cast(RecordingFormat, formats[0]) if formats else settings.recording_format
-
-
-def live_recording(conference: Conference, settings: ApplicationSettings) -> bool:
-    """Whether a recording of it is rendered while it goes on."""
-    return bool(conference.parameters.get("liveRecording", settings.live_recording))
-
-
-def ttl_s(conference: Conference) -> int:
-    """How long it is kept when nobody is in it, in seconds."""
-    return int(conference.parameters.get("ttl", 0))
 
 
 async def create(

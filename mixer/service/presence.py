@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import func, select
 
 from ..records.models import Attendance, Conference
-from . import attendance, conferences
+from . import attendance, conferences, recording_choice
 from .attendance import Stay
 from .context import Service, now_ms
 
@@ -63,7 +63,7 @@ class Presence:
             await self._close_forgotten()
         for conference, last_left in await self._empty():
             began = max(conference.created_at + GRACE_MS, self._since)
-            due = max(began, (last_left or 0) + 1000 * conferences.ttl_s(conference))
+            due = max(began, (last_left or 0) + 1000 * recording_choice.ttl_s(conference))
             if now >= due:
                 await conferences.terminate(self._service, conference.id, "empty")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ from mixer.service.context import Service
 from mixer.service.secrets import Secrets
 from mixer.service.settings import ServiceSettings
 from mixer.service.tokens import Tokens
+from tests.instruments.postgresql import new_database, running_postgresql
+
+BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
 @dataclass
@@ -68,6 +71,7 @@ class RoomsNotebook(Notebook):
 
     on_event: list[Any] = field(default_factory=list)
     present: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    ready: bool = True
 
     def routes(self) -> list[Any]:
         return []
@@ -143,10 +147,25 @@ async def served(service: Service) -> AsyncIterator[Served]:
         await task
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A cluster for all tests that want one."""
+    with running_postgresql() as address:
+        yield address
+
+
 @pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[Service]:
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """None: SQLite. A module tests both with `pytestmark = BOTH_DATABASES`."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    return new_database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+async def service(tmp_path: Path, database_url: str | None) -> AsyncIterator[Service]:
     """A service without Janus and recorders."""
-    async with open_service(tmp_path / "data") as service:
+    async with open_service(tmp_path / "data", database_url=database_url) as service:
         yield service
 
 
@@ -164,7 +183,7 @@ async def other_credentials(service: Service) -> Credentials:
 
 @pytest.fixture
 async def url(service: Service) -> AsyncIterator[str]:
-    """Where the service answers."""
+    """Where the service answers to others than `api`: real clients, slow ones."""
     async with served(service) as there:
         yield there.url
 
@@ -175,28 +194,31 @@ def bearer(service: Service, credentials: Credentials, *scopes: str) -> dict[str
     return {"authorization": f"Bearer {token}"}
 
 
+def in_process(service: Service, headers: dict[str, str] | None = None) -> httpx2.AsyncClient:
+    """A client of the application itself, without a socket: quick. An unforeseen error raises."""
+    transport = httpx2.ASGITransport(app=create_app(service))
+    base_url = service.settings.base_url
+    return httpx2.AsyncClient(transport=transport, base_url=base_url, headers=headers, timeout=60)
+
+
 @pytest.fixture
-async def anybody(url: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def anybody(service: Service) -> AsyncIterator[httpx2.AsyncClient]:
     """A client without a token."""
-    async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
+    async with in_process(service) as client:
         yield client
 
 
 @pytest.fixture
-async def api(
-    url: str, service: Service, credentials: Credentials
-) -> AsyncIterator[httpx2.AsyncClient]:
+async def api(service: Service, credentials: Credentials) -> AsyncIterator[httpx2.AsyncClient]:
     """A client with a token for everything."""
-    headers = bearer(service, credentials)
-    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+    async with in_process(service, bearer(service, credentials)) as client:
         yield client
 
 
 @pytest.fixture
 async def stranger(
-    url: str, service: Service, other_credentials: Credentials
+    service: Service, other_credentials: Credentials
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A client with another application's token."""
-    headers = bearer(service, other_credentials)
-    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+    async with in_process(service, bearer(service, other_credentials)) as client:
         yield client

@@ -10,10 +10,11 @@ import pytest
 
 from mixer.records.models import Conference
 from mixer.service import applications
-from mixer.service.conferences import PERMISSIONS, live_recording, recording_format, ttl_s
+from mixer.service.conferences import PERMISSIONS
 from mixer.service.context import Service
+from mixer.service.recording_choice import live_recording, recording_format, ttl_s
 
-from .conftest import Credentials
+from .conftest import BOTH_DATABASES, Credentials
 from .test_errors import assert_error
 
 CREATE = "/v2/conferences/create"
@@ -31,6 +32,7 @@ async def row_of(service: Service, conf_id: str) -> Conference:
         return await db.get_one(Conference, conf_id)
 
 
+@BOTH_DATABASES
 async def test_create_with_everything(api: httpx2.AsyncClient, service: Service) -> None:
     """All documented fields are accepted, and kept."""
     made = await create(
@@ -90,6 +92,7 @@ async def test_recording_formats(
     assert recording_format(row, applications.ApplicationSettings()) == expected
 
 
+@BOTH_DATABASES
 async def test_same_alias(api: httpx2.AsyncClient) -> None:
     """Upper and lower case are the same alias; the id of a live conference is it too."""
     first = await create(api, alias="Straße")
@@ -100,6 +103,7 @@ async def test_same_alias(api: httpx2.AsyncClient) -> None:
     assert by_id["conferenceId"] == first["conferenceId"]
 
 
+@BOTH_DATABASES
 async def test_same_alias_at_once(api: httpx2.AsyncClient, service: Service) -> None:
     """Of many that create the same alias at the same time one makes it, all get it."""
     made = await asyncio.gather(*(create(api, alias="race") for _ in range(12)))
@@ -108,6 +112,7 @@ async def test_same_alias_at_once(api: httpx2.AsyncClient, service: Service) -> 
     assert events == ["Conference.Created"]
 
 
+@BOTH_DATABASES
 async def test_alias_after_the_end(api: httpx2.AsyncClient) -> None:
     """After a conference's end its alias makes a new one."""
     first = await create(api, alias="again")
@@ -115,6 +120,7 @@ async def test_alias_after_the_end(api: httpx2.AsyncClient) -> None:
     assert (await create(api, alias="again"))["conferenceId"] != first["conferenceId"]
 
 
+@BOTH_DATABASES
 async def test_aliases_of_applications(
     api: httpx2.AsyncClient, stranger: httpx2.AsyncClient
 ) -> None:
@@ -172,6 +178,7 @@ async def test_tokens_under_access_control(
     assert (ada.conf_id, ada.permissions) == (made["conferenceId"], ("JOIN", "SEND_AUDIO"))
 
 
+@BOTH_DATABASES
 async def test_invite_and_permissions(api: httpx2.AsyncClient, service: Service) -> None:
     """Both answer tokens by external id; permissions are kept, and the room is told."""
     id = (await create(api))["conferenceId"]
@@ -192,7 +199,7 @@ async def test_kick_and_message(api: httpx2.AsyncClient, service: Service) -> No
     await api.post(f"/v2/conferences/{id}/kick", json={"externalIds": ["ada"]})
     await api.post(f"/v2/conferences/{id}/message", json={"from": "bob", "message": "hello"})
     told = service.rooms.told  # type: ignore[attr-defined]
-    assert told[-2:] == [("kick", (id, ["ada"])), ("message", (id, "bob", [], "hello"))]
+    assert told[-2:] == [("kick", (id, ["ada"])), ("message", (id, "bob", "hello", None))]
 
 
 @pytest.mark.parametrize(
@@ -217,6 +224,7 @@ async def test_conferences_of_others(
     assert (await api.get(f"/v2/conferences/{id}/participants")).status_code == 200
 
 
+@BOTH_DATABASES
 async def test_terminate(api: httpx2.AsyncClient, service: Service) -> None:
     """Rooms and sessions are told once; a repeated request does nothing; the rest is 404."""
     id = (await create(api))["conferenceId"]

@@ -281,7 +281,7 @@ async def message(
     """To some participants by their external ids, or to everybody."""
     row = await conferences.find_live(service, who.app_key, id)
     given = body or Message()
-    await service.rooms.message(row.id, given.sender, given.to, given.message)
+    await service.rooms.message(row.id, given.sender, given.message, given.to or None)
     return Done()
 
 

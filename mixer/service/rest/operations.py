@@ -43,7 +43,7 @@ async def readyz(service: Annotated[Service, Depends(service_of)], response: Res
     except Exception as error:  # whatever it is, it is not ready
         log.warning("database.away", error=type(error).__name__)
         failing.append("database")
-    if not getattr(service.rooms, "is_ready", True):
+    if not service.rooms.ready:
         failing.append("conference server")
     response.status_code = 503 if failing else 200
     return Health(status="unavailable" if failing else "ok", failing=failing)

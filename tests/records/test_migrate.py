@@ -1,0 +1,79 @@
+"""A database is brought to this version's schema, whatever it is and whoever starts at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from mixer.errors import StorageError, UsageError
+from mixer.records import Database
+from mixer.records.migrate import upgrade
+from mixer.records.models import Base
+from tests.instruments.postgresql import new_database, running_postgresql
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with running_postgresql() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'mixer.db'}"
+    url = new_database(request.getfixturevalue("cluster"))
+    return url.replace("postgresql://", "postgresql+psycopg://")
+
+
+def _differences(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, Base.metadata))
+
+
+async def test_migrations_are_the_models(address: str) -> None:
+    """The migrations make exactly the tables of models.py: whoever changes one adds the other."""
+    database = Database(address)
+    await upgrade(database)
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(_differences) == []
+    await database.close()
+
+
+async def test_all_at_once(address: str) -> None:
+    """Several instances that start at the same time do not disturb each other."""
+    databases = [Database(address) for _ in range(5)]
+    await asyncio.gather(*(upgrade(database) for database in databases))
+    for database in databases:
+        await upgrade(database)
+        await database.close()
+
+
+async def test_newer_database(address: str) -> None:
+    """A newer version's database is left as it is."""
+    database = Database(address)
+    await upgrade(database)
+    async with database.writing() as db:
+        await db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(UsageError, match="newer mixer"):
+        await upgrade(database)
+    await database.close()
+
+
+async def test_unreachable(tmp_path: Path) -> None:
+    """A database that cannot be opened is told in one line."""
+    for address in (
+        f"sqlite+aiosqlite:///{tmp_path / 'nowhere' / 'mixer.db'}",
+        f"postgresql+psycopg://mixer@/postgres?host={tmp_path}",
+    ):
+        database = Database(address)
+        with pytest.raises(StorageError, match="the database cannot be used"):
+            await upgrade(database)
+        await database.close()
