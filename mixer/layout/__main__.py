@@ -45,6 +45,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--start-ns", type=int, default=0)
     parser.add_argument("--stop-ns", type=int, default=None)
     parser.add_argument("--language", default="en")
+    parser.add_argument("--layout-type", default="record", help="record, replay or stream")
     parser.add_argument("--without", action="append", default=[], help="a participant's id")
     parser.add_argument(
         "--patience",
@@ -73,6 +74,7 @@ def settings_from(options: argparse.Namespace) -> PassSettings:
         start_ns=options.start_ns,
         stop_ns=options.stop_ns,
         language=options.language,
+        layout_type=options.layout_type,
         ready_wall_s=options.patience / 2,
         stall_wall_s=options.patience / 4,
         answer_wall_s=options.patience,

@@ -54,6 +54,7 @@ class PassSettings:
     start_ns: int
     stop_ns: int | None = None
     language: str = "en"
+    layout_type: str = "record"  # what pages are told they are shown for
     ready_wall_s: float = 10.0
     stall_wall_s: float = 5.0
     answer_wall_s: float = 20.0
@@ -158,6 +159,7 @@ class PagePass:
             settings.fps,
             wall_start=self._journal.started_wall + time_ns / 1e9,
             language=settings.language,
+            layout_type=settings.layout_type,
             ready_wall_s=settings.ready_wall_s,
             stall_wall_s=settings.stall_wall_s,
             answer_wall_s=settings.answer_wall_s,

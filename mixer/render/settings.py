@@ -39,6 +39,7 @@ class RenderSettings:
     crf: int = 23
     threads: int = 2
     language: str = "en"
+    layout_type: Literal["record", "replay", "stream"] = "record"  # what pages are told it is
     encoder: Literal["libx264", "null"] = (
         "libx264"  # "null" swaps the encoder out, to measure all the rest
     )

@@ -13,11 +13,12 @@ from __future__ import annotations
 import argparse
 import heapq
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 from mixer.clock import MILLISECOND, SECOND
 from mixer.conference import state
@@ -64,6 +65,7 @@ def make_journal(
     pace: float = 0.0,
     final: bool = True,
     absent: Collection[int] = (),
+    leaving: Mapping[int, float] = MappingProxyType({}),
     said: Callable[[int], None] = lambda watermark_ns: None,
 ) -> Path:
     """Writes `seconds` of media into a journal in `directory`; its watermark is their end.
@@ -71,25 +73,30 @@ def make_journal(
     `microphones`: so many further participants with sound only. `screen`: between these seconds
     participant 0 shares a screen ("p0.screen", 1080p, 5 pictures a second, VP8). `pace`: 1.0 writes
     in real time, 2.0 at twice its speed, 0 at once. Who is `absent` leaves a place that is empty.
+    `leaving`: who leaves, and at which second.
     `said` hears each watermark, and holds the writing up as long as it likes. Returns `directory`.
     """
     wanted = [(codec, size, Fraction(fps), loop_seconds, k, noise) for k in range(participants)]
     with ThreadPoolExecutor(2) as pool:
         videos = list(pool.map(lambda clip: clips.video_clip(*clip[:5], noise=clip[5]), wanted))
     writer = JournalWriter.create(directory, conference="made")
-    end_ns = start_ns + round(seconds * SECOND)
+    whole_ns = start_ns + round(seconds * SECOND)
     parts: list[Iterator[_Moment]] = []
     for place in sorted({*range(participants + microphones)} - {*absent}):
         first_ns = start_ns + place * phase_ns
+        end_ns = min(whole_ns, start_ns + round(leaving.get(place, seconds) * SECOND))
         video = videos[place] if place < participants else None
         parts.append(_arrivals(_joining(place, start_ns, video, sound), 10 * place))
+        if place in leaving:
+            gone = Event(end_ns, "participant.removed", {"id": f"p{place}"})
+            parts.append(_arrivals([gone], 2000))
         if video is not None:
             parts.append(_video(writer, f"p{place}.camera", "Camera", video, first_ns, end_ns))
         if sound:
             parts.append(_sound(writer, place, loop_seconds, first_ns, end_ns))
     if screen is not None:
         parts += _screen(writer, start_ns, screen)
-    _write(writer, parts, start_ns, end_ns, pace, said)
+    _write(writer, parts, start_ns, whole_ns, pace, said)
     writer.close(final=final)
     return directory
 
