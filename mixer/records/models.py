@@ -136,6 +136,7 @@ class Session(Base):
     fence: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[int]
     closed_at: Mapped[int | None]
+    deleted_at: Mapped[int | None]  # its folder, the raw recording, is gone
 
 
 class Mix(Base):
@@ -164,7 +165,14 @@ class Recording(Base):
 
     __tablename__ = "recordings"
     __table_args__ = (
-        Index("recordings_by_end", "app_key", "end_time", "id"),
+        Index(
+            "recordings_by_end",
+            "app_key",
+            "end_time",
+            "id",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("recordings_of", "conference_id", "end_time", "id"),
         Index("recordings_due", "deleted_at", "keep_until"),
         UniqueConstraint("session_id", "object_key"),

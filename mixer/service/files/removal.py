@@ -1,0 +1,106 @@
+"""Removes files for good: from the storage, the session folders and the lists.
+
+First nothing lists them any more, then they are deleted, then that is written down: a removal that
+was interrupted is gone on with by the next sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from sqlalchemy import select, update
+
+from ...errors import StorageError
+from ...records.models import Conference, Recording, Session
+from ..context import Service, now_ms
+from ..errors import ApiError
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How much: published files, raw recordings, and the bytes of the former."""
+
+    files: int = 0
+    raw: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Removed) -> Removed:
+        return Removed(self.files + other.files, self.raw + other.raw, self.bytes + other.bytes)
+
+
+async def delete(service: Service, conference: Conference) -> Removed:
+    """Everything recorded of a conference, for ever. Raises ApiError 409 while it is recorded, and
+    503 while the storage does not answer."""
+    of_it = select(Session).where(Session.conference_id == conference.id)
+    async with service.database.reading() as db:
+        if await db.scalar(of_it.where(Session.closed_at.is_(None)).limit(1)) is not None:
+            sentence = "The conference is being recorded: stop it and wait for its files first."
+            raise ApiError(409, 4005, "RECORDING_IN_PROGRESS", sentence)
+    try:
+        return await remove_everything_of(service, conference.id)
+    except StorageError as error:
+        sentence = "The storage does not answer: nothing is listed any more, try again later."
+        raise ApiError(503, 4006, "STORAGE_UNAVAILABLE", sentence) from error
+
+
+async def remove_everything_of(service: Service, conference_id: str) -> Removed:
+    """Files and raw recordings of a conference. Raises StorageError; call again then."""
+    of_it = Recording.conference_id == conference_id, Recording.deleted_at.is_(None)
+    raw = Session.conference_id == conference_id, Session.deleted_at.is_(None)
+    async with service.database.writing() as db:
+        await db.execute(update(Recording).where(*of_it).values(keep_until=0))
+    async with service.database.reading() as db:
+        files = list(await db.scalars(select(Recording).where(*of_it)))
+        sessions = list(await db.scalars(select(Session).where(*raw)))
+    return await remove_files(service, files) + await remove_raw(service, sessions)
+
+
+async def remove_files(service: Service, files: Sequence[Recording]) -> Removed:
+    """Raises StorageError."""
+    if not files:
+        return Removed()
+    await service.storage.delete([one.object_key for one in files])
+    ids = [one.id for one in files]
+    async with service.database.writing() as db:
+        for first in range(0, len(ids), 500):
+            chosen = Recording.id.in_(ids[first : first + 500])
+            await db.execute(update(Recording).where(chosen).values(deleted_at=now_ms()))
+    for one in files:
+        log.info(
+            "file.removed",
+            conference=one.conference_id,
+            recording=one.id,
+            object=one.object_key,
+            bytes=one.size,
+        )
+    return Removed(files=len(files), bytes=sum(one.size for one in files))
+
+
+async def remove_raw(service: Service, sessions: Sequence[Session]) -> Removed:
+    """Raises StorageError."""
+    for one in sessions:
+        folder = service.settings.data / one.folder
+        if folder.resolve().is_relative_to(service.settings.sessions_folder.resolve()):
+            await asyncio.to_thread(_remove_folder, folder)
+        async with service.database.writing() as db:
+            chosen = update(Session).where(Session.id == one.id)
+            await db.execute(chosen.values(deleted_at=now_ms()))
+        log.info("raw.removed", conference=one.conference_id, session=one.id)
+    return Removed(raw=len(sessions))
+
+
+def _remove_folder(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        reason = error.strerror or error
+        raise StorageError(f"cannot remove {folder}: {reason}; mend the disk") from error
