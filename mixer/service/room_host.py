@@ -57,6 +57,8 @@ class RoomHost:
         """From the database: a restart of the server forgets no end."""
         if not is_conference_id(id) or self._rooms.hosted(id) is not None:
             return None
+        if (reason := self._rooms.how_ended(id)) is not None:
+            return reason
         async with self._database.reading() as db:
             row = await db.get(Conference, id)
         return (row.end_reason or "ended") if row is not None and row.ended_at is not None else None

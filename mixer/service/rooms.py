@@ -8,6 +8,7 @@ who listen to `on_event`.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+REMEMBERED = 10_000
 UNKNOWN = "there is no conference of this name: create it by REST or in the dashboard"
 AMBIGUOUS = "several conferences have this name: open the one you mean by its id"
 
@@ -52,6 +54,7 @@ class HostedRooms:
         self._database = database
         self._by_id: dict[str, Hosted] = {}
         self._by_alias: dict[str, set[str]] = {}  # folded alias -> ids
+        self._ended: OrderedDict[str, str] = OrderedDict()  # id -> why, before it is written down
         self._reports = Reports()
         self._janus = Janus(self._room_settings, on_lost=self._disconnect_all)
         self._host = RoomHost(self, database, tokens)
@@ -113,6 +116,7 @@ class HostedRooms:
         known = self._by_id.get(row.id)
         if known is not None:
             known.permissions.update(_sets(row.permissions))
+        if known is not None or row.id in self._ended:
             return
         live = LiveConference(
             row.id,
@@ -135,6 +139,9 @@ class HostedRooms:
         ids.discard(conf_id)
         if not ids:
             del self._by_alias[hosted.row.alias_key]
+        self._ended[conf_id] = reason
+        while len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
         hosted.live.end(reason)
         self._reports.ended(hosted.live, reason)
         log.info("room.ended", conference=conf_id, reason=reason)
@@ -185,6 +192,10 @@ class HostedRooms:
 
     # -- for room_host.py --------------------------------------------------------------------------
 
+    def how_ended(self, conf_id: str) -> str | None:
+        """Why it has ended, as far as these rooms know."""
+        return self._ended.get(conf_id)
+
     def hosted(self, conf_id: str) -> Hosted | None:
         return self._by_id.get(conf_id)
 
@@ -218,8 +229,9 @@ class HostedRooms:
         """Opens what the database has of that name: of before `run`, or made by somebody else."""
         async with self._database.reading() as db:
             row = await db.get(Conference, name.lower()) if is_conference_id(name.lower()) else None
-            if row is not None and row.ended_at is not None:
-                raise Ended("the conference has ended", row.end_reason or "ended")
+            if row is not None and (row.ended_at is not None or row.id in self._ended):
+                reason = self._ended.get(row.id) or row.end_reason
+                raise Ended("the conference has ended", reason or "ended")
             live = select(Conference).where(
                 Conference.alias_key == alias_key(name), Conference.ended_at.is_(None)
             )

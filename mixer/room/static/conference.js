@@ -5,16 +5,18 @@
 //   conference.addEventListener('media', ({ detail }) => show(detail.streamId, detail.mediaStream));
 //   await conference.publishCamera({ audio: true, video: true });
 //
-// Documented in docs/conference-state.md ("conference.js"). Comes back by itself after a lost
-// network, a restarted media server, or a restarted conference server.
+// Documented in docs/conference-state.md ("conference.js"), typed in conference.d.ts. Comes back by
+// itself after a lost network, a restarted media server, or a restarted conference server.
 
 import { capture, deviceOf } from './capture.js';
 import { PublishedFeed, ReceivedFeed } from './feeds.js';
 import { Janus } from './janus.js';
+import { Recording } from './recording.js';
 import { allStreams, apply, emptyState } from './state.js';
 
 const BACKOFF_MS = [100, 200, 400, 800, 1500, 3000];
 const SILENCE_MS = 15_000; // the server sends a heartbeat every 5 s
+const SENDING = { audio: 'SEND_AUDIO', video: 'SEND_VIDEO' };
 const SCREEN = { video: { frameRate: { ideal: 15, max: 30 } }, audio: true };
 
 export { mediaConstraints } from './capture.js';
@@ -27,17 +29,32 @@ export async function join(options) {
   return conference;
 }
 
+// Replays the recording of the conference at `url` from `offset` milliseconds on, and joins the
+// new conference in which that happens, as a listener. Also of a conference that has ended.
+export async function replay({ url = location.href, offset = 0, conferenceAccessToken, ...options }) {
+  const base = addressOf(url);
+  const headers = shown(conferenceAccessToken);
+  const begun = await ask('POST', `${base}/replay`, headers, { offset });
+  return joinReplay(base, begun, options);
+}
+
 // Events: 'change' {type, data} after `state` has changed; 'media' {streamId, mediaStream|null};
-// 'local' {name, mediaStream|null}; 'connection' {status}; 'ended' {reason}.
+// 'local' {name, mediaStream|null}; 'connection' {status}; 'permissionsUpdated' {permissions: Set};
+// 'message' {from, message, participantId?}; 'ended' {reason}. Recordings have their own
+// (recording.js).
 export class Conference extends EventTarget {
   state;
   participantId = '';
   status = 'connecting'; // 'connected', 'reconnecting', 'ended'
   local = { camera: null, screen: null }; // the MediaStreams that are published
+  permissions = new Set(); // what we may do: 'SEND_AUDIO', 'RECORD', …
+  capabilities = {}; // what the server can do here: {recording, replay}
+  recording = new Recording(this, (method) => this.#request(method, '/recording'));
 
   #base;
   #profile;
   #codec;
+  #conferenceAccessToken;
   #token = '';
   #iceServers = [];
   #events = null;
@@ -48,13 +65,20 @@ export class Conference extends EventTarget {
   #devices = { audio: true, video: true };
   #left = false;
 
-  constructor({ url = location.href, name, type = 'user', externalId, avatarUrl, codec = 'vp8' }) {
+  constructor({
+    url = location.href,
+    name,
+    type = 'user',
+    externalId,
+    avatarUrl,
+    codec = 'vp8',
+    conferenceAccessToken,
+  }) {
     super();
-    const match = /^(https?:\/\/[^/]+.*\/rooms\/[A-Za-z0-9._-]{1,100})/.exec(url);
-    if (!match) throw new Error('the address of a room ends with /rooms/NAME');
-    this.#base = match[1];
+    this.#base = addressOf(url);
     this.#profile = { name, type, externalId, avatarUrl };
     this.#codec = codec;
+    this.#conferenceAccessToken = conferenceAccessToken;
     this.state = emptyState();
   }
 
@@ -73,8 +97,12 @@ export class Conference extends EventTarget {
     this.#stayConnected();
   }
 
-  // Publishes camera and microphone. `audio` and `video` as for mediaConstraints (capture.js), or tracks.
+  // Publishes camera and microphone. `audio` and `video` as for mediaConstraints (capture.js), or
+  // tracks; of what we are not permitted to send nothing is opened.
   async publishCamera({ audio = true, video = true } = {}) {
+    audio = this.permissions.has('SEND_AUDIO') && audio;
+    video = this.permissions.has('SEND_VIDEO') && video;
+    if (!audio && !video) return;
     const stream = await capture(audio, video);
     this.#devices = { audio: deviceOf(audio), video: deviceOf(video) };
     this.#replaceLocal('camera', stream);
@@ -88,6 +116,7 @@ export class Conference extends EventTarget {
 
   // Shares a screen, window or tab; `stream` instead of asking the user for one. Resolves with it.
   async shareScreen(stream = null) {
+    if (!this.permissions.has('SHARE_SCREEN')) throw new Error('you may not share a screen here');
     const shared = stream ?? (await navigator.mediaDevices.getDisplayMedia(SCREEN));
     this.#replaceLocal('screen', shared);
     for (const track of shared.getVideoTracks()) {
@@ -110,6 +139,7 @@ export class Conference extends EventTarget {
   async mute(changes) {
     for (const kind of ['audio', 'video']) {
       if (kind in changes && changes[kind] !== this.#muted[kind]) {
+        if (!changes[kind] && !this.permissions.has(SENDING[kind])) continue;
         if (changes[kind]) await this.#muteTrack(kind);
         else await this.#unmuteTrack(kind);
         this.#muted[kind] = changes[kind];
@@ -141,6 +171,32 @@ export class Conference extends EventTarget {
     await this.#request('DELETE', '');
   }
 
+  // Replays this conference's recording from `offset` milliseconds on: see `replay` above.
+  async replay(offset = 0, options = {}) {
+    const begun = await this.#request('POST', '/replay', { offset });
+    return joinReplay(this.#base, begun, { name: this.#profile.name, ...options });
+  }
+
+  // A message to participants by id, or to everybody: they get it as event 'message'.
+  async send(message, to) {
+    await this.#request('POST', '/messages', { message, to });
+  }
+
+  // Removes somebody (permission KICK).
+  async kick(participantId) {
+    await this.#request('DELETE', `/participants/${participantId}`);
+  }
+
+  // Other permissions: {externalId: {permissions: ['JOIN', …]}} (permission UPDATE_PERMISSIONS).
+  async updatePermissions(participants) {
+    await this.#request('POST', '/permissions', { participants });
+  }
+
+  // Conference access tokens for others, by external id; `participants` as above (permission INVITE).
+  invite(participants) {
+    return this.#request('POST', '/invitations', { participants });
+  }
+
   // -- the server ------------------------------------------------------------------------------
 
   async #register() {
@@ -153,22 +209,47 @@ export class Conference extends EventTarget {
     this.participantId = answer.participantId;
     this.#token = answer.token;
     this.#iceServers = answer.iceServers;
+    this.capabilities = answer.capabilities ?? {};
+    this.#permit(answer.permissions ?? []);
     this.#reset(answer.state);
   }
 
   async #request(method, path, body, keepalive = false) {
-    const headers = { 'content-type': 'application/json' };
+    const headers = shown(this.#conferenceAccessToken);
     if (this.#token) headers.authorization = `Bearer ${this.#token}`;
-    const response = await fetch(this.#base + path, {
-      method,
-      headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
-      keepalive,
-    });
-    const answer = await response.json().catch(() => ({}));
-    if (response.status === 410) this.#stop(answer.reason ?? 'ended');
-    if (!response.ok) throw new Error(answer.error ?? `the server says ${response.status}`);
-    return answer;
+    try {
+      return await ask(method, this.#base + path, headers, body, keepalive);
+    } catch (error) {
+      if (error.status === 410 && !this.#left) this.#stop(error.reason ?? 'ended');
+      throw error;
+    }
+  }
+
+  // What we may do from now on; what is sent against it ends.
+  #permit(names) {
+    const before = this.permissions;
+    this.permissions = new Set(names);
+    if (names.length === before.size && names.every((name) => before.has(name))) return;
+    this.#emit('permissionsUpdated', { permissions: this.permissions });
+    if (this.local.screen && !this.permissions.has('SHARE_SCREEN')) this.stopScreen();
+    this.#dropForbidden();
+  }
+
+  #dropForbidden() {
+    const stream = this.local.camera;
+    const forbidden = (stream?.getTracks() ?? []).filter(
+      (track) => !this.permissions.has(SENDING[track.kind]),
+    );
+    if (!forbidden.length) return;
+    for (const track of forbidden) {
+      track.stop();
+      stream.removeTrack(track);
+      this.#muted[track.kind] = true;
+    }
+    this.local.camera = stream.getTracks().length ? stream : null;
+    this.#emit('local', { name: 'camera', mediaStream: this.local.camera });
+    this.#tellMuted().catch(() => {});
+    this.#publish('camera');
   }
 
   // Follows the events; after a loss registers again (same token, same id) and goes on.
@@ -210,14 +291,22 @@ export class Conference extends EventTarget {
   }
 
   #reduce(type, data) {
-    if (type === 'heartbeat') return;
-    if (type === 'state') {
-      this.#reset(data);
+    const act = {
+      heartbeat: () => {},
+      state: () => this.#reset(data),
+      kicked: () => this.#stop('kicked'),
+      'permissions.updated': () => this.#permit(data.permissions),
+      message: () => this.#emit('message', data),
+      'recording.failed': () => this.recording.failed(data),
+    }[type];
+    if (act) {
+      act();
       return;
     }
     this.state = apply(this.state, type, data);
     this.#subscribe();
     this.#emit('change', { type, data });
+    this.recording.update();
     if (type === 'conference.ended') this.#stop(data.reason ?? 'ended');
   }
 
@@ -225,6 +314,7 @@ export class Conference extends EventTarget {
     this.state = state;
     this.#subscribe();
     this.#emit('change', { type: 'state', data: state });
+    this.recording.update();
   }
 
   #mutedStreams() {
@@ -348,6 +438,7 @@ export class Conference extends EventTarget {
   }
 
   #stop(reason) {
+    if (this.#left) return;
     this.#left = true;
     this.#events?.close();
     this.#dropFeedsAndJanus();
@@ -372,6 +463,35 @@ export class Conference extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+function addressOf(url) {
+  const match = /^(https?:\/\/[^/?#]+[^?#]*?\/rooms\/[^/?#]+)/.exec(url);
+  if (!match) throw new Error('the address of a room ends with /rooms/NAME');
+  return match[1];
+}
+
+function shown(conferenceAccessToken) {
+  return conferenceAccessToken ? { 'x-conf-access-token': conferenceAccessToken } : {};
+}
+
+// One request; rejects with the server's reason, `status`, and `reason` of a conference that is over.
+async function ask(method, address, headers, body, keepalive = false) {
+  const response = await fetch(address, {
+    method,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: body === undefined ? undefined : JSON.stringify(body),
+    keepalive,
+  });
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  const error = new Error(answer.error ?? `the server says ${response.status}`);
+  throw Object.assign(error, { status: response.status, reason: answer.reason });
+}
+
+function joinReplay(base, { conferenceId, conferenceAccessToken }, options) {
+  const url = `${base.slice(0, base.lastIndexOf('/'))}/${conferenceId}`;
+  return join({ name: 'Viewer', ...options, type: 'listener', url, conferenceAccessToken });
 }
 
 function wait(ms) {

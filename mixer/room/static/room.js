@@ -1,13 +1,16 @@
 // The join page: lobby, room, farewell. What happens in the conference is conference.js.
-// Automation: ?name=Ada&autojoin=1&video=0&audio=0&codec=h264&type=listener
+// Automation: ?name=Ada&autojoin=1&video=0&audio=0&codec=h264&type=listener&externalId=ada
+// Access control: #cat=TOKEN, a conference access token. A fragment is sent to no server.
 
 import { join } from './conference.js';
 import { icon } from './icons.js';
 import { Lobby, explain, listDevices, showPreview } from './lobby.js';
+import { RecordButton } from './record_button.js';
 import { Stage } from './stage.js';
 
 const query = new URLSearchParams(location.search);
-const room = decodeURIComponent(location.pathname.split('/').at(-1));
+const address = location.origin + location.pathname.replace(/\/$/, '');
+const conferenceAccessToken = takeToken();
 const type = query.get('type') === 'listener' ? 'listener' : 'user';
 const codec = query.get('codec') === 'h264' ? 'h264' : 'vp8';
 const $ = (id) => document.getElementById(id);
@@ -16,15 +19,34 @@ const lobby = new Lobby(
   { audio: type === 'user' && query.get('audio') !== '0', video: type === 'user' && query.get('video') !== '0' },
   showLobby,
 );
+const recordButton = new RecordButton($('record'), toast);
+let room = decodeURIComponent(address.split('/').at(-1)); // its name, as people know it
+const PERMISSIONS = { microphone: 'SEND_AUDIO', camera: 'SEND_VIDEO', screen: 'SHARE_SCREEN' };
 let conference = null;
 let recordingTimer = 0;
 
 // -- lobby --------------------------------------------------------------------------------------
 
-async function start() {
+// The token of the address, which then forgets it; it stays with the tab, for joining again.
+function takeToken() {
+  const key = `conferenceAccessToken ${address}`;
+  const token = new URLSearchParams(location.hash.slice(1)).get('cat');
+  if (token) {
+    sessionStorage.setItem(key, token);
+    history.replaceState(null, '', location.pathname + location.search);
+  }
+  return token ?? sessionStorage.getItem(key) ?? undefined;
+}
+
+function showTitle(alias) {
+  room = alias || room;
   document.title = `${room} · Conference`;
   $('lobby-title').textContent = room;
   $('room-title').textContent = room;
+}
+
+async function start() {
+  showTitle();
   $('name').value = query.get('name') ?? localStorage.getItem('name') ?? '';
   if (type === 'listener') document.body.classList.add('listener');
   const message = mediaProblem() || (await lobby.open());
@@ -52,8 +74,14 @@ function showLobby() {
 }
 
 async function showPresent() {
-  const state = await fetch(`/rooms/${room}/state`).then((r) => r.json(), () => null);
-  if (!state) return;
+  const headers = conferenceAccessToken ? { 'x-conf-access-token': conferenceAccessToken } : {};
+  const answer = await fetch(`${address}/state`, { headers }).catch(() => null);
+  const state = await answer?.json().catch(() => null);
+  if (!state?.participants) {
+    if (state?.error) showMessage(sentence(state.error));
+    return;
+  }
+  showTitle(state.conference.alias);
   const names = state.participants.filter((p) => p.type === 'user').map((p) => p.name);
   const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
   const are = names.length === 1 ? 'is' : 'are';
@@ -68,6 +96,10 @@ async function showPresent() {
     : 'A recording of this conference is paused.';
 }
 
+function sentence(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+}
+
 function showMessage(text) {
   $('lobby-message').textContent = text;
   $('lobby-message').hidden = !text;
@@ -77,18 +109,22 @@ async function enter(name) {
   $('join').disabled = true;
   showMessage('');
   try {
-    conference = await join({ url: location.href.split('?')[0], name, type, codec });
+    const externalId = query.get('externalId') ?? undefined;
+    conference = await join({ url: address, name, type, codec, externalId, conferenceAccessToken });
   } catch (error) {
-    showMessage(`Joining did not work: ${error.message}.`);
+    showMessage(sentence(`Joining did not work: ${error.message}`));
     $('join').disabled = false;
     return;
   }
   globalThis.conference = conference; // for automation
   localStorage.setItem('name', name);
+  showTitle(conference.state.conference.alias);
   attach();
   show('room');
   const { tracks } = lobby;
   if (type === 'user' && (tracks.audio || tracks.video)) await conference.publishCamera(tracks);
+  const sent = conference.local.camera?.getTracks() ?? [];
+  for (const track of Object.values(tracks)) if (track && !sent.includes(track)) track.stop();
   lobby.close(false);
   render();
 }
@@ -104,7 +140,13 @@ function attach() {
   conference.addEventListener('connection', ({ detail }) => {
     $('connection').hidden = detail.status !== 'reconnecting';
   });
+  conference.addEventListener('permissionsUpdated', () => {
+    toast('What you may do here has changed.');
+    render();
+  });
+  conference.addEventListener('message', ({ detail }) => toast(`${detail.from}: ${detail.message}`));
   conference.addEventListener('ended', ({ detail }) => bidFarewell(detail.reason));
+  recordButton.attach(conference);
 }
 
 function render() {
@@ -123,6 +165,11 @@ function render() {
   paintToggle($('microphone'), 'microphone', microphone);
   paintToggle($('camera'), 'camera', Boolean(local.camera?.getVideoTracks().length));
   paintScreen(Boolean(local.screen));
+  for (const [id, permission] of Object.entries(PERMISSIONS)) {
+    $(id).disabled = !conference.permissions.has(permission);
+    if ($(id).disabled) $(id).title = 'You have no permission for this here';
+  }
+  recordButton.render();
   showRecording(state);
 }
 
@@ -182,8 +229,9 @@ function announce({ type: event, data }) {
 function bidFarewell(reason) {
   clearInterval(recordingTimer);
   stage.clear();
-  const left = reason === 'left';
-  $('farewell-title').textContent = left ? 'You have left' : 'The conference has ended';
+  const titles = { left: 'You have left', kicked: 'You were removed' };
+  $('farewell-title').textContent = titles[reason] ?? 'The conference has ended';
+  $('rejoin').hidden = reason === 'kicked';
   $('farewell-reason').textContent = room;
   show('farewell');
 }
@@ -266,7 +314,7 @@ $('unlock').addEventListener('click', () => {
   stage.playAll();
 });
 $('copy').addEventListener('click', async () => {
-  await navigator.clipboard?.writeText(location.href.split('?')[0]);
+  await navigator.clipboard?.writeText(address);
   toast('The link is on the clipboard.');
 });
 $('settings').addEventListener('click', async () => {
@@ -287,6 +335,7 @@ addEventListener('keydown', (event) => {
     act();
   }
 });
+addEventListener('hashchange', () => location.hash.startsWith('#cat=') && location.reload());
 addEventListener('pagehide', () => conference?.leave());
 
 start();
