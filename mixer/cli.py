@@ -12,6 +12,7 @@ import sys
 import structlog
 import typer
 
+from .commands.app import app as applications
 from .commands.forget import forget
 from .commands.look import doctor, export, inspect
 from .commands.record import ctl, record
@@ -19,6 +20,7 @@ from .commands.render import render
 from .commands.replay import replay
 from .commands.report import report
 from .commands.room import room
+from .commands.serve import serve
 
 app = typer.Typer(
     name="mixer",
@@ -28,8 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "MIXER", "help_option_names": ["-h", "--help"]},
 )
-for command in (room, record, ctl, render, replay, report, inspect, export, forget, doctor):
+for command in (serve, room, record, ctl, render, replay, report, inspect, export, forget, doctor):
     app.command()(command)
+app.add_typer(applications, name="app")
 
 
 def main() -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    BeforeValidator,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -23,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -31,6 +33,12 @@ from pydantic_settings import (
 from ..errors import UsageError
 
 Region = Literal["au", "ca", "eu", "in", "us"]
+# A list in the file, words with spaces between them in a variable.
+Names = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(lambda given: given.split() if isinstance(given, str) else given),
+]
 
 
 class ServiceSettings(BaseSettings):
@@ -72,9 +80,9 @@ class ServiceSettings(BaseSettings):
 
     # conferences' media: as for `mixer room`
     janus: Path = Path("/usr/bin/janus")
-    ice_servers: tuple[str, ...] = ()  # stun:HOST:PORT or turn:HOST:PORT,USER,CREDENTIAL
+    ice_servers: Names = ()  # stun:HOST:PORT or turn:HOST:PORT,USER,CREDENTIAL
     rtp_ports: str = "20000-40000"
-    ice_interfaces: tuple[str, ...] = ()
+    ice_interfaces: Names = ()
     nat_1_1: str | None = None
     bitrate_bps: PositiveInt = 2_000_000
     max_rooms: PositiveInt = 200
@@ -179,8 +187,6 @@ def read_settings(config: Path | None = None, **flags: Any) -> ServiceSettings:
         return ServiceSettings.model_construct(**dict(FromFile(**given)))
     except ValidationError as error:
         raise UsageError(_one_line(error)) from None
-    except ValueError as error:  # a variable that is no JSON where a list is expected
-        raise UsageError(f"{error}: {error.__cause__ or 'see docs/service.md'}") from None
 
 
 def _check_names(config: Path) -> None:

@@ -1,0 +1,118 @@
+"""`mixer app`: the applications that may use the service. Works on its database directly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from ..errors import UsageError
+from .running import Json, run
+from .serve import Config, Data
+
+if TYPE_CHECKING:
+    from ..records import Database
+    from ..service.applications import Application
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Applications of the service: create, set, list.", no_args_is_help=True)
+
+
+@app.command("create")
+def create(
+    name: str,
+    webhook: Annotated[str | None, typer.Option(help="Where events are sent to.")] = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Creates an application; its secret is shown this once."""
+    from ..service import applications
+
+    key, secret = run(
+        _with_database(config, data, lambda db: applications.create(db, name, webhook)), as_json
+    )
+    if as_json:
+        print(json.dumps({"key": key, "secret": secret}))
+    else:
+        print(f"key:    {key}\nsecret: {secret}")
+
+
+@app.command("set")
+def set_fields(
+    key: str,
+    fields: Annotated[list[str], typer.Argument(metavar="FIELD=VALUE...")],
+    data: Data = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Changes settings of an application; an empty VALUE takes one away."""
+    from ..service import applications
+
+    async def change(db: Database) -> Application:
+        return await applications.change(db, key, _parsed(fields))
+
+    changed = run(_with_database(config, data, change), as_json)
+    _print([changed], as_json)
+
+
+@app.command("list")
+def list_all(data: Data = None, config: Config = None, as_json: Json = False) -> None:
+    """Lists the applications and their settings."""
+    from ..service import applications
+
+    _print(run(_with_database(config, data, applications.list_all), as_json), as_json)
+
+
+async def _with_database(config: Any, data: Any, act: Callable[[Database], Awaitable[T]]) -> T:
+    from ..records import Database
+    from ..records.migrate import upgrade
+    from ..service.folders import make_folders
+    from ..service.settings import read_settings
+
+    settings = read_settings(config, data=data)
+    make_folders(settings)
+    database = Database(settings.database_address)
+    try:
+        await upgrade(database)
+        return await act(database)
+    finally:
+        await database.close()
+
+
+def _parsed(fields: list[str]) -> dict[str, Any]:
+    """`field=value`; lists are comma-separated. Raises UsageError."""
+    parsed: dict[str, Any] = {}
+    for field in fields:
+        name, equals, value = field.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{field!r} is not FIELD=VALUE, such as recording_format=both")
+        is_list = name == "webhook_events"
+        parsed[name] = (
+            [one.strip() for one in value.split(",") if one.strip()] if is_list else value
+        )
+    return parsed
+
+
+def _print(found: list[Application], as_json: bool) -> None:
+    for one in found:
+        settings = one.settings.model_dump(mode="json")
+        if as_json:
+            told = {"key": one.key, "name": one.name, "created_at": one.created_at}
+            print(json.dumps({**told, "settings": settings}, ensure_ascii=False))
+            continue
+        print(f"{one.key}  {one.name}")
+        for name, value in settings.items():
+            print(f"    {name}={_as_given(value)}")
+
+
+def _as_given(value: Any) -> str:
+    """As `set` takes it."""
+    if isinstance(value, list):
+        return ",".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
