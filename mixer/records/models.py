@@ -155,7 +155,8 @@ class Mix(Base):
     layout_name: Mapped[str | None] = mapped_column(String(200))
     width: Mapped[int] = mapped_column(Integer)
     height: Mapped[int] = mapped_column(Integer)
-    started_at: Mapped[int]
+    started_at: Mapped[int]  # asked for
+    began_at: Mapped[int | None]  # the first moment that is in it
     stopped_at: Mapped[int | None]
     error: Mapped[str | None] = mapped_column(Text)
 

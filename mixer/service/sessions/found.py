@@ -1,0 +1,157 @@
+"""The files that lie in a recording's folder: what can be handed out, from plan and result.
+
+Pure but for reading the folder. A part is a file of its own when it was stopped by somebody; what
+the conference's end has ended is there as the whole recording's file only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from ...clock import SECOND
+from ...recorder.outputs import Output, recall
+from ...recorder.plan import MixPlan, Plan, RecordFolder
+from ...records.models import Mix
+from .order import RAW_ID
+
+VIDEO, AUDIO = "video/mp4", "audio/mpeg"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finished file. Times in epoch ms, `duration_ms` its length."""
+
+    path: Path
+    kind: Literal["mix", "participant"]
+    media_type: str
+    mix: Mix | None
+    part: int | None
+    merged: bool
+    start_time: int
+    duration_ms: int
+    participant: str = ""
+    source: str = ""
+
+
+class Look:
+    """One look into a recording's folder."""
+
+    def __init__(self, folder: RecordFolder, plan: Plan, mixes: Sequence[Mix]) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._mixes = {(mix.mix_id, mix.part): mix for mix in mixes}
+
+    def row(self, planned: MixPlan) -> Mix | None:
+        if planned.id == RAW_ID:
+            return next((m for m in self._mixes.values() if m.part == planned.part), None)
+        return self._mixes.get((planned.id, planned.part))
+
+    def parts(self) -> Iterator[Found]:
+        """Files of parts that somebody has stopped, as soon as they are whole."""
+        wall_ms = started_ms(self._folder)
+        for planned in self._plan.mixes if self._plan.has_video else ():
+            row, path = self.row(planned), self._folder.part_file(planned)
+            stopped = row is not None and row.stopped_at is not None
+            if planned.finished and stopped and path.exists():
+                for known in recall(self._folder.part_facts(planned)):
+                    start_ms = wall_ms + (planned.start_ns or 0) // 1_000_000
+                    yield _video(path, row, planned.part, start_ms, known.seconds)
+        yield from self._sound_parts(wall_ms)
+
+    def _sound_parts(self, wall_ms: int) -> Iterator[Found]:
+        last_stop = max((m.stop_ns or 0 for m in self._plan.mixes), default=0)
+        for number, part in enumerate(self._plan.audio_parts):
+            if not part.finished or part.stop_ns is None:
+                continue
+            if self._plan.ended and part.stop_ns >= last_stop and self._ended_with_conference():
+                continue
+            for known in recall(self._folder.audio_facts(number)):
+                start_ms = wall_ms + part.start_ns // 1_000_000
+                yield from _sound(self._folder, known, start_ms, wall_ms, number + 1, merged=False)
+
+    def _ended_with_conference(self) -> bool:
+        return any(mix.stopped_at is None for mix in self._mixes.values())
+
+    def whole(self) -> Iterator[Found]:
+        """Files of the whole recording, from recording.json."""
+        result = _json(self._folder.result)
+        groups = list(self._plan.groups().values())
+        for told, parts in zip(result.get("mixes", ()), groups, strict=False):
+            path = self._folder.directory / str(told["file"])
+            if told["file"] is None or not path.exists():
+                continue
+            rows = [row for row in map(self.row, parts) if row is not None]
+            row = rows[-1] if rows else None
+            yield _video(path, row, None, _epoch_ms(told["startedAt"]), told["seconds"])
+        audio = result.get("audio") or {}
+        if audio and self._plan.audio_parts:
+            wall_ms = started_ms(self._folder)
+            start_ms = wall_ms + self._plan.audio_parts[0].start_ns // 1_000_000
+            for told in audio.get("files") or ():
+                yield _told_sound(self._folder, told, start_ms)
+
+    def errors(self) -> list[tuple[Mix | None, str]]:
+        """Why files of the whole recording are missing."""
+        result = _json(self._folder.result)
+        groups = list(self._plan.groups().values())
+        found: list[tuple[Mix | None, str]] = []
+        for told, parts in zip(result.get("mixes", ()), groups, strict=False):
+            why = told.get("error") or next((p["error"] for p in told["parts"] if p["error"]), None)
+            if why and told["file"] is None:
+                found.append((self.row(parts[-1]), str(why)))
+        why = (result.get("audio") or {}).get("error")
+        return [*found, *([(None, str(why))] if why else [])]
+
+
+def started_ms(folder: RecordFolder) -> int:
+    """Epoch ms of journal time 0; 0 where there is no journal."""
+    return int(float(_json(folder.journal / "journal.json").get("wall", 0)) * 1000)
+
+
+def load_plan(folder: RecordFolder) -> Plan | None:
+    """The plan, None where there is none (yet)."""
+    return folder.load() if folder.plan.exists() else None
+
+
+def _video(path: Path, row: Mix | None, part: int | None, start: int, seconds: float) -> Found:
+    length = round(seconds * 1000)
+    return Found(path, "mix", VIDEO, row, part, part is None, start, length)
+
+
+def _sound(
+    folder: RecordFolder, known: Output, start: int, wall: int, part: int, *, merged: bool
+) -> Iterator[Found]:
+    path = folder.directory / known.path
+    kind: Literal["mix", "participant"] = "participant" if known.participant else "mix"
+    if known.stay_ns is not None:
+        start = max(start, wall + known.stay_ns * 1000 // SECOND)
+    length = round(known.seconds * 1000)
+    who, source = known.participant, known.source
+    if path.exists():
+        yield Found(path, kind, AUDIO, None, part, merged, start, length, who, source)
+
+
+def _told_sound(folder: RecordFolder, told: Mapping[str, Any], start: int) -> Found:
+    kind: Literal["mix", "participant"] = "participant" if told["kind"] == "participant" else "mix"
+    if told.get("stayStartedAt"):
+        start = max(start, _epoch_ms(told["stayStartedAt"]))
+    path, length = folder.directory / told["file"], round(told["seconds"] * 1000)
+    who, source = str(told.get("participantId") or ""), str(told.get("source") or "")
+    return Found(path, kind, AUDIO, None, None, True, start, length, who, source)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _epoch_ms(iso: str) -> int:
+    return round(datetime.fromisoformat(iso.replace("Z", "+00:00")).timestamp() * 1000)

@@ -1,0 +1,281 @@
+"""Looks after one recording: what the database wants, its recorder does, whoever dies meanwhile.
+
+Every step is decided anew from the rows, the folder's plan.json and whether a recorder lives, so
+that a server that was killed goes on where it was, and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ...engine.launcher import Launcher, Running
+from ...errors import MixerError
+from ...recorder.plan import MixPlan, Plan, RecordFolder
+from ...recorder.spare import ERROR_FILE
+from ...records.models import Mix
+from ..context import Service, now_ms
+from . import publishing, store
+from .found import Found, Look, load_plan, started_ms
+from .order import RAW_ID, layout_of_mix
+from .store import View
+
+log = structlog.get_logger()
+
+IDLE_S = 1.0  # between looks, when nobody wakes the keeper
+BUSY_S = 0.25  # while something is on its way
+BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+STEADY_S = 10.0  # one that has lived so long counts as started
+MAX_FAILURES = 8  # starts in a row that came to nothing
+MAX_FINISHES = 3  # tries to make the files
+END_PATIENCE_MS = 5_000  # a recorder sees by itself that the conference has ended
+NEVER_BEGAN = "it was stopped before it had begun"
+
+
+class Keeper:
+    """`run` until the session is closed; `wake` when the rows have changed."""
+
+    def __init__(self, service: Service, launcher: Launcher, session_id: str) -> None:
+        self._service = service
+        self._launcher = launcher
+        self._id = session_id
+        self._directory = service.settings.sessions_folder / session_id
+        self._folder = RecordFolder(self._directory)
+        self._recorder: Running | None = None
+        self._wake = asyncio.Event()
+        self._failures = 0  # starts in a row
+        self._finishes = 0
+        self._next_start = 0.0
+        self._started_at = 0.0
+        self._handed: set[tuple[Path, bool]] = set()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                busy = await self._step()
+            except (MixerError, OSError) as error:
+                log.warning("session.step_failed", session=self._id, error=str(error))
+                busy = False
+            except Exception:  # one session's fault must not end the others
+                log.exception("session.step_broken", session=self._id)
+                busy = False
+            if busy is None:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), BUSY_S if busy else IDLE_S)
+
+    async def _step(self) -> bool | None:
+        """One look at everything. True: something is on its way; None: the session is closed."""
+        view = await store.view(self._service, self._id)
+        if view.session.closed_at is not None:
+            return None
+        plan = await asyncio.to_thread(load_plan, self._folder)
+        if plan is not None and plan.merged and plan.ended:  # all is made; it may still report
+            await self._close(view, plan)
+            return None
+        recorder = self._living()
+        if recorder is not None:
+            busy = await self._steer(view, plan, recorder)
+            await self._hand_out(view, plan)
+            return busy
+        if self._is_over(view, plan):
+            await self._close(view, plan)
+            return None
+        await self._start(view, plan)
+        return True
+
+    def _living(self) -> Running | None:
+        if self._recorder is None or not self._recorder.is_alive():
+            self._recorder = self._launcher.adopt(self._directory)
+        return self._recorder
+
+    # --- starting -----------------------------------------------------------------------------
+
+    async def _start(self, view: View, plan: Plan | None) -> None:
+        """A recorder for a new folder, or one that goes on where another died."""
+        if time.monotonic() < self._next_start:
+            return
+        if self._failures:
+            log.warning("session.restart", session=self._id, failures=self._failures)
+        delay = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        self._next_start = time.monotonic() + delay
+        self._failures += 1
+        self._started_at = time.monotonic()
+        order = self._order(view, plan)
+        await store.change(self._service, self._id, state=store.RUNNING)
+        self._recorder = await self._launcher.start(order)
+
+    def _order(self, view: View, plan: Plan | None) -> dict[str, Any]:
+        service, wanted = self._service, view.session.wanted
+        token = service.tokens.mixer_token(view.conference.id)
+        insecure = {"MIXER_TLS_INSECURE": "1"} if service.settings.secure else {}
+        order: dict[str, Any] = {
+            "url": service.rooms.address(view.conference.id),
+            "out": str(self._directory),
+            "log": str(self._directory / "recorder.log"),
+            "fence": view.session.fence,
+            "environment": {"MIXER_ROOM_TOKEN": token, **insecure},
+        }
+        if plan is not None:
+            finish = bool(plan.ended) or view.ended
+            self._finishes += finish
+            return {**order, "resume": True, "finish": finish}
+        return {
+            **order,
+            "mixes": [self._fields(mix, wanted) for mix in view.running],
+            "format": wanted["format"],
+            "live": wanted["live"],
+            "audio": {"legs": wanted["legs"]},
+        }
+
+    def _fields(self, mix: Mix, wanted: dict[str, Any]) -> dict[str, Any]:
+        allow = self._service.settings.allow_private_layouts
+        return {
+            "id": self._plan_id(mix, wanted),
+            "part": mix.part,
+            "size": f"{mix.width}x{mix.height}",
+            "layout": layout_of_mix(mix, allow_private=allow),
+        }
+
+    @staticmethod
+    def _plan_id(mix: Mix, wanted: dict[str, Any]) -> str:
+        return mix.mix_id if wanted["live"] else RAW_ID
+
+    # --- steering -----------------------------------------------------------------------------
+
+    async def _steer(self, view: View, plan: Plan | None, recorder: Running) -> bool:
+        """Tells the recorder what is wanted and not planned yet. True: it was told something."""
+        if plan is None:
+            return True
+        if time.monotonic() - self._started_at > STEADY_S:
+            self._failures = 0
+        told = False
+        for mix in view.mixes:
+            planned = self._planned(plan, mix, view.session.wanted)
+            if planned is not None and planned.start_ns is not None:
+                await self._began(view, mix, planned)
+            told |= await self._steer_mix(view, plan, mix, planned, recorder)
+        wanted = bool(view.session.wanted.get("paused")) and bool(view.running)
+        if plan.paused != wanted and not plan.ended:
+            command = "pause" if wanted else "resume"
+            told |= await self._told(view, recorder, command)
+        patient = now_ms() - (view.conference.ended_at or now_ms()) < END_PATIENCE_MS
+        if view.ended and not plan.ended and not patient:
+            told |= await self._told(view, recorder, "stop")
+        waits = any(mix.began_at is None for mix in view.running)
+        return told or waits or view.ended
+
+    async def _steer_mix(
+        self, view: View, plan: Plan, mix: Mix, planned: MixPlan | None, recorder: Running
+    ) -> bool:
+        stopped = mix.stopped_at is not None
+        if planned is None and not stopped and not plan.ended and not view.ended:
+            return await self._told(
+                view, recorder, "start_mix", **self._fields(mix, view.session.wanted)
+            )
+        if planned is not None and stopped and planned.runs and not plan.ended:
+            return await self._told(view, recorder, "stop_mix", id=planned.id)
+        if planned is None and stopped and mix.error is None:
+            await publishing.tell_failure(self._service, view.conference, NEVER_BEGAN, mix=mix)
+        return False
+
+    async def _told(self, view: View, recorder: Running, command: str, **fields: Any) -> bool:
+        """One that does not listen (yet) is told again. Always true: look again soon."""
+        try:
+            await recorder.ask(command, fence=view.session.fence, **fields)
+        except MixerError as error:
+            log.info("session.untold", session=self._id, command=command, error=str(error))
+        return True
+
+    def _planned(self, plan: Plan, mix: Mix, wanted: dict[str, Any]) -> MixPlan | None:
+        key = self._plan_id(mix, wanted), mix.part
+        return next((one for one in plan.mixes if (one.id, one.part) == key), None)
+
+    async def _began(self, view: View, mix: Mix, planned: MixPlan) -> None:
+        if mix.began_at is None and view.session.wanted["live"]:
+            began_at = started_ms(self._folder) + (planned.start_ns or 0) // 1_000_000
+            await publishing.tell_progress(self._service, view.conference, mix, began_at)
+
+    # --- what came of it ----------------------------------------------------------------------
+
+    async def _hand_out(self, view: View, plan: Plan | None, *, whole: bool = False) -> None:
+        """New files go into the storage; what fails is tried at the next look."""
+        if plan is None or not view.session.wanted["live"]:
+            return
+        look = Look(self._folder, plan, view.mixes)
+        found = await asyncio.to_thread(lambda: [*look.parts(), *(look.whole() if whole else ())])
+        for batch in _together(one for one in found if self._key(one) not in self._handed):
+            await publishing.publish(self._service, view.session, batch)
+            self._handed |= {self._key(one) for one in batch}
+
+    @staticmethod
+    def _key(found: Found) -> tuple[Path, bool]:
+        return found.path, found.merged
+
+    def _is_over(self, view: View, plan: Plan | None) -> bool:
+        """Whether there is nothing (more) for a recorder to do."""
+        if plan is None:
+            return view.ended or not view.running or self._failures >= MAX_FAILURES
+        made = self._folder.result.exists() and plan.ended
+        if made and (not plan.live or self._finishes >= MAX_FINISHES):
+            return True
+        tries = MAX_FAILURES + (MAX_FINISHES if plan.ended or view.ended else 0)
+        return self._failures >= tries
+
+    async def _close(self, view: View, plan: Plan | None) -> None:
+        """Hands out what there is, tells of what there is not, and is done with it."""
+        await self._hand_out(view, plan, whole=True)
+        problems: list[tuple[Mix | None, str]] = []
+        if plan is not None and plan.live:
+            problems = Look(self._folder, plan, view.mixes).errors()
+        why = self._error() if plan is None or not (plan.merged and plan.ended) else ""
+        if plan is None:
+            problems = [(mix, why or NEVER_BEGAN) for mix in view.mixes if mix.error is None]
+        elif why and not problems:
+            problems = [(mix, why) for mix in view.running] or [(None, why)]
+        if plan is not None and plan.ended == "disk-full":
+            problems.append((None, self._error() or "the disk is full"))
+        saved = sorted({"raw"} if plan is not None else set())
+        for mix, reason in problems:
+            await publishing.tell_failure(
+                self._service, view.conference, reason, mix=mix, saved=saved
+            )
+        await self._closed(view, problems)
+
+    async def _closed(self, view: View, problems: list[tuple[Mix | None, str]]) -> None:
+        now = now_ms()
+        async with self._service.database.writing() as db:
+            session = await db.get_one(type(view.session), self._id, with_for_update=True)
+            for mix in await store.mixes_of(db, self._id):
+                mix.stopped_at = mix.stopped_at or view.conference.ended_at or now
+            session.state = store.FAILED if problems else store.FINISHED
+            session.error = problems[0][1] if problems else None
+            session.closed_at = now
+        log.info("session.closed", session=self._id, problems=len(problems))
+
+    def _error(self) -> str:
+        """What the recorder said when it failed."""
+        try:
+            return str(json.loads((self._directory / ERROR_FILE).read_text())["message"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+
+def _together(found: Any) -> list[list[Found]]:
+    """Files that one event is to tell of: those of one part, or of the whole recording."""
+    batches: dict[tuple[bool, str, int | None], list[Found]] = {}
+    for one in found:
+        video = one.media_type.startswith("video/") and not one.merged
+        name = one.mix.mix_id if video and one.mix else ""
+        batches.setdefault((one.merged, name, one.part), []).append(one)
+    return list(batches.values())

@@ -1,0 +1,89 @@
+"""Hands what was found in a recording's folder to `files.publish`, and tells of what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from ...records.models import Conference, Mix, Session
+from ...webhooks import bodies
+from .. import files
+from ..context import Service, now_ms
+from ..files import FileMade
+from .found import Found
+
+log = structlog.get_logger()
+
+
+async def publish(service: Service, session: Session, found: Sequence[Found]) -> None:
+    """Into the storage, the database and the events; what is there already stays as it is.
+
+    Raises what the storage raises: it is tried again later.
+    """
+    made = [
+        FileMade(
+            path=one.path,
+            kind=one.kind,
+            media_type=one.media_type,
+            mix=one.mix,
+            part=one.part,
+            merged=one.merged,
+            start_time=one.start_time,
+            duration=one.duration_ms,
+            details=_details(one),
+        )
+        for one in found
+    ]
+    await files.publish(service, session, made)
+
+
+def _details(one: Found) -> dict[str, Any]:
+    if one.kind != "participant":
+        return {}
+    told = {"participantId": one.participant, "source": one.source}
+    return {**told, "stayStartedAt": one.start_time}
+
+
+async def tell_progress(service: Service, conference: Conference, mix: Mix, began_at: int) -> None:
+    """Recording.Live.InProgress, once for each start of a mix."""
+    async with service.database.writing() as db:
+        row = await db.get_one(Mix, mix.id, with_for_update=True)
+        if row.began_at is not None:
+            return
+        row.began_at = began_at
+        body = bodies.live_in_progress(
+            began_at,
+            layout_url=mix.layout_url,
+            layout_name=mix.layout_name,
+            mix_id=mix.mix_id,
+            width=mix.width,
+            height=mix.height,
+        )
+        await service.outbox.add(
+            db, conference.app_key, conference.id, "Recording.Live.InProgress", body
+        )
+
+
+async def tell_failure(
+    service: Service,
+    conference: Conference,
+    reason: str,
+    *,
+    mix: Mix | None = None,
+    saved: Sequence[str] = (),
+) -> None:
+    """Recording.Failed, once for a mix; participants who are there learn of it, too."""
+    async with service.database.writing() as db:
+        if mix is not None:
+            row = await db.get_one(Mix, mix.id, with_for_update=True)
+            if row.error is not None:
+                return
+            row.error = reason
+        body = bodies.recording_failed(
+            now_ms(), reason=reason, mix_id=mix.mix_id if mix else None, saved=saved
+        )
+        await service.outbox.add(db, conference.app_key, conference.id, "Recording.Failed", body)
+    log.warning("recording.failed", conference=conference.id, reason=reason)
+    service.rooms.tell_recording_failed(conference.id, reason)

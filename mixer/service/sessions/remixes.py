@@ -1,0 +1,233 @@
+"""Remixes: another version of an ended conference's recording, by `mixer render` (contract 3.3).
+
+One at a time a conference. The command is our child and dies with us; it goes on where it was when
+it is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import select
+
+from ...engine import Child
+from ...errors import MixerError
+from ...recorder.plan import RecordFolder
+from ...records.models import Conference, Mix, Session
+from .. import applications
+from ..applications import ApplicationSettings
+from ..context import now_ms
+from ..errors import ApiError
+from ..recording_choice import recording_format
+from . import publishing, store
+from .found import AUDIO, VIDEO, Found, started_ms
+from .order import MixOrder, Wish, checked, layout_of_mix
+from .store import View
+
+if TYPE_CHECKING:
+    from .sessions import Sessions
+
+log = structlog.get_logger()
+
+RETRY_MS = 60_000
+ATTEMPTS = 3
+AGAIN_S = 2.0
+STATUS = {
+    store.QUEUED: "IN_PROGRESS",
+    store.RUNNING: "IN_PROGRESS",
+    store.FINISHING: "IN_PROGRESS",
+    store.FINISHED: "COMPLETED",
+    store.FAILED: "ERROR",
+}
+
+
+class Remixes:
+    """`start` and `status` as the contract has them; `keep` runs one."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._kept: set[str] = set()
+
+    async def start(self, conference: Conference, order: MixOrder) -> dict[str, Any]:
+        """Raises ApiError: 400, 404 (nothing was recorded), 409 (it goes on, or one is made)."""
+        service = self._sessions.service
+        app = await applications.get(service.database, conference.app_key)
+        settings = app.settings if app else ApplicationSettings()
+        format = recording_format(conference, settings)
+        allow = service.settings.allow_private_layouts
+        wish = checked(order, settings, format, live=True, allow_private=allow)
+        async with service.database.writing() as db:
+            row = await db.get_one(Conference, conference.id, with_for_update=True)
+            if row.ended_at is None:
+                sentence = "The conference goes on: remix it when it has ended."
+                raise ApiError(409, 3101, "CONFERENCE_GOES_ON", sentence)
+            raw = await self._raw(await _recorded(db, conference.id))
+            running = await store.open_session(db, conference.id, store.REMIX)
+            if running is not None:
+                mixes = await store.mixes_of(db, running.id)
+                _check_retried(running, mixes, wish)
+                return _status(running, conference, service.settings.region)
+            wanted = {
+                "raw": raw,
+                "format": format,
+                "live": True,
+                "legs": settings.participant_audio,
+            }
+            session = store.new_session(service, conference, store.REMIX, wanted)
+            db.add(session)
+            await db.flush()
+            db.add(_mix(session, wish))
+        self.keep(session.id)
+        return _status(session, conference, service.settings.region)
+
+    async def status(self, conference: Conference) -> dict[str, Any]:
+        service = self._sessions.service
+        async with service.database.reading() as db:
+            last = await store.last_session(db, conference.id, store.REMIX)
+        return _status(last, conference, service.settings.region)
+
+    async def _raw(self, recorded: list[Session]) -> str:
+        """The id of the session whose journal is there and whole."""
+        folder = self._sessions.service.settings.sessions_folder
+        for session in recorded:
+            if (folder / session.id / "journal" / "journal.json").exists():
+                if session.closed_at is None:
+                    sentence = "The recording is being finished: remix it when that is done."
+                    raise ApiError(409, 3103, "RECORDING_UNFINISHED", sentence)
+                return session.id
+        sentence = "There is no raw recording of this conference: record before it ends."
+        raise ApiError(404, 3104, "NOTHING_RECORDED", sentence)
+
+    def keep(self, session_id: str) -> None:
+        if session_id not in self._kept:
+            self._kept.add(session_id)
+            if self._sessions.spawn(self._run(session_id), f"remix-{session_id}") is None:
+                self._kept.discard(session_id)
+
+    async def _run(self, session_id: str) -> None:
+        try:
+            service = self._sessions.service
+            view = await store.view(service, session_id)
+            mix = view.mixes[0]
+            await store.change(service, session_id, state=store.RUNNING)
+            await publishing.tell_progress(service, view.conference, mix, now_ms())
+            problem = await self._made(view, mix)
+            if problem is None:
+                await self._hand_out(view, mix)
+            else:
+                await publishing.tell_failure(
+                    service, view.conference, problem, mix=mix, saved=["raw"]
+                )
+            state = store.FINISHED if problem is None else store.FAILED
+            await store.change(service, session_id, state=state, error=problem, closed_at=now_ms())
+        except Exception:  # the next reconciliation tries again
+            log.exception("remix.broken", session=session_id)
+            await asyncio.sleep(AGAIN_S)
+        finally:
+            self._kept.discard(session_id)
+
+    async def _made(self, view: View, mix: Mix) -> str | None:
+        """Runs `mixer render`; None, or why there are no files."""
+        problem = ""
+        for attempt in range(ATTEMPTS):
+            said, status = await self._rendered(view, mix)
+            if status == 0:
+                return None
+            problem = said or f"the render ended with {status}"
+            log.warning("remix.failed", session=view.session.id, attempt=attempt, error=problem)
+            await asyncio.sleep(AGAIN_S)
+        return problem
+
+    async def _rendered(self, view: View, mix: Mix) -> tuple[str, int]:
+        settings = self._sessions.service.settings
+        folder = settings.sessions_folder / view.session.id
+        wanted = view.session.wanted
+        raw = settings.sessions_folder / str(wanted["raw"])
+        out = folder / "remix.mp4" if wanted["format"] == "mp4" else folder / "remix"
+        allow = settings.allow_private_layouts
+        argv = ["mixer.cli", "render", str(raw), "--out", str(out), "--format", wanted["format"]]
+        argv += ["--size", f"{mix.width}x{mix.height}", "--no-report", "--json"]
+        argv += ["--layout", layout_of_mix(mix, allow_private=allow)]
+        argv += ["--participant-audio"] if wanted["legs"] and wanted["format"] != "mp4" else []
+        said = ""
+        child = Child(
+            "remix",
+            argv,
+            environment=self._sessions.render_environment,
+            log_path=folder / "render.log",
+        )
+        async with child:
+            async for event in child.events:
+                if event.get("event") == "error":
+                    said = str(event.get("message", ""))
+                if event.get("event") == "result":
+                    (folder / "result.json").write_text(json.dumps(event["files"]))
+            return said, (await child.wait()).status
+
+    async def _hand_out(self, view: View, mix: Mix) -> None:
+        settings = self._sessions.service.settings
+        folder = settings.sessions_folder / view.session.id
+        raw = RecordFolder(settings.sessions_folder / str(view.session.wanted["raw"]))
+        files = [Path(path) for path in json.loads((folder / "result.json").read_text())]
+        found = await asyncio.to_thread(lambda: list(_found(raw, files, mix)))
+        await publishing.publish(self._sessions.service, view.session, found)
+
+
+async def _recorded(db: Any, conf_id: str) -> list[Session]:
+    chosen = select(Session).where(Session.conference_id == conf_id, Session.kind == store.RECORD)
+    return list(await db.scalars(chosen.order_by(Session.created_at.desc())))
+
+
+def _found(raw: RecordFolder, files: list[Path], mix: Mix) -> Iterator[Found]:
+    """The files of a remix: begun when the first part was."""
+    with contextlib.suppress(MixerError):
+        starts = [one.start_ns for one in raw.load().mixes if one.start_ns is not None]
+    start_ms = started_ms(raw) + min(starts, default=0) // 1_000_000
+    for path in files:
+        length = round(_seconds(path) * 1000)
+        if path.suffix == ".mp4":
+            yield Found(path, "mix", VIDEO, mix, None, True, start_ms, length)
+        elif "_conn_" in path.name:
+            who = path.stem.partition("_conn_")[2].rpartition("_")[0]
+            yield Found(path, "participant", AUDIO, mix, None, True, start_ms, length, who)
+        else:
+            yield Found(path, "mix", AUDIO, mix, None, True, start_ms, length)
+
+
+def _seconds(path: Path) -> float:
+    import av
+
+    with av.open(str(path)) as container:
+        return (container.duration or 0) / 1_000_000
+
+
+def _check_retried(running: Session, mixes: list[Mix], wish: Wish) -> None:
+    """Raises ApiError 409 unless the one that runs is what is asked for once more."""
+    recent = now_ms() - running.created_at < RETRY_MS
+    if not (recent and mixes and wish.is_of(mixes[0])):
+        sentence = "A remix of this conference is being made: wait for its end."
+        raise ApiError(409, 3102, "REMIX_IN_PROGRESS", sentence)
+
+
+def _status(session: Session | None, conference: Conference, region: str) -> dict[str, Any]:
+    status = STATUS[session.state] if session is not None else "UNKNOWN"
+    return {"status": status, "region": region, "alias": conference.alias}
+
+
+def _mix(session: Session, wish: Wish) -> Mix:
+    return Mix(
+        session_id=session.id,
+        mix_id=wish.mix_id,
+        part=1,
+        layout_url=wish.layout_url,
+        layout_name=wish.layout_name,
+        width=wish.width,
+        height=wish.height,
+        started_at=now_ms(),
+    )

@@ -1,0 +1,157 @@
+"""Replays: a raw recording in a conference of its own, its participants as robots.
+
+`mixer replay` begins when somebody has come to watch, and the conference ends with it. It is our
+child: a replay does not outlive the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import select
+
+from ...engine import Child
+from ...records.models import Conference, Session
+from .. import applications
+from ..context import now_ms
+from ..errors import ApiError
+from . import store
+
+if TYPE_CHECKING:
+    from .sessions import Sessions
+
+log = structlog.get_logger()
+
+ALONE_S = 120.0  # nobody has come, or everybody has gone
+POLL_S = 0.5
+
+
+class Replays:
+    """`start` gives the new conference; `keep` plays into it."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._playing: dict[str, str] = {}  # session → its conference
+
+    async def start(self, conference: Conference, offset_ms: int) -> Conference:
+        """A new conference of type REPLAY. Raises ApiError 404 when nothing was recorded."""
+        from .. import conferences
+
+        service = self._sessions.service
+        raw = await self._raw(conference.id)
+        app = await applications.get(service.database, conference.app_key)
+        if raw is None or app is None:
+            sentence = "There is no raw recording of this conference to be replayed."
+            raise ApiError(404, 3104, "NOTHING_RECORDED", sentence)
+        created = await conferences.create(
+            service,
+            app,
+            owner_external_id=conference.owner_external_id,
+            alias=None,
+            parameters={},
+            permissions={},
+            type="REPLAY",
+        )
+        wanted = {"raw": raw, "offset_ms": max(0, offset_ms), "live": False, "format": "mp4"}
+        async with service.database.writing() as db:
+            session = store.new_session(service, created.conference, store.REPLAY, wanted)
+            db.add(session)
+        self.keep(session.id)
+        return created.conference
+
+    def ended(self, conf_id: str) -> None:
+        """The conference of a replay has ended: so does the replay, at its next look."""
+        log.info("replay.conference_ended", conference=conf_id)
+
+    async def _raw(self, conf_id: str) -> str | None:
+        folder = self._sessions.service.settings.sessions_folder
+        chosen = select(Session).where(
+            Session.conference_id == conf_id, Session.kind == store.RECORD
+        )
+        async with self._sessions.service.database.reading() as db:
+            found = list(await db.scalars(chosen.order_by(Session.created_at.desc())))
+        for session in found:
+            if (folder / session.id / "journal" / "journal.json").exists():
+                return session.id
+        return None
+
+    def keep(self, session_id: str) -> None:
+        if session_id not in self._playing:
+            self._playing[session_id] = ""
+            if self._sessions.spawn(self._run(session_id), f"replay-{session_id}") is None:
+                del self._playing[session_id]
+
+    async def _run(self, session_id: str) -> None:
+        from .. import conferences
+
+        service = self._sessions.service
+        view = await store.view(service, session_id)
+        conf_id = view.conference.id
+        problem = None
+        try:
+            if await self._somebody(conf_id):
+                await store.change(service, session_id, state=store.RUNNING)
+                problem = await self._play(view)
+            await conferences.terminate(service, conf_id, "ended")
+            await store.change(
+                service,
+                session_id,
+                state=store.FAILED if problem else store.FINISHED,
+                error=problem,
+                closed_at=now_ms(),
+            )
+        except Exception:
+            log.exception("replay.broken", session=session_id)
+        finally:
+            del self._playing[session_id]
+
+    async def _play(self, view: store.View) -> str | None:
+        """Until it has ended, or nobody watches any more; None, or what went wrong."""
+        service, wanted = self._sessions.service, view.session.wanted
+        conf_id = view.conference.id
+        raw = service.settings.sessions_folder / str(wanted["raw"])
+        argv = ["mixer.cli", "replay", str(raw), "--into", service.rooms.address(conf_id)]
+        argv += ["--offset", f"{wanted['offset_ms'] / 1000:g}", "--json"]
+        argv += ["--tls-insecure"] if service.settings.secure else []
+        secrets = {"MIXER_ROOM_TOKEN": service.tokens.mixer_token(conf_id)}
+        log_path = service.settings.sessions_folder / view.session.id / "replay.log"
+        async with Child("replay", argv, environment=secrets, log_path=log_path) as child:
+            said: list[str] = []
+            hearing = asyncio.create_task(_heard(child, said))
+            try:
+                while not hearing.done():
+                    await asyncio.wait({hearing}, timeout=POLL_S)
+                    if not hearing.done() and not await self._somebody(conf_id):
+                        await child.stop()
+                        break
+                await hearing
+            finally:
+                hearing.cancel()
+            return said[0] if said else None
+
+    async def _somebody(self, conf_id: str) -> bool:
+        """Waits for a person, for ALONE_S at most."""
+        service = self._sessions.service
+        try:
+            async with asyncio.timeout(ALONE_S):
+                while not any(_is_person(one) for one in service.rooms.participants(conf_id)):
+                    async with service.database.reading() as db:
+                        row = await db.get(Conference, conf_id)
+                    if row is None or row.ended_at is not None:
+                        return False
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            return False
+        return True
+
+
+def _is_person(one: dict[str, Any]) -> bool:
+    return str(one.get("type", "user")).lower() in ("user", "listener")
+
+
+async def _heard(child: Child, said: list[str]) -> None:
+    async for event in child.events:
+        if event.get("event") == "error":
+            said.append(str(event.get("message", "")))

@@ -1,0 +1,139 @@
+"""Sessions and mixes in the database: what is wanted, who looks after it, what became of it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ...records.models import Conference, Mix, Session
+from ..context import Service, now_ms
+
+LEASE_MS = 15_000
+RECORD, REMIX, REPLAY = "record", "remix", "replay"
+QUEUED, RUNNING, FINISHING = "queued", "running", "finishing"
+FINISHED, FAILED = "finished", "failed"
+OPEN = (QUEUED, RUNNING, FINISHING)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One session with its mixes, in the order of their starts, and its conference."""
+
+    session: Session
+    mixes: list[Mix]
+    conference: Conference
+
+    @property
+    def ended(self) -> bool:
+        return self.conference.ended_at is not None
+
+    @property
+    def running(self) -> list[Mix]:
+        return [mix for mix in self.mixes if mix.stopped_at is None]
+
+
+def new_session(
+    service: Service, conference: Conference, kind: str, wanted: dict[str, Any]
+) -> Session:
+    """A row, looked after by this instance, and its folder."""
+    id = str(uuid.uuid4())
+    (service.settings.sessions_folder / id).mkdir(parents=True)
+    now = now_ms()
+    return Session(
+        id=id,
+        conference_id=conference.id,
+        app_key=conference.app_key,
+        kind=kind,
+        folder=f"sessions/{id}",
+        wanted=wanted,
+        state=QUEUED,
+        owner=service.instance,
+        lease_until=now + LEASE_MS,
+        fence=1,
+        created_at=now,
+    )
+
+
+async def open_session(db: AsyncSession, conf_id: str, kind: str) -> Session | None:
+    """The session of that kind that goes on in a conference."""
+    found = await db.scalars(
+        select(Session)
+        .where(Session.conference_id == conf_id, Session.kind == kind)
+        .where(Session.closed_at.is_(None))
+        .order_by(Session.created_at.desc())
+        .limit(1)
+    )
+    return found.first()
+
+
+async def last_session(db: AsyncSession, conf_id: str, kind: str, *states: str) -> Session | None:
+    chosen = select(Session).where(Session.conference_id == conf_id, Session.kind == kind)
+    if states:
+        chosen = chosen.where(Session.state.in_(states))
+    return (await db.scalars(chosen.order_by(Session.created_at.desc()).limit(1))).first()
+
+
+async def mixes_of(db: AsyncSession, session_id: str) -> list[Mix]:
+    return list(await db.scalars(select(Mix).where(Mix.session_id == session_id).order_by(Mix.id)))
+
+
+async def view(service: Service, session_id: str) -> View:
+    async with service.database.reading() as db:
+        session = await db.get_one(Session, session_id)
+        conference = await db.get_one(Conference, session.conference_id)
+        return View(session, await mixes_of(db, session_id), conference)
+
+
+async def change(service: Service, session_id: str, **values: Any) -> None:
+    async with service.database.writing() as db:
+        await db.execute(update(Session).where(Session.id == session_id).values(**values))
+
+
+# --- leases ------------------------------------------------------------------------------------
+
+
+async def renew(service: Service) -> None:
+    """Whom this instance looks after, it goes on to."""
+    async with service.database.writing() as db:
+        await db.execute(
+            update(Session)
+            .where(Session.owner == service.instance, Session.closed_at.is_(None))
+            .values(lease_until=now_ms() + LEASE_MS)
+        )
+
+
+async def take_over(service: Service) -> list[Session]:
+    """Open sessions whose folders are here, now looked after by this instance.
+
+    The caller holds the lock of the data folder: whoever had them before is dead, or was never
+    here; a lease that has not run out yet is no reason to wait. The fence says so to recorders.
+    """
+    folder = service.settings.sessions_folder
+    chosen = (
+        select(Session)
+        .where(Session.closed_at.is_(None))
+        .where(or_(Session.owner.is_(None), Session.owner != service.instance))
+    )
+    taken = []
+    async with service.database.writing() as db:
+        for session in await db.scalars(chosen.with_for_update(skip_locked=True)):
+            if not (folder / session.id).is_dir():
+                continue  # of another machine
+            session.owner = service.instance
+            session.lease_until = now_ms() + LEASE_MS
+            session.fence += 1
+            taken.append(session)
+    return taken
+
+
+async def mine(service: Service) -> list[Session]:
+    """Open sessions that this instance looks after."""
+    async with service.database.reading() as db:
+        chosen = select(Session).where(
+            Session.owner == service.instance, Session.closed_at.is_(None)
+        )
+        return list(await db.scalars(chosen))
