@@ -77,5 +77,13 @@ const Faces = (() => {
     return [...shown, { key: 'more', kind: 'more', stream: null, count: everybody.length - shown.length }];
   }
 
-  return { people, faces, avatarFace, shares, chosen, isCamera, aspectOf };
+  /** At most `most` faces beside the newest shared screen: who shares it, older shares, the others. */
+  function company(all, [newest, ...older], most) {
+    if (newest === undefined || most < 3) return chosen(all, most);
+    const presenter = all.find(({ id }) => id === newest.id);
+    const kept = older.slice(0, most - 2);
+    return [presenter, ...kept, ...chosen(all.filter((face) => face !== presenter), most - 1 - kept.length)];
+  }
+
+  return { people, faces, avatarFace, shares, chosen, company, isCamera, aspectOf };
 })();

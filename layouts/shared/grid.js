@@ -38,19 +38,20 @@ const Grid = (() => {
 
   /** Of equal ones, the one that goes along the area's longer side. */
   function bestCandidate(count, area, gap, shape) {
-    const all = Array.from(
-      { length: count }, (_, index) => candidate(count, index + 1, area, gap, shape));
+    const all = Array.from({ length: count }, (_, index) => index + 1)
+      .filter((columns) => Math.ceil(count / columns) <= shape.rows)
+      .map((columns) => candidate(count, columns, area, gap, shape));
     if (area.width > area.height) all.reverse();
     return all.reduce((best, next) => (next.worth > best.worth ? next : best));
   }
 
   /**
    * Boxes {x, y, width, height} of `count` equal tiles in an area, row by row, the last row centred.
-   * `shape`: aspects allowed (slimmest, widest), the ideal one, the largest height.
+   * `shape`: aspects allowed (slimmest, widest), the ideal one, the largest height, the most rows.
    */
   function boxes(count, area, gap, shape = {}) {
     if (count <= 0) return [];
-    const limits = { slimmest: SLIMMEST, widest: WIDEST, ideal: WIDEST, largest: Infinity, ...shape };
+    const limits = { slimmest: SLIMMEST, widest: WIDEST, ideal: WIDEST, largest: Infinity, rows: Infinity, ...shape };
     const { width, height, columns, rows } = bestCandidate(count, area, gap, limits);
     const top = area.y + even((area.height - rows * height - (rows - 1) * gap) / 2);
     return Array.from({ length: count }, (_, index) => {

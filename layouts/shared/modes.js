@@ -2,13 +2,19 @@
 'use strict';
 
 const Modes = (() => {
+  const NAME_LINES = 2.8; // height of a name and what keeps it apart, by the size of its text
+
   const { even } = Grid;
 
-  /** Avatars with their names below, in `area`. */
-  function voices(all, sizes, area, name = 'voice') {
+  /** Avatars with their names below, in `area`; `look` as for Tiles.tile. */
+  function voices(all, sizes, area, look = { name: 'voice', disc: 0.64 }) {
     const shape = { slimmest: 0.9, widest: 1.1, ideal: 1, largest: even(sizes.short * 0.46) };
     const cells = Grid.boxes(all.length, area, 2 * sizes.gap, shape);
-    return all.map((face, index) => Tiles.tile(face, cells[index], sizes, { name, disc: 0.64 }));
+    return all.map((face, index) => {
+      const tile = Tiles.tile(face, cells[index], sizes, look);
+      const room = even(tile.box.height - NAME_LINES * tile.text); // its name lies below
+      return { ...tile, disc: Math.min(tile.disc, room) };
+    });
   }
 
   /** Whether a single face takes the whole page: not a wide picture on a slim page. */
@@ -17,8 +23,9 @@ const Modes = (() => {
     return aspect <= page.width / page.height || Tiles.covers(aspect, page);
   }
 
-  function cells(all, sizes, area) {
-    const boxes = Grid.boxes(all.length, area, sizes.gap);
+  /** Faces in equal tiles; `shape` as for Grid.boxes. */
+  function cells(all, sizes, area, shape = {}) {
+    const boxes = Grid.boxes(all.length, area, sizes.gap, shape);
     return all.map((face, index) => Tiles.tile(face, boxes[index], sizes, { name: 'cell', disc: 0.42 }));
   }
 

@@ -17,31 +17,22 @@ const Page = (() => {
   }
 
   /**
-   * Shows `scene(state, size, {parameters, floor})` from now on. `floor` is Floor (floor.js) for a
-   * layout that has somebody large: it remembers who that is, and says when to look again.
+   * Shows `scene(state, size, {parameters, seats})` from now on. `isSeated`: for a layout in which
+   * somebody is large; `seats` then are ids of participants, that one first (seats.js).
    */
-  function run(scene, { floor = null } = {}) {
+  function run(scene, { isSeated = false } = {}) {
     const { parameters } = layout; // of the start: a layout is not redecorated under way
     const stage = newStage();
     const view = new View.StageView(stage, (streamId) => layout.mediaStream(streamId));
-    let memory = floor?.EMPTY ?? null;
-    let timer = 0;
-
-    const follow = () => {
-      clearTimeout(timer);
-      const now = performance.now(); // the page's time is the recording's
-      memory = floor.after(memory, Faces.people(layout.state), now);
-      const due = floor.due(memory);
-      if (due !== null) timer = setTimeout(draw, Math.max(1, Math.ceil(due - now)));
-    };
+    let seats = [];
 
     const draw = () => {
       try {
         const size = sizeOf(layout.parameters);
         stage.style.width = `${size.width}px`;
         stage.style.height = `${size.height}px`;
-        if (floor !== null) follow();
-        view.show(scene(layout.state, size, { parameters, floor: memory }));
+        if (isSeated) seats = Seats.after(seats, Faces.people(layout.state), layout.activeSpeaker?.id);
+        view.show(scene(layout.state, size, { parameters, seats }));
       } catch (error) {
         layout.fail(error);
         throw error;

@@ -195,4 +195,6 @@ def find_site(layout: str, variables: Mapping[str, Any], cache: Path | None = No
         url = f"http://{HOST}/page/{path.name}{mark}{query}"
         return Site(url, path.parent, "page", variables, cache)
     name = path.resolve().name
+    if path.is_relative_to(BUILT_IN):
+        query = query.replace("#", "%23")  # of a colour: these pages have no places to jump to
     return Site(f"http://{HOST}/{name}/{mark}{query}", path, name, variables, cache)

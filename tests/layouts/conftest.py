@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from mixer.layout.browser import BrowserSettings, find_browser
+from mixer.layout.sdk import page_scripts
 from mixer.layout.shipped import BUILT_IN
 from tests.layouts.people import LayoutOpener, Opener
 
@@ -68,8 +69,8 @@ def open_layout(browser: Browser) -> Iterator[LayoutOpener]:
         pages.append(page)
         given = json.dumps({"width": width, "height": height, **parameters})
         start = f"window.mixerLayout.host.reset(null, {given});"
-        page.add_init_script(SDK.read_text("utf-8") + HOST + start)
-        page.route("**/*", _serve)
+        page.add_init_script(page_scripts() + HOST + start)
+        page.route("http*://**/*", _serve)
         page.goto(f"{ADDRESS}/{name}/")
         return page
 
