@@ -30,6 +30,7 @@ async def test_by_name_with_parameters(browser: Browser, layout: str, videos: in
         assert not [note for note in look.notes if note[0] == "error"]
         assert await page.call("getComputedStyle(stage).backgroundColor") == "rgb(32, 64, 96)"
         assert not look.moving
+        assert look.due_ms is None
 
 
 async def test_the_speaker_changes_at_the_same_frame_every_time(browser: Browser) -> None:

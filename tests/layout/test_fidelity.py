@@ -67,7 +67,15 @@ def decibels(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 
 
 @pytest.mark.parametrize(
-    ("layout", "count"), [("features.html", 5), ("default", 4), ("default", 25)]
+    ("layout", "count"),
+    [
+        ("features.html", 5),
+        ("default", 4),
+        ("default", 25),
+        ("speaker", 6),
+        ("vertical", 7),
+        ("grid?background=tan", 5),
+    ],
 )
 async def test_composed_pages_are_those_the_browser_paints(
     browser: Browser, layout: str, count: int
