@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mixer.conference.state import ParticipantType
 from mixer.room.gate import Gate, Published, Speaking, Unpublished
-from mixer.room.requests import Permission, Refused
+from mixer.room.requests import Permission, Refused, offered_kinds
 
+AUDIO, VIDEO = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n"
 OFFER = {"type": "offer", "sdp": "v=0"}
 
 
 class Talk:
     """A gate with a Janus that answers as Janus does."""
 
-    def __init__(self, type: ParticipantType = "user") -> None:
-        self.gate = Gate(Permission("ann", type, "weekly", "pin", 2_000_000), "secret")
+    def __init__(self, type: ParticipantType = "user", *allowed: str) -> None:
+        permission = Permission("ann", type, "weekly", "pin", 2_000_000)
+        if allowed:
+            permission = replace(permission, allowed=frozenset(allowed))
+        self.gate = Gate(permission, "secret")
         self._number = 0
 
     def send(self, **message: Any) -> dict[str, Any]:
@@ -232,3 +237,76 @@ def test_nothing_grows_without_bound() -> None:
     with pytest.raises(Refused):
         for _ in range(10_000):
             talk.send(janus="attach", session_id=1, plugin="janus.plugin.videoroom")
+
+
+def offer(*sections: str) -> dict[str, str]:
+    return {"type": "offer", "sdp": "v=0\r\n" + "".join(sections)}
+
+
+@pytest.mark.parametrize("request_name", ["publish", "configure", "joinandconfigure"])
+@pytest.mark.parametrize(
+    ("allowed", "feed", "sections", "passes"),
+    [
+        ("SEND_AUDIO", "ann.camera", (AUDIO,), True),
+        ("SEND_AUDIO", "ann.camera", (AUDIO, VIDEO), False),
+        ("SEND_VIDEO", "ann.camera", (VIDEO,), True),
+        ("SEND_VIDEO", "ann.camera", (AUDIO,), False),
+        ("JOIN", "ann.camera", (AUDIO,), False),
+        ("SHARE_SCREEN", "ann.screen", (AUDIO, VIDEO), True),
+        ("SHARE_SCREEN", "ann.camera", (VIDEO,), False),
+        ("SEND_VIDEO", "ann.screen", (VIDEO,), False),
+    ],
+)
+def test_offers_have_only_permitted_kinds(
+    request_name: str, allowed: str, feed: str, sections: tuple[str, ...], passes: bool
+) -> None:
+    """An offer with a section of a kind that is not permitted in its feed never reaches Janus,
+    whichever request carries it."""
+    talk = Talk("user", allowed).attached()
+    body: dict[str, Any] = {"request": request_name}
+    if request_name == "joinandconfigure":
+        body |= {"ptype": "publisher", "id": feed}
+    else:
+        talk.ask(request="join", ptype="publisher", id=feed)
+        talk.event(videoroom="joined", id=feed)
+    if passes:
+        assert "jsep" in talk.ask(jsep=offer(*sections), **body)
+        return
+    with pytest.raises(Refused):
+        talk.ask(jsep=offer(*sections), **body)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "m=video 9",
+        "M=Video 9",
+        " m=video 9",
+        "m= video 9",
+        "a=x\rm=video 9",
+        "m=video\t0",
+        "m=video",
+    ],
+)
+def test_sections_are_found_however_they_are_written(section: str) -> None:
+    """Whatever a lenient reader of SDP might take for a section counts as one."""
+    assert offered_kinds(f"v=0\n{section}\n") == {"video"}
+
+
+def test_permissions_that_are_taken_away_end_feeds() -> None:
+    """What is sent against them is unpublished, by a request like the participant's own; what is
+    not goes on; what is offered from then on is judged anew."""
+    talk = Talk().joined("ann.camera")
+    talk.ask(request="publish", jsep=offer(AUDIO, VIDEO))
+    talk.attached(8).ask(8, request="join", ptype="publisher", id="ann.screen")
+    talk.event(8, videoroom="joined", id="ann.screen")
+    talk.ask(8, request="publish", jsep=offer(VIDEO))
+    assert talk.gate.permit(frozenset({"SEND_AUDIO", "SEND_VIDEO", "SHARE_SCREEN"})) == []
+    [withdrawn] = talk.gate.permit(frozenset({"SEND_AUDIO", "SHARE_SCREEN"}))
+    assert withdrawn["body"] == {"request": "unpublish"}
+    assert (withdrawn["session_id"], withdrawn["handle_id"]) == (1, 7)
+    assert withdrawn["apisecret"] == "secret"
+    with pytest.raises(Refused):
+        talk.ask(request="publish", jsep=offer(AUDIO, VIDEO))
+    talk.ask(request="publish", jsep=offer(AUDIO))
+    assert [one["handle_id"] for one in talk.gate.permit(frozenset())] == [7, 8]

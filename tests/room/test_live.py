@@ -22,9 +22,13 @@ class Line:
     def __init__(self, *feeds: str) -> None:
         self.feeds = frozenset(feeds)
         self.closed: tuple[int, str] | None = None
+        self.permitted: frozenset[str] | None = None
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
+
+    def permit(self, permissions: frozenset[str]) -> None:
+        self.permitted = permissions
 
 
 def conference(grace_s: float = 60.0, places: int = 10) -> LiveConference:
@@ -177,3 +181,95 @@ async def test_a_room_has_its_places() -> None:
         joined(live, "c")
     joined(live, "a")
     assert len(live.state["participants"]) == 2
+
+
+class Notes:
+    """An observer who writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def joined(self, conference: LiveConference, attendance: Attendance) -> None:
+        self.told.append(("joined", attendance.id))
+
+    def left(
+        self, conference: LiveConference, attendance: Attendance, someone: Any, reason: str
+    ) -> None:
+        assert someone["id"] == attendance.id
+        self.told.append((f"left {reason}", attendance.id))
+
+    def changed(self, conference: LiveConference, type: str, data: dict[str, Any]) -> None:
+        pass
+
+
+async def test_an_observer_hears_of_every_coming_and_going() -> None:
+    """Whoever leaves for whatever reason is told once, also those who are there at the end."""
+    notes = Notes()
+    live = LiveConference("r", grace_s=0.01, max_participants=9, wall_ms=lambda: 1, observer=notes)
+    for id in ("ada", "bob", "carl", "dora"):
+        joined(live, id)
+        if id != "carl":
+            live.follow(id)
+    live.leave("ada", "left")
+    live.kick("bob")
+    await until(lambda: "carl" not in live.attendances, "carl to be given up")
+    live.end("ended")
+    assert notes.told[4:] == [
+        ("left left", "ada"),
+        ("left kicked", "bob"),
+        ("left gone", "carl"),
+        ("left ended", "dora"),
+    ]
+
+
+async def test_the_kicked_are_told_and_known() -> None:
+    """Their readers hear it before the end, their connections are closed for it, nobody else's."""
+    live = conference()
+    joined(live, "ada")
+    joined(live, "bob")
+    line, reader, other = Line(), live.follow("ada"), live.follow("bob")
+    live.connected("ada", line)
+    live.kick("ada")
+    assert line.closed == (4003, "kicked")
+    types = []
+    while (event := await reader.get(1)) is not None:
+        types.append(event[0])
+    assert types.index("kicked") < types.index("participant.removed")
+    assert live.was_kicked("ada") and not live.was_kicked("bob")
+    assert [p["id"] for p in (await read(other))["participants"]] == ["bob"]
+
+
+async def test_permissions_are_told_to_whose_they_are() -> None:
+    """A change reaches their readers and connections, and nobody else; the same again does not."""
+    live = conference()
+    joined(live, "ada")
+    joined(live, "bob")
+    line, reader, other = Line(), live.follow("ada"), live.follow("bob")
+    live.connected("ada", line)
+    for _ in range(2):
+        live.permit("ada", frozenset({"JOIN"}))
+    live.tell("message", {"from": "x", "message": "y"}, ["bob", "nobody"])
+    live.close()
+
+    async def all_of(follower: Follower) -> list[str]:
+        types = []
+        while (event := await follower.get(1)) is not None:
+            types.append(event[0])
+        return types
+
+    assert line.permitted == {"JOIN"}
+    assert (await all_of(reader)).count("permissions.updated") == 1
+    told = await all_of(other)
+    assert "permissions.updated" not in told and told.count("message") == 1
+
+
+async def test_speaking_is_counted() -> None:
+    """The time between the events, also of somebody who speaks still."""
+    live = conference()
+    ada = joined(live)
+    assert ada.spoken_ms == 0
+    live.observe("ada", Speaking("ada.camera", True))
+    await until(lambda: ada.spoken_ms >= 20, "some speech")
+    live.observe("ada", Speaking("ada.camera", False))
+    await until(lambda: not live.state["participants"][0]["speaking"], "silence")
+    assert ada.spoken_ms == ada.spoken_ms > 20

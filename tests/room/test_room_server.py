@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from mixer.conference.ice import parse_ice_server
+from mixer.conference.own import join_own
 from mixer.conference.session import ConferenceOver, RoomSession, join
 from mixer.conference.state import State
 from mixer.errors import (
@@ -128,6 +129,44 @@ async def test_a_mixer_tells_whether_it_records(server: Server) -> None:
         with pytest.raises(ConferenceRefused):
             await ada.update(recording=True)
         assert seen.types().count("recording.updated") == 2
+
+
+async def test_a_mixer_token_keeps_other_mixers_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the server has one, mixers show it: by body, by header, a recorder by environment."""
+    monkeypatch.setenv("MIXER_ROOM_TOKEN", "a secret")
+    async with serving(tmp_path) as server:
+        url = server.room("guarded")
+        with pytest.raises(ConferenceRefused, match="MIXER_ROOM_TOKEN"):
+            await join(url, "M", "mixer")
+        with pytest.raises(ConferenceRefused):
+            await join(url, "M", "mixer", mixer_token="another")
+        async with await join(url, "M", "mixer", mixer_token="a secret"):
+            pass
+        own = await join_own(url, "M")
+        assert own.state["participants"][-1]["type"] == "mixer"
+        await own.leave()
+        async with httpx2.AsyncClient() as client, await join(url, "Ada"):
+            answer = await client.post(
+                f"{url}/participants",
+                json={"name": "M", "type": "mixer"},
+                headers={"authorization": "Bearer a secret"},
+            )
+        assert answer.status_code == 201
+
+
+async def test_a_plain_room_offers_no_more_than_it_has(server: Server) -> None:
+    """No recording, replay or moderation: said in the answer to joining, and by the routes."""
+    url = server.room("plain")
+    async with httpx2.AsyncClient() as client:
+        joined = (await client.post(f"{url}/participants", json={"name": "Ada"})).json()
+        assert joined["capabilities"] == {"recording": False, "replay": False}
+        assert "RECORD" not in joined["permissions"] and "SEND_VIDEO" in joined["permissions"]
+        headers = {"authorization": f"Bearer {joined['token']}"}
+        for path in ("recording", "replay", "messages", "permissions", "invitations"):
+            answer = await client.post(f"{url}/{path}", json={}, headers=headers)
+            assert answer.status_code == 404
 
 
 async def test_who_is_gone_has_left_after_the_grace(server: Server) -> None:
