@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Row
+
 from ..records.models import Attendance, Conference, Recording
 
 WITHOUT_REGION = ("Recordings.Available",)  # its items have it
 JOINED = "|"  # between the addresses of one Recording.MP4.Available
 
 Urls = Mapping[str, str]  # recording's id → address
+RecordingFacts = Recording | Row[Any]  # an object, or a row with columns of the same names
 
 
 def iso(at_ms: int) -> str:
@@ -37,12 +40,17 @@ def envelope(type: str, conference: Conference, region: str) -> dict[str, Any]:
 # --- recordings --------------------------------------------------------------------------------
 
 
-def recording_item(recording: Recording, *, region: str, url: str, now: int) -> dict[str, Any]:
-    """A file as monitor and events tell it (contract 4.1). `merged` is ours."""
+def recording_item(
+    recording: RecordingFacts, *, region: str, url: str, created_at: str
+) -> dict[str, Any]:
+    """A file as monitor and events tell it (contract 4.1). `merged` is ours.
+
+    `created_at`: when the address was made, ISO 8601.
+    """
     item: dict[str, Any] = {
         "region": region,
         "url": url,
-        "createdAt": iso(now),
+        "createdAt": created_at,
         "recordingType": recording.kind,
         "duration": recording.duration,
         "filename": recording.filename,
@@ -123,7 +131,8 @@ def rendered(
     """An event as it is sent. `recordings`: in the order in which the event lists them."""
     if type == "Recordings.Available":
         items = [
-            recording_item(one, region=region, url=urls[one.id], now=now) for one in recordings
+            recording_item(one, region=region, url=urls[one.id], created_at=iso(now))
+            for one in recordings
         ]
         return {**body, "createdAt": iso(now), "recordings": items}
     if type == "Recording.MP4.Available":
@@ -151,7 +160,7 @@ def mp4_available(video: Recording) -> dict[str, Any]:
     }
 
 
-def _mix(recording: Recording) -> dict[str, Any]:
+def _mix(recording: RecordingFacts) -> dict[str, Any]:
     mix = {
         "mixId": recording.mix_id or "default",
         "layoutUrl": recording.layout_url or "default",
@@ -180,7 +189,7 @@ def _split(recording: Recording, urls: Urls, name: str, inner_user_id: bool) -> 
     return split | {"userId": user_id, "metadata": {"preferSendMono": "false", **person}}
 
 
-def _person(recording: Recording) -> dict[str, Any]:
+def _person(recording: RecordingFacts) -> dict[str, Any]:
     names = ("externalName", "externalId", "externalPhotoUrl", "ipAddress")
     return {name: recording.details.get(name, "") for name in names}
 
