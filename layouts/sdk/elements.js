@@ -25,7 +25,8 @@
     [part=name] { position: absolute; left: 8px; bottom: 8px; max-width: calc(100% - 32px); padding: 2px 8px;
       border-radius: 4px; background: #000a; white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
       unicode-bidi: plaintext; }
-    :host([data-speaking])::after { content: ''; position: absolute; inset: 0; border: 3px solid #5bd68a; }`;
+    :host([data-speaking])::after { content: ''; position: absolute; inset: 0; border: 3px solid #5bd68a;
+      border-radius: inherit; }`;
 
   function mark(element, found, isEmpty) {
     const attributes = {

@@ -48,12 +48,14 @@ function created() {
   conference.on('joined', () => { joining.isJoined = true; });
   const other = () => new OtherService();
   const media = () => Object.assign(other(), { local: other(), remote: other() });
-  return { session, conference, filePresentation, videoPresentation,
+  const sdk = { session, conference, filePresentation, videoPresentation,
     recording: new RecordingService(), command: new CommandService(), notification: other(),
     mediaDevice: other(), subscription: other(), audio: media(), video: media(),
     version: '3.11.1', packageUrlPrefix: '',
     initialize: () => {},
     initializeToken: (token) => token };
+  sdk.default = sdk; // as some bundlers look at a global
+  return sdk;
 }
 
 Object.defineProperty(window, 'VoxeetSDK', {
