@@ -1,8 +1,21 @@
-"""Every error has the contract's body."""
+"""Every error has the contract's body, and no request costs much before it is known to be good."""
 
 from __future__ import annotations
 
+import ast
+import asyncio
+import re
+from pathlib import Path
+
 import httpx2
+import pytest
+
+import mixer.service
+from mixer.service.context import Service
+
+from .conftest import open_service, served
+
+CATALOGUE = Path(__file__).parents[2] / "docs" / "api-errors.md"
 
 
 def assert_error(answer: httpx2.Response, status: int, code: int) -> dict[str, object]:
@@ -17,6 +30,113 @@ def assert_error(answer: httpx2.Response, status: int, code: int) -> dict[str, o
     return body
 
 
-async def test_unknown_route(anybody: httpx2.AsyncClient) -> None:
-    """An address that there is not answers 404 with the body."""
+async def test_unknown_routes(anybody: httpx2.AsyncClient) -> None:
+    """An address or a method that there is not answers with the body."""
     assert_error(await anybody.get("/v2/nothing"), 404, 404)
+    answer = await anybody.put("/v2/conferences/create")
+    assert_error(answer, 405, 405)
+    assert answer.headers["allow"] == "POST"
+
+
+async def test_unforeseen(service: Service, api: httpx2.AsyncClient) -> None:
+    """A fault of ours answers 500 with the body, and says nothing of its inside."""
+
+    def broken(*args: object) -> object:
+        raise RuntimeError("the secret is 42")
+
+    service.rooms.open = broken  # type: ignore[method-assign,assignment]
+    async with served(service) as there, httpx2.AsyncClient(headers=api.headers) as client:
+        answer = await client.post(f"{there.url}/v2/conferences/create", json={}, timeout=60)
+    assert "42" not in str(assert_error(answer, 500, 500))
+
+
+async def test_oversized_body(api: httpx2.AsyncClient, service: Service) -> None:
+    """Too long a body is refused, with and without an announced length."""
+    whole = b"x" * (service.settings.max_body_bytes + 1)
+
+    async def pieces() -> object:
+        for at in range(0, len(whole), 10_000):
+            yield whole[at : at + 10_000]
+
+    for content in (whole, pieces()):
+        answer = await api.post("/v2/conferences/create", content=content)  # type: ignore[arg-type]
+        assert_error(answer, 413, 413)
+
+
+async def test_slow_body(tmp_path: Path) -> None:
+    """A client that does not send what it announced is answered 408 and let go."""
+    async with (
+        open_service(tmp_path / "data", body_timeout_s=0.3) as service,
+        served(service),
+        asyncio.timeout(60),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.settings.port)
+        head = "POST /v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+        writer.write(head.encode())
+        answer = await reader.read()  # until it is closed
+        assert b" 408 " in answer.split(b"\r\n")[0]
+        assert b"REQUEST_TIMEOUT" in answer
+        writer.close()
+
+
+async def test_request_ids(anybody: httpx2.AsyncClient) -> None:
+    """Each answer names its request; a harmless name that the client gives is kept."""
+    given = await anybody.get("/healthz", headers={"x-request-id": "abc-1"})
+    assert given.headers["x-request-id"] == "abc-1"
+    odd = await anybody.get("/healthz", headers={"x-request-id": "a b\t"})
+    assert re.fullmatch(r"[0-9a-f]{32}", odd.headers["x-request-id"])
+
+
+async def test_logs_have_no_secrets(
+    service: Service, capfd: pytest.CaptureFixture[str], anybody: httpx2.AsyncClient
+) -> None:
+    """Requests are logged by path, without queries and headers."""
+    headers = {"authorization": "Bearer hush1"}
+    await anybody.get("/v2/monitor/recordings?token=hush2", headers=headers)
+    logged = "".join(capfd.readouterr())
+    assert "/v2/monitor/recordings" in logged
+    assert "hush" not in logged
+
+
+async def test_readiness(anybody: httpx2.AsyncClient, service: Service) -> None:
+    """Ready is who has a database and a conference server; alive is who answers."""
+    assert (await anybody.get("/readyz")).json() == {"status": "ok", "failing": []}
+    service.rooms.ready = False  # type: ignore[misc]
+    answer = await anybody.get("/readyz")
+    assert (answer.status_code, answer.json()["failing"]) == (503, ["conference server"])
+    assert (await anybody.get("/healthz")).status_code == 200
+
+
+async def test_metrics(anybody: httpx2.AsyncClient) -> None:
+    """Requests are counted by route, not by path: as many series as there are routes."""
+    await anybody.get("/v2/conferences/abc/participants")
+    text = (await anybody.get("/metrics")).text
+    wanted = 'route="/v2/conferences/{conferenceId}/participants",status="401"'
+    assert wanted in text and "abc" not in text
+
+
+def _raised() -> dict[int, tuple[int | None, str]]:
+    """Codes that the service's code raises: status (where it is written there) and reason."""
+    found: dict[int, tuple[int | None, str]] = {}
+    for path in Path(mixer.service.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            values = [one.value for one in node.args if isinstance(one, ast.Constant)]
+            match values:
+                case [int(status), int(code), str(reason), *_] if reason.isupper():
+                    found[code] = (status, reason)
+                case [int(code), str(reason), *_] if reason.isupper():
+                    found.setdefault(code, (None, reason))
+    return found
+
+
+def test_catalogue() -> None:
+    """docs/api-errors.md lists each code with its status and reason."""
+    rows = re.findall(r"^\| (\d+) \| (\d{3}) \| `([A-Z_]+)` \|", CATALOGUE.read_text(), re.M)
+    listed = {int(code): (int(status), reason) for code, status, reason in rows}
+    assert len(listed) == len(rows)
+    for code, (status, reason) in _raised().items():
+        assert code in listed, f"{code} {reason} is missing in docs/api-errors.md"
+        assert listed[code][1] == reason
+        assert status in (None, listed[code][0])
