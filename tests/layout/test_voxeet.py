@@ -11,7 +11,17 @@ from playwright.async_api import Browser
 
 from mixer.layout.page import Page, PageFailure
 from mixer.layout.sdk import voxeet_sdk_answer
-from tests.layout.support import PAGES, page_of, participant, shown, state_of
+from tests.layout.support import (
+    PAGES,
+    added,
+    journal,
+    page_of,
+    participant,
+    shown,
+    speaking,
+    state_of,
+)
+from tests.layout.test_page_pass import everything, passed, settings
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 SEED = PAGES / "seed"
@@ -233,3 +243,15 @@ async def test_other_pages_are_left_alone(browser: Browser, tmp_path: Path) -> N
     )
     async with shown(browser, page_of(tmp_path, FORM + both), state_of(1)) as (page, look):
         assert look.ready and await page.call("at") == 0
+
+
+async def test_the_same_every_time(tmp_path: Path) -> None:
+    """Two passes over the same conference paint the same, though the page asks by timers."""
+    events = [added(0, 0), added(0.3, 1), speaking(0.6, 0), speaking(1.1, 0, False)]
+    recording = journal(tmp_path / "journal", events, 1.6)
+    layout = str(SEED / "tiles.html")
+    tracks = [tmp_path / "first", tmp_path / "second"]
+    for track in tracks:
+        told = await passed(recording, track, settings(layout, layout_type="replay"))
+        assert not [fields for kind, fields in told if kind == "note"]
+    assert everything(tracks[0]) == everything(tracks[1])
