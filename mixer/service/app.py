@@ -5,8 +5,10 @@ Knows every part of the interface and nothing of what they do. `serve.py` runs i
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,6 +18,7 @@ from .access_log import AccessLog
 from .auth import FailedSecrets
 from .context import Service
 from .errors import ErrorBody, install_errors
+from .event_answers import describe_events
 from .limits import BodyLimit
 
 ROUTERS = (
@@ -61,7 +64,22 @@ def create_app(service: Service) -> FastAPI:
         timeout_s=settings.body_timeout_s,
     )
     app.add_middleware(AccessLog)
+    describe_events(app.webhooks)
+    app.openapi = functools.partial(_description, app, app.openapi)  # type: ignore[method-assign]
     return app
+
+
+def _description(app: FastAPI, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """OpenAPI 3.1, without FastAPI's own error: what is invalid is answered 400 here."""
+    if app.openapi_schema is None:
+        described = make()
+        for path in (*described["paths"].values(), *described.get("webhooks", {}).values()):
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            described["components"]["schemas"].pop(unused, None)
+        app.openapi_schema = described
+    return app.openapi_schema
 
 
 def _include(app: FastAPI, name: str) -> None:

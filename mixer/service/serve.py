@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from cryptography import x509
 from ..errors import EnvironmentMissing, UsageError
 from ..room.server import MAX_WEBSOCKET_BYTES, QuietServer, listen
 from ..room.tls import machine_addresses, write_self_signed
+from . import files
 from .app import create_app
 from .context import Service
 from .folders import make_folders
@@ -94,6 +96,7 @@ def _background(service: Service, presence: Presence) -> dict[str, Loop]:
         "sessions": service.sessions.run,
         "outbox": service.outbox.run,
         "presence": presence.run,
+        "retention": functools.partial(files.run, service),
     }
 
 

@@ -40,9 +40,9 @@ HEADERS = {
 }
 
 
-@router.api_route(
+@router.head("/v1/downloads/archives/{conferenceId}", include_in_schema=False)
+@router.get(
     "/v1/downloads/archives/{conferenceId}",
-    methods=["GET", "HEAD"],
     responses={200: FILE[200], **answers(400, 401, 403, 404, 410)},
     response_class=Response,
     operation_id="download_archive",
@@ -76,9 +76,9 @@ async def archive(
     return StreamingResponse(blocks, headers=headers, media_type="application/zip")
 
 
-@router.api_route(
+@router.head("/v1/downloads/{key:path}", include_in_schema=False)
+@router.get(
     "/v1/downloads/{key:path}",
-    methods=["GET", "HEAD"],
     responses={**FILE, **answers(400, 401, 403, 404, 410, 503)},
     response_class=Response,
     operation_id="download_file",
