@@ -33,6 +33,7 @@ from mixer.room.gate import Observation, Published, Speaking
 
 log = structlog.get_logger()
 
+NOT_RECORDED = {"participantId": None, "paused": False}
 SPEAKING_HOLD_S = 0.8  # a breath is no end of speaking: layouts would flicker
 STREAM_TYPES: Mapping[str, StreamType] = {"camera": "Camera", "screen": "ScreenShare"}
 
@@ -74,12 +75,16 @@ class LiveConference:
         id: str | None = None,
         alias: str | None = None,
         observer: Observer | None = None,
+        hosted: bool = False,
     ) -> None:
         self.name = name
         self.pin = secrets.token_urlsafe(16)
         self.state: State = empty(id or secrets.token_hex(16), name if alias is None else alias)
         self.attendances: dict[str, Attendance] = {}
+        if hosted:  # by a service, which knows whose recording it is and whether it is paused
+            self.state = apply(self.state, "recording.updated", NOT_RECORDED)
         self.recorded_by: str | None = None  # the participant who asked for the recording
+        self._hosted = hosted
         self._kicked: set[str] = set()
         self._observer = observer
         self.ended = False
@@ -168,10 +173,6 @@ class LiveConference:
         self._gone(attendance, reason)
         self._emit("participant.removed", {"id": id})
         self._update_recording()
-        if attendance.type == "mixer" and not any(
-            other.type == "mixer" for other in self.attendances.values()
-        ):
-            self.recorded_by = None
         for connection in list(attendance.connections):
             connection.close(4003 if reason == "kicked" else 4000, reason)
         for follower in list(attendance.followers):
@@ -379,8 +380,15 @@ class LiveConference:
         if active != self.state["recording"]["active"]:
             changes: dict[str, Any] = {"active": active}
             changes["startedAt"] = self._wall_ms() if active else None
-            if self.recorded_by is not None or "participantId" in self.state["recording"]:
-                changes["participantId"] = self.recorded_by if active else None
+            if self._hosted:
+                changes |= {"participantId": self.recorded_by if active else None, "paused": False}
+            self._emit("recording.updated", changes)
+
+    def recording_paused(self, paused: bool) -> None:
+        """Whether the recording that does not record just now is one that is paused."""
+        recording: Mapping[str, Any] = self.state["recording"]
+        if not recording["active"] and recording.get("paused", False) != paused:
+            changes = {"active": False, "startedAt": None, "paused": paused}
             self._emit("recording.updated", changes)
 
     def _emit(self, type: str, data: dict[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from starlette.exceptions import HTTPException
 
-from ..conference.state import State
+from ..conference.state import State, find
 from ..records import Database
 from ..records.models import Conference
 from ..room.access import LISTENING, Admission, Ended, Visitor
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from .rooms import HostedRooms
 
 
+log = structlog.get_logger()
+
+
 class RoomHost:
     """See the module. `service` is there once all its parts are."""
 
@@ -33,6 +38,8 @@ class RoomHost:
         self._database = database
         self._tokens = tokens
         self.service: Service | None = None
+        self._changed: dict[str, None] = {}  # conferences whose recording is to be looked at
+        self._any_changed = asyncio.Event()
 
     # -- Host --------------------------------------------------------------------------------------
 
@@ -64,9 +71,14 @@ class RoomHost:
         return (row.end_reason or "ended") if row is not None and row.ended_at is not None else None
 
     async def admit(self, conference: LiveConference, visitor: Visitor) -> Admission:
+        """Who is in it already, by their own secret, needs no other token: it may have expired."""
         hosted = self._hosted(conference)
+        known = conference.attendances.get(visitor.id)
+        someone = find(conference.state, visitor.id)
+        if known is not None and someone is not None and known.type == visitor.type:
+            return Admission(known.permissions, someone["externalId"])
         admitted = room_access.admission(self._tokens, hosted, visitor)
-        if visitor.type != "mixer" and visitor.id not in conference.attendances:
+        if visitor.type != "mixer":
             await self._check_places(hosted)
         return admitted
 
@@ -98,11 +110,10 @@ class RoomHost:
 
     async def stop_recording(self, conference: LiveConference, by: Attendance) -> None:
         await self._all().sessions.stop(await self._row(conference), None)
+        self.recording_changed(conference.id)
 
     async def recording(self, conference: LiveConference) -> dict[str, Any]:
-        recording = conference.state["recording"]
-        mixers = any(one.type == "mixer" for one in conference.attendances.values())
-        return {**recording, "paused": mixers and not recording["active"]}
+        return dict(conference.state["recording"])
 
     async def replay(
         self, name: str, offset_ms: int, token: str, conference_token: str
@@ -142,6 +153,41 @@ class RoomHost:
             )
             for external_id, names in changed.items()
         }
+
+    # -- whether a recording is paused or over: a recorder that stays does not say ----------------
+
+    async def on_event(self, conf_id: str, type: str, data: dict[str, Any]) -> None:
+        silent = type == "recording.updated" and not data["active"] and not data.get("paused")
+        come = type == "participant.added" and data["participant"]["type"] == "mixer"
+        if silent or come:
+            self.recording_changed(conf_id)
+
+    def recording_changed(self, conf_id: str) -> None:
+        self._changed[conf_id] = None
+        self._any_changed.set()
+
+    async def follow_recordings(self) -> None:
+        """Asks the sessions how recordings are that have changed; until cancelled."""
+        while True:
+            await self._any_changed.wait()
+            self._any_changed.clear()
+            while self._changed:
+                conf_id = next(iter(self._changed))
+                del self._changed[conf_id]
+                try:
+                    await self._look_at_recording(conf_id)
+                except Exception:  # the database is away: it is looked at with the next change
+                    log.exception("room.recording_unknown", conference=conf_id)
+
+    async def _look_at_recording(self, conf_id: str) -> None:
+        if self.service is None or self._rooms.hosted(conf_id) is None:
+            return
+        status = (await self.service.sessions.state(conf_id))["status"]
+        hosted = self._rooms.hosted(conf_id)
+        if hosted is not None:
+            hosted.live.recording_paused(status == "paused")
+            if status not in ("paused", "recording", "queued", "running"):
+                hosted.live.recorded_by = None
 
     # ----------------------------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ class HostedRooms:
         self._reports = Reports()
         self._janus = Janus(self._room_settings, on_lost=self._disconnect_all)
         self._host = RoomHost(self, database, tokens)
+        self._reports.on_event.append(self._host.on_event)
         self.stopping = False
         self.port = settings.port  # the one listened on, where the setting is 0
 
@@ -91,6 +92,7 @@ class HostedRooms:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reports.run(), name="room-reports")
             tasks.create_task(self._janus.run(), name="janus")
+            tasks.create_task(self._host.follow_recordings(), name="room-recordings")
 
     async def wait_ready(self) -> None:
         """Until Janus answers. Raises JanusGone."""
@@ -126,6 +128,7 @@ class HostedRooms:
             max_participants=self._settings.max_participants,
             wall_ms=now_ms,
             observer=self._reports,
+            hosted=True,
         )
         self._by_id[row.id] = Hosted(row, live, _sets(row.permissions))
         self._by_alias.setdefault(row.alias_key, set()).add(row.id)
@@ -184,6 +187,10 @@ class HostedRooms:
                 hosted.live.kick(id)
             else:
                 hosted.live.permit(id, now)
+
+    def recording_changed(self, conf_id: str) -> None:
+        """A recording has been started, stopped, paused or resumed: people are told how it is."""
+        self._host.recording_changed(conf_id)
 
     def tell_recording_failed(self, conf_id: str, description: str) -> None:
         """Participants learn that a recording has not begun, or has stopped, and why."""

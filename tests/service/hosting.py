@@ -44,6 +44,7 @@ class Recorders:
     def __init__(self, service: Service) -> None:
         self._service = service
         self.mixers: dict[str, RoomSession] = {}
+        self.status: dict[str, str] = {}
         self.started_by: list[str] = []
         self.fails: Exception | None = None
         self.tasks: set[asyncio.Task[None]] = set()
@@ -53,12 +54,24 @@ class Recorders:
         if self.fails is not None:
             raise self.fails
         self.started_by.append(by)
-        self._spawn(self._record(conference))
+        self.status[conference.id] = "recording"
+        if conference.id in self.mixers:
+            self._spawn(self.mixers[conference.id].update(recording=True))
+        else:
+            self._spawn(self._record(conference))
+
+    async def state(self, conference_id: str) -> dict[str, Any]:
+        return {"status": self.status.get(conference_id, "none")}
+
+    async def pause(self, conference_id: str) -> None:
+        self.status[conference_id] = "paused"
+        await self.mixers[conference_id].update(recording=False)
 
     async def stop(self, conference: Conference, mix_id: str | None) -> None:
-        mixer = self.mixers.pop(conference.id, None)
-        if mixer is not None:
-            self._spawn(mixer.leave())
+        """The mixer stays, as a real one does until the conference ends."""
+        self.status[conference.id] = "idle"
+        if conference.id in self.mixers:
+            self._spawn(self.mixers[conference.id].update(recording=False))
 
     async def replay(self, conference: Conference, offset: int) -> Conference:
         self.replayed.append((conference.id, offset))

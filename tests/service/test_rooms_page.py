@@ -113,7 +113,7 @@ async def test_the_record_button_records(house: House, browser: Browser, tmp_pat
     assert await bob.page.evaluate("conference.recording.current.startTimestamp") > 1e12
     await ada.page.screenshot(path=tmp_path / "recording.png")
     await bob.page.screenshot(path=tmp_path / "phone.png")
-    await house.recorders.mixers[made.id].update(recording=False)
+    await house.recorders.pause(made.id)
     await bob.page.wait_for_selector("#record.on.paused")
     assert await bob.page.evaluate(
         "[conference.recording.current, conference.recording.paused]"
@@ -123,7 +123,8 @@ async def test_the_record_button_records(house: House, browser: Browser, tmp_pat
     ]
     await bob.page.screenshot(path=tmp_path / "paused.png")
     await bob.page.click("#record")
-    await ada.page.wait_for_selector("#record:not(.on)")
+    await ada.page.wait_for_selector("#record:not(.on):not([disabled])")
+    await ada.page.wait_for_selector("#recording", state="hidden")
     assert (await bob.page.evaluate("window.seen"))[-1] == {"isRecording": False, "recording": None}
     await leave(ada, bob)
 

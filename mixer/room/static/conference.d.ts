@@ -38,8 +38,13 @@ export interface Participant {
 export interface State {
   conference: { id: string; alias: string };
   participants: Participant[];
-  /** `participantId`: who started it, absent or null where no participant did. */
-  recording: { active: boolean; startedAt: number | null; participantId?: string | null };
+  /** `participantId`: who started it, null where no participant did. Both of a service only. */
+  recording: {
+    active: boolean;
+    startedAt: number | null;
+    participantId?: string | null;
+    paused?: boolean;
+  };
 }
 
 export interface JoinOptions {
@@ -99,7 +104,7 @@ export interface ConferenceEvents {
   connection: CustomEvent<{ status: 'connecting' | 'connected' | 'reconnecting' | 'ended' }>;
   permissionsUpdated: CustomEvent<{ permissions: Set<Permission> }>;
   message: CustomEvent<{ from: string; message: string; participantId?: string }>;
-  /** 'left' (we did), 'kicked', 'ended', 'empty', or another reason of the server's. */
+  /** 'left' (we did), 'kicked', 'refused' (not let in again after a loss), 'ended', 'empty', … */
   ended: CustomEvent<{ reason: string }>;
 }
 

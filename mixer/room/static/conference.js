@@ -260,7 +260,9 @@ export class Conference extends EventTarget {
       this.#setStatus('reconnecting');
       if (opened) failures = 0;
       await wait(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)]);
-      await this.#register().catch(() => {});
+      await this.#register().catch(({ status }) => {
+        if (status === 401 || status === 403) this.#stop('refused');
+      });
     }
   }
 

@@ -1,5 +1,12 @@
 // The recording of a conference as a client sees it: start, stop, what there is now.
 
+// Whether a recording of that state is paused. Servers that start no recordings do not say: there,
+// a mixer is in the room that does not record.
+export function isPaused({ recording, participants }) {
+  if (recording.active) return false;
+  return recording.paused ?? participants.some(({ type }) => type === 'mixer');
+}
+
 // Event 'statusUpdated' {isRecording, recording: {participantId, startTimestamp}|null} for
 // everybody; 'failed' {message} when a recording could not begin or go on.
 export class Recording extends EventTarget {
@@ -23,8 +30,7 @@ export class Recording extends EventTarget {
 
   // Whether a recording has been started and just does not record.
   get paused() {
-    const { recording, participants } = this.#conference.state;
-    return !recording.active && participants.some(({ type }) => type === 'mixer');
+    return isPaused(this.#conference.state);
   }
 
   // Whether start and stop are ours to use.

@@ -6,6 +6,7 @@ import { join } from './conference.js';
 import { icon } from './icons.js';
 import { Lobby, explain, listDevices, showPreview } from './lobby.js';
 import { RecordButton } from './record_button.js';
+import { isPaused } from './recording.js';
 import { Stage } from './stage.js';
 
 const query = new URLSearchParams(location.search);
@@ -89,7 +90,7 @@ async function showPresent() {
     ? `${names.slice(0, 3).join(', ')}${more} ${are} here.`
     : 'Nobody is here yet.';
   const { active } = state.recording;
-  $('lobby-recording').hidden = !active && !pauses(state);
+  $('lobby-recording').hidden = !active && !isPaused(state);
   $('lobby-recording').classList.toggle('paused', !active);
   $('lobby-recording-text').textContent = active
     ? 'This conference is being recorded.'
@@ -191,14 +192,9 @@ function paintScreen(on) {
   button.setAttribute('aria-label', button.title);
 }
 
-/** A mixer is there that does not record just now. */
-function pauses({ recording, participants }) {
-  return !recording.active && participants.some(({ type }) => type === 'mixer');
-}
-
 function showRecording(state) {
   const { active, startedAt } = state.recording;
-  const paused = pauses(state);
+  const paused = isPaused(state);
   $('recording').hidden = !active && !paused;
   $('recording').classList.toggle('paused', paused);
   $('recording-text').textContent = paused ? 'Recording paused' : 'Recording';
@@ -221,7 +217,7 @@ function announce({ type: event, data }) {
   if (added && added.type !== 'mixer' && added.id !== conference.participantId) {
     say(`${added.name} has joined`);
   } else if (event === 'recording.updated') {
-    const stopped = pauses(conference.state) ? 'Recording is paused' : 'Recording has stopped';
+    const stopped = isPaused(conference.state) ? 'Recording is paused' : 'Recording has stopped';
     say(data.active ? 'Recording has started' : stopped);
   }
 }
@@ -229,7 +225,7 @@ function announce({ type: event, data }) {
 function bidFarewell(reason) {
   clearInterval(recordingTimer);
   stage.clear();
-  const titles = { left: 'You have left', kicked: 'You were removed' };
+  const titles = { left: 'You have left', kicked: 'You were removed', refused: 'You are not admitted any more' };
   $('farewell-title').textContent = titles[reason] ?? 'The conference has ended';
   $('rejoin').hidden = reason === 'kicked';
   $('farewell-reason').textContent = room;

@@ -98,6 +98,7 @@ class Sessions:
                     mix.stopped_at = now_ms()
         if session is not None:
             self.wake(session.id)
+            self.service.rooms.recording_changed(conference.id)
 
     async def pause(self, conference: Conference) -> None:
         await self._pause(conference, True)
@@ -115,6 +116,7 @@ class Sessions:
                 raise ApiError(409, 3007, "NOT_RECORDING", sentence)
             session.wanted = {**session.wanted, "paused": paused}
         self.wake(session.id)
+        self.service.rooms.recording_changed(conference.id)
 
     async def state(self, conf_id: str) -> dict[str, Any]:
         """What is being recorded, in JSON: `status`, `paused`, `mixes`."""
