@@ -114,7 +114,7 @@ def _kept(column: Any) -> Any:
     return or_(column.is_(None), column > now_ms())
 
 
-def _within(query: Any, given: Range) -> Select[Any]:
+def _within(query: Any, given: Range) -> Any:
     """One row more than the page has: the next page's first."""
     query = query.where(Recording.end_time.between(given.since, given.until))
     place = tuple_(Recording.end_time, Recording.id)

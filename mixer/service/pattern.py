@@ -3,8 +3,8 @@
 Python's `re` backtracks: a hostile pattern takes hours. This is Thompson's construction with the
 deterministic states made when they are met (K. Thompson, CACM 11(6), 1968; R. Cox, "Regular
 Expression Matching Can Be Simple And Fast"). Known are literals, `.`, classes, `\\d \\w \\s`,
-groups, `|`, `* + ? {m,n}`, `^`, `$`; neither backreferences nor looking around. The whole text has to
-match; upper and lower case are the same.
+groups, `|`, `* + ? {m,n}`, `^`, `$`; neither backreferences nor looking around. The whole text
+has to match; upper and lower case are the same.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
@@ -69,11 +70,8 @@ def only_name(name: str, made: FileMade, taken: Collection[str]) -> str:
     all. The first that is published has the contract's name."""
     path = PurePosixPath(name)
     stem = f"{path.stem}_merged" if made.merged else path.stem
-    number, tried = 1, name
-    while tried in taken:
-        tried = f"{stem}{'' if made.merged and number == 1 else f'_{number + 1}'}{path.suffix}"
-        number += 1
-    return tried
+    further = (f"{stem}_{number}{path.suffix}" for number in count(2))
+    return next(one for one in chain([name, stem + path.suffix], further) if one not in taken)
 
 
 def object_key(made: FileMade, conference_id: str, session_id: str, filename: str) -> str:

@@ -1,0 +1,376 @@
+"""The Monitor API: what can be downloaded, page by page, in the contract's words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx2
+from sqlalchemy import update
+
+from mixer.records.models import Recording
+from mixer.service.context import Service, now_ms
+
+from .conftest import Credentials, bearer
+from .published import EPOCH, Archive, Asked
+from .published import archive as archive
+from .published import service as service
+from .test_errors import assert_error
+
+LISTS = (
+    "/v2/monitor/recordings",
+    "/v1/monitor/recordings",
+    "/v1/monitor/conferences",
+    "/v1/monitor/webhooks",
+)
+
+
+async def listed(api: httpx2.AsyncClient, path: str, key: str, **params: Any) -> list[Any]:
+    """All pages, as the published clients go through them."""
+    found: list[Any] = []
+    for _ in range(100):
+        answer = await api.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += page[key]
+        if not page["next"]:
+            return found
+        params["start"] = page["next"]
+    raise AssertionError("the pages do not end")
+
+
+async def test_an_item(archive: Archive, api: httpx2.AsyncClient) -> None:
+    """Every field of the contract (4.1), and `merged`."""
+    row = await archive.recorded()
+    page = (await api.get("/v2/monitor/recordings")).json()
+    (item,) = page["recordings"]
+    assert page["next"] == ""
+    assert (await api.get(item.pop("url"))).status_code == 200
+    assert item.pop("createdAt").endswith("Z")
+    assert item == {
+        "conference": {"confId": row.conference_id, "confAlias": "Weekly sync"},
+        "region": "us",
+        "recordingType": "mix",
+        "duration": 6_400,
+        "filename": row.filename,
+        "size": row.size,
+        "startTime": EPOCH,
+        "mediaType": "video/mp4",
+        "merged": True,
+        "mix": {"mixId": "default", "layoutUrl": "default", "width": 1920, "height": 1080},
+    }
+
+
+async def test_a_conferences_recordings(
+    service: Service, archive: Archive, api: httpx2.AsyncClient
+) -> None:
+    """Its own only; `liveConference` while more may follow."""
+    row = await archive.recorded()
+    await archive.recorded("Other")
+    path = f"/v2/monitor/conferences/{row.conference_id}/recordings"
+    page = (await api.get(path)).json()
+    assert page["conference"] == {"confId": row.conference_id, "confAlias": "Weekly sync"}
+    assert [item["filename"] for item in page["recordings"]] == [row.filename]
+    assert page["liveConference"] is False
+    going_on = await archive.conference("Live", ended_at=None)
+    page = (await api.get(f"/v2/monitor/conferences/{going_on.id}/recordings")).json()
+    assert page["liveConference"] is True and page["recordings"] == []
+    finishing = await archive.conference("Finishing")
+    await archive.session(finishing, closed_at=None)
+    page = (await api.get(f"/v2/monitor/conferences/{finishing.id}/recordings")).json()
+    assert page["liveConference"] is True
+
+
+async def test_pages(archive: Archive, api: httpx2.AsyncClient) -> None:
+    """Newest first; no row twice or left out, also of those that ended at the same moment; the last
+    page says that it is the last."""
+    session = await archive.session(await archive.conference())
+    for number in range(7):
+        made = archive.made(session, f"{number}.mp4", start_time=EPOCH + number // 3, part=number)
+        await archive.publish(session, made)
+    whole = await listed(api, "/v2/monitor/recordings", "recordings")
+    assert len(whole) == 7
+    for size in (1, 2, 3, 7, 8):
+        paged = await listed(api, "/v2/monitor/recordings", "recordings", max=size)
+        assert [item["filename"] for item in paged] == [item["filename"] for item in whole]
+    starts = [item["startTime"] for item in whole]
+    assert starts == sorted(starts, reverse=True)
+    first = (await api.get("/v2/monitor/recordings", params={"max": 3})).json()
+    again = await api.get("/v2/monitor/recordings", params={"max": 3, "start": first["first"]})
+    assert [i["filename"] for i in again.json()["recordings"]] == [
+        i["filename"] for i in first["recordings"]
+    ]
+
+
+async def test_filters(archive: Archive, api: httpx2.AsyncClient) -> None:
+    """By end time, media type, kind and region; several media types; capital letters do not matter
+    where booleans are meant."""
+    session = await archive.session(await archive.conference())
+    await archive.publish(
+        session,
+        archive.made(session, "a.mp4", part=1),
+        archive.made(session, "b.mp3", start_time=EPOCH + 5000, part=1),
+        archive.made(session, f"record_{EPOCH}_conn_p_1.mp3", kind="participant", part=1),
+    )
+
+    async def types(**params: Any) -> list[str]:
+        items = await listed(api, "/v2/monitor/recordings", "recordings", **params)
+        return sorted(f"{item['mediaType']} {item['recordingType']}" for item in items)
+
+    assert await types(mediaType="video/mp4") == ["video/mp4 mix"]
+    assert len(await types(mediaType=["video/mp4", "audio/mpeg"])) == 3
+    assert await types(type="participant") == ["audio/mpeg participant"]
+    assert await types(**{"from": EPOCH + 6_401}) == ["audio/mpeg mix"]
+    assert len(await types(to=EPOCH + 6_400)) == 2
+    assert await types(region="eu") == [] and len(await types(region="us")) == 3
+
+
+async def test_only_what_can_be_downloaded(
+    service: Service, archive: Archive, api: httpx2.AsyncClient
+) -> None:
+    """Neither what was deleted nor what the sweep is about to remove."""
+    old, gone = await archive.recorded("Old"), await archive.recorded("Gone")
+    async with service.database.writing() as db:
+        change = update(Recording)
+        await db.execute(change.where(Recording.id == old.id).values(keep_until=now_ms() - 1))
+        await db.execute(change.where(Recording.id == gone.id).values(deleted_at=1))
+    for path in LISTS[:2]:
+        assert (await api.get(path)).json()["recordings"] == []
+
+
+async def test_of_other_applications_there_is_nothing(
+    archive: Archive, stranger: httpx2.AsyncClient
+) -> None:
+    """Lists are empty, conferences are unknown."""
+    row = await archive.recorded()
+    for path in LISTS:
+        answer = (await stranger.get(path)).json()
+        assert answer[path.rpartition("/")[2]] == []
+    for rest in ("/recordings", "/webhooks", "", "/participants", "/statistics"):
+        version = "v2" if rest == "/recordings" else "v1"
+        path = f"/{version}/monitor/conferences/{row.conference_id}{rest}"
+        assert_error(await stranger.get(path), 404, 2001)
+
+
+async def test_wrong_values(api: httpx2.AsyncClient) -> None:
+    """400 with a sentence that names the field."""
+    wrong = [
+        {"max": "0"},
+        {"max": "1001"},
+        {"max": "many"},
+        {"from": "-1"},
+        {"to": str(10**30)},
+        {"start": "!!"},
+        {"start": "AAAA"},
+        {"start": "x" * 500},
+        {"start": "MTIz"},
+        {"start": "OTk5OTk5OTk5OTk5OTk5OTk5OTk6eA"},
+    ]
+    for path in LISTS:
+        for params in wrong:
+            body = assert_error(await api.get(path, params=params), 400, 400)
+            assert str(body["error_description"]).startswith(next(iter(params)))
+
+
+async def test_wrong_filters(api: httpx2.AsyncClient) -> None:
+    """The same."""
+    for path, params in (
+        ("/v2/monitor/recordings", {"mediaType": "video/webm"}),
+        ("/v2/monitor/recordings", {"type": "legs"}),
+        ("/v1/monitor/recordings", {"perm": "perhaps"}),
+        ("/v1/monitor/conferences", {"active": "perhaps"}),
+        ("/v1/monitor/conferences", {"alias": "("}),
+        ("/v1/monitor/conferences", {"alias": "x" * 300}),
+        ("/v1/monitor/webhooks", {"type": "["}),
+    ):
+        assert_error(await api.get(path, params=params), 400, 400)
+
+
+async def test_scopes(
+    service: Service, credentials: Credentials, anybody: httpx2.AsyncClient
+) -> None:
+    """Reading takes a monitor scope, deleting its own."""
+    few = bearer(service, credentials, "comms:conf:create")
+    reading = bearer(service, credentials, "comms:monitor:read")
+    for path in LISTS:
+        assert_error(await anybody.get(path), 401, 1000)
+        assert_error(await anybody.get(path, headers=few), 403, 1004)
+        assert (await anybody.get(path, headers=reading)).status_code == 200
+    path = "/v2/monitor/conferences/x/recordings"
+    assert_error(await anybody.delete(path, headers=reading), 403, 1004)
+
+
+async def test_version_1(
+    archive: Archive, api: httpx2.AsyncClient, anybody: httpx2.AsyncClient
+) -> None:
+    """By conference, sizes of the whole recording, audio with the participants' files (4.4)."""
+    conference = await archive.conference()
+    await archive.stay(conference, "p1")
+    session = await archive.session(conference)
+    name = f"record_{EPOCH}_conn_p1_{EPOCH}.mp3"
+    details = {"participantId": "p1"}
+    video, sound, legs = await archive.publish(
+        session,
+        archive.made(session, "a.mp4", b"v" * 100, merged=True),
+        archive.made(session, "a.mp3", b"s" * 10, merged=True),
+        archive.made(session, name, kind="participant", merged=True, details=details),
+    )
+    for path in ("/v1/monitor/recordings", f"/v1/monitor/conferences/{conference.id}/recordings"):
+        page = (await api.get(path, params={"perm": "true"})).json()
+        (told,) = page["recordings"]
+        assert page["next"] == ""
+        assert told["confId"] == conference.id and told["alias"] == "Weekly sync"
+        assert told["ts"] == EPOCH + 6_400 and told["duration"] == 6_400
+        assert told["mix"] == {"mp4": 100, "mp3": 10, "region": "us"}
+        (record,) = told["audio"]["records"]
+        assert record["fileName"] == sound.filename and record["size"] == 10
+        assert "expires=0" in record["url"]
+        assert (await anybody.get(record["url"])).content == b"s" * 10
+        (split,) = record["splits"]
+        assert split["fileName"] == legs.filename == name
+        assert split["metadata"]["userID"] == "p1"
+    base = f"/v1/monitor/conferences/{conference.id}/recordings"
+    audio = (await api.get(f"{base}/audio")).json()
+    assert audio["conference"]["confId"] == conference.id and len(audio["records"]) == 1
+    mp4 = await api.get(f"{base}/mp4", headers={"accept": "video/mp4"})
+    assert mp4.content == b"v" * 100 and mp4.headers["content-type"] == "video/mp4"
+    mp3 = await api.get(f"{base}/mp3", headers={"accept": "video/mpeg"})
+    assert mp3.content == b"s" * 10 and video.merged
+    empty = await archive.conference("Empty")
+    assert_error(await api.get(f"/v1/monitor/conferences/{empty.id}/recordings/mp4"), 404, 4003)
+
+
+async def test_version_1_pages(archive: Archive, api: httpx2.AsyncClient) -> None:
+    """A conference is one entry, at the end of its last recording."""
+    for number in range(5):
+        conference = await archive.conference(f"Conference {number}")
+        session = await archive.session(conference)
+        for part in range(3):
+            start = EPOCH + part * 1000 + number
+            made = archive.made(session, f"{part}.mp4", start_time=start, part=part, mix=Asked())
+            await archive.publish(session, made)
+    for size in (1, 2, 5, 100):
+        found = await listed(api, "/v1/monitor/recordings", "recordings", max=size)
+        assert [one["alias"] for one in found] == [f"Conference {n}" for n in (4, 3, 2, 1, 0)]
+
+
+async def test_conferences(archive: Archive, api: httpx2.AsyncClient) -> None:
+    """What an ended one sums up to (4.5)."""
+    conference = await archive.conference(
+        started_at=EPOCH + 1000, owner_external_id="ext-p1", parameters={"liveRecording": True}
+    )
+    await archive.stay(conference, "p1", joined_at=EPOCH + 1000, left_at=EPOCH + 9000)
+    await archive.stay(conference, "p2", joined_at=EPOCH + 9000, left_at=EPOCH + 20_000)
+    await archive.stay(conference, "p2", joined_at=EPOCH + 30_000, left_at=EPOCH + 40_000)
+    await archive.stay(conference, "m", type="mixer", joined_at=EPOCH, left_at=EPOCH + 40_000)
+    session = await archive.session(conference)
+    await archive.mix(session, "a")
+    await archive.mix(session, "b")
+    page = (await api.get("/v1/monitor/conferences")).json()
+    (told,) = page["conferences"]
+    one = (await api.get(f"/v1/monitor/conferences/{conference.id}")).json()
+    assert one == told
+    owner = told.pop("owner")
+    assert owner["userId"] == "p1" and owner["metadata"]["externalId"] == "ext-p1"
+    assert told == {
+        "confId": conference.id,
+        "alias": "Weekly sync",
+        "region": "us",
+        "dolbyVoice": True,
+        "start": EPOCH + 1000,
+        "live": False,
+        "end": EPOCH + 60_000,
+        "duration": 59_000,
+        "type": "sdk_conf",
+        "presenceDuration": 29_000,
+        "recordingDuration": 6_418,
+        "mixerLiveRecording": 6_418,
+        "mixerHlsStreaming": 0,
+        "mixerRtmpStreaming": 0,
+        "mixerRtsStreaming": 0,
+        "nbUsers": 2,
+        "nbListeners": 0,
+        "nbPstn": 0,
+        "statistics": {"maxParticipants": {"USER": 1, "LISTENER": 0, "MIXER": 1, "PSTN": 0}},
+    }
+    statistics = await api.get(f"/v1/monitor/conferences/{conference.id}/statistics")
+    assert statistics.json() == told["statistics"]
+
+
+async def test_conferences_are_filtered(archive: Archive, api: httpx2.AsyncClient) -> None:
+    """By alias (the platform's examples), owner, whether they go on; booleans as Python writes
+    them."""
+    for number, alias in enumerate(("foobar", "my foobar", "FOOBAR two", "in 2019", "in 2020")):
+        ended = None if alias == "foobar" else EPOCH + 60_000
+        fields = {"owner_external_id": f"o{number}", "created_at": EPOCH + number}
+        conference = await archive.conference(alias, ended_at=ended, **fields)
+    await archive.stay(conference, "p")
+
+    async def aliases(**params: str) -> set[str]:
+        found = await listed(api, "/v1/monitor/conferences", "conferences", max=2, **params)
+        return {one["alias"] for one in found}
+
+    assert len(await aliases()) == 5
+    assert await aliases(alias="foobar") == {"foobar"}
+    assert await aliases(alias=".*foobar") == {"foobar", "my foobar"}
+    assert await aliases(alias="foobar.*") == {"foobar", "FOOBAR two"}
+    assert await aliases(alias=".*2019.*|.*2020.*") == {"in 2019", "in 2020"}
+    assert await aliases(active="True", livestats="False") == {"foobar"}
+    assert await aliases(exid="o3") == {"in 2019"}
+    assert await aliases(**{"from": str(EPOCH + 4)}) == {"in 2020"}
+
+
+async def test_ongoing_conferences(archive: Archive, api: httpx2.AsyncClient) -> None:
+    """Few fields, and numbers when they are asked for."""
+    conference = await archive.conference(ended_at=None)
+    await archive.stay(conference, "p1", left_at=None)
+    await archive.stay(conference, "p2")
+    path = f"/v1/monitor/conferences/{conference.id}"
+    told = (await api.get(path)).json()
+    assert set(told) == {"confId", "alias", "region", "dolbyVoice", "start", "live", "owner"}
+    assert told["live"] is True
+    counted = (await api.get(path, params={"livestats": "True"})).json()
+    assert counted["nbUsers"] == 1 and counted["nbListeners"] == 0
+
+
+async def test_participants(archive: Archive, api: httpx2.AsyncClient) -> None:
+    """Each with all stays, in order of coming, paged, by type."""
+    conference = await archive.conference()
+    for number, (id, type) in enumerate((("b", "user"), ("a", "user"), ("m", "mixer"))):
+        await archive.stay(conference, id, type=type, joined_at=EPOCH + number)
+    await archive.stay(conference, "b", joined_at=EPOCH + 100)
+    path = f"/v1/monitor/conferences/{conference.id}/participants"
+    whole = (await api.get(path)).json()
+    assert list(whole["participants"]) == ["b", "a", "m"]
+    assert len(whole["participants"]["b"]["connections"]) == 2
+    first = (await api.get(path, params={"max": 2})).json()
+    assert list(first["participants"]) == ["b", "a"]
+    rest = (await api.get(path, params={"max": 2, "start": first["next"]})).json()
+    assert list(rest["participants"]) == ["m"] and rest["next"] == ""
+    mixers = (await api.get(path, params={"type": "mixer"})).json()
+    assert list(mixers["participants"]) == ["m"]
+    one = (await api.get(f"{path}/a")).json()
+    assert one["participants"]["a"]["connections"][0]["metadata"]["externalId"] == "ext-a"
+    assert_error(await api.get(f"{path}/nobody"), 404, 4004)
+
+
+async def test_webhooks(archive: Archive, api: httpx2.AsyncClient) -> None:
+    """What was sent, by application and by conference, filtered by type."""
+    row = await archive.recorded()
+    await archive.recorded("Other")
+    found = await listed(api, "/v1/monitor/webhooks", "webhooks", max=1)
+    assert len(found) == 4
+    assert found[0]["confId"] != row.conference_id
+    path = f"/v1/monitor/conferences/{row.conference_id}/webhooks"
+    (event,) = await listed(api, path, "webhooks", type="Recordings.*")
+    assert event["id"].startswith("msg_") and event["thirdPartyId"] == archive.app_key
+    assert json.loads(event["webhook"])["eventType"] == "Recordings.Available"
+    assert event["response"] == {"status": "", "headers": {}} and event["state"] == "pending"
+    assert await listed(api, path, "webhooks", type="Conf.*") == []
+    assert len(await listed(api, path, "webhooks", type="Recording.MP4.Available")) == 1
+
+
+async def test_keys(service: Service, anybody: httpx2.AsyncClient) -> None:
+    """Public, without a token."""
+    answer = await anybody.get("/v1/public/keys/webhooks")
+    assert answer.json() == await service.outbox.keys.published()

@@ -1,0 +1,111 @@
+"""What is too old, or wanted gone, is removed; nothing else is."""
+
+from __future__ import annotations
+
+import httpx2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixer.records.models import Recording, Session
+from mixer.service import files
+from mixer.service.applications import ApplicationSettings
+from mixer.service.context import Service, now_ms
+from mixer.service.files.retention import DAY_MS, keep_until, overdue
+
+from .conftest import Credentials
+from .published import Archive
+from .published import archive as archive
+from .published import service as service
+from .test_errors import assert_error
+
+SETTINGS = ApplicationSettings(
+    retention_mix_days=10, retention_participant_days=3, retention_raw_days=5
+)
+moments = st.one_of(st.none(), st.integers(0, 20 * DAY_MS))
+
+
+@given(st.lists(st.tuples(moments, moments)), st.lists(st.tuples(moments, moments)), moments)
+def test_only_what_is_overdue(
+    kept: list[tuple[int | None, int | None]],
+    closed: list[tuple[int | None, int | None]],
+    now: int | None,
+) -> None:
+    """Files whose day has come; raw recordings of sessions that are over for long enough."""
+    now = now or 0
+    recordings = [Recording(keep_until=until, deleted_at=gone) for until, gone in kept]
+    sessions = [Session(app_key="a", closed_at=at, deleted_at=gone) for at, gone in closed]
+    found = overdue(recordings, sessions, {"a": SETTINGS}, now)
+    for one in recordings:
+        due = one.deleted_at is None and one.keep_until is not None and one.keep_until <= now
+        assert (one in found.recordings) == due
+    for session in sessions:
+        due = session.deleted_at is None and session.closed_at is not None
+        due = due and session.closed_at + 5 * DAY_MS <= now
+        assert (session in found.sessions) == due
+
+
+def test_days_of_kinds() -> None:
+    """By the application's settings."""
+    assert keep_until("mix", 0, SETTINGS) == 10 * DAY_MS
+    assert keep_until("participant", 0, SETTINGS) == 3 * DAY_MS
+
+
+async def test_the_sweep(service: Service, archive: Archive) -> None:
+    """Raw recordings go after 30 days, mixes after 180; it says how much it removed."""
+    row = await archive.recorded()
+    folder = service.settings.sessions_folder / row.session_id
+    assert (await files.sweep(service)).files == 0
+    later = await files.sweep(service, now_ms() + 31 * DAY_MS)
+    assert (later.files, later.raw) == (0, 1) and not folder.exists()
+    assert await service.storage.size(row.object_key) == row.size
+    last = await files.sweep(service, now_ms() + 181 * DAY_MS)
+    assert (last.files, last.raw, last.bytes) == (1, 0, row.size)
+    assert await service.storage.size(row.object_key) is None
+
+
+async def test_a_session_at_work_keeps_its_conferences_raw_recordings(
+    service: Service, archive: Archive
+) -> None:
+    """A remix reads what an older session has written."""
+    conference = await archive.conference()
+    old = await archive.session(conference)
+    await archive.session(conference, "remix", closed_at=None)
+    assert (await files.sweep(service, now_ms() + 31 * DAY_MS)).raw == 0
+    assert (service.settings.sessions_folder / old.id).exists()
+
+
+async def test_deletion_removes_everything(
+    service: Service, archive: Archive, api: httpx2.AsyncClient
+) -> None:
+    """Files, raw recordings, entries of lists; what other conferences have stays."""
+    row, other = await archive.recorded(), await archive.recorded("Other")
+    url = (await api.get("/v2/monitor/recordings")).json()["recordings"][1]["url"]
+    answer = await api.delete(f"/v2/monitor/conferences/{row.conference_id}/recordings")
+    assert answer.status_code == 200 and answer.json() == {}
+    assert not (service.settings.sessions_folder / row.session_id).exists()
+    assert await service.storage.size(row.object_key) is None
+    listed = (await api.get("/v2/monitor/recordings")).json()["recordings"]
+    assert [item["conference"]["confId"] for item in listed] == [other.conference_id]
+    assert (await api.get("/v1/monitor/recordings")).json()["recordings"][0]["alias"] == "Other"
+    assert_error(await api.get(url), 404, 4003)
+    again = await api.delete(f"/v1/monitor/conferences/{row.conference_id}/recordings")
+    assert again.status_code == 200
+
+
+async def test_deletion_while_recording_is_refused(
+    archive: Archive, api: httpx2.AsyncClient
+) -> None:
+    """Files would come after it."""
+    conference = await archive.conference()
+    await archive.session(conference, closed_at=None)
+    answer = await api.delete(f"/v2/monitor/conferences/{conference.id}/recordings")
+    assert_error(answer, 409, 4005)
+
+
+async def test_only_the_owner_deletes(
+    archive: Archive, stranger: httpx2.AsyncClient, other_credentials: Credentials
+) -> None:
+    """Another application's conference does not exist for it."""
+    row = await archive.recorded()
+    answer = await stranger.delete(f"/v2/monitor/conferences/{row.conference_id}/recordings")
+    assert_error(answer, 404, 2001)
