@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,27 @@ LoudnessTarget = Annotated[
 WithReport = Annotated[
     bool, typer.Option(help="Afterwards: DIR/report/ with quality report, chapters, poster.")
 ]
+
+LayoutAllow = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="MIXER_LAYOUT_ALLOW",
+        help="HOST, ADDRESS or CIDR, with :PORT if wanted: of a private network, "
+        "but layouts may load from it. Repeatable.",
+    ),
+]
+
+
+def allow_layouts(grants: list[str] | None, conference: str = "") -> None:
+    """What pages may load from, for the page passes that this process starts. Raises UsageError.
+
+    `conference`: where the conference is: avatars may be there, for layouts of our own.
+    """
+    from ..proxy import Reach
+
+    Reach.of(grants or ())
+    os.environ["MIXER_LAYOUT_ALLOW"] = " ".join(grants or ())
+    os.environ["MIXER_LAYOUT_CONFERENCE"] = conference
 
 
 def audio_settings(

@@ -11,10 +11,12 @@ import typer
 from .files import (
     AudioBitRate,
     CutSilence,
+    LayoutAllow,
     Legs,
     LoudnessTarget,
     Vbr,
     WithReport,
+    allow_layouts,
     audio_settings,
     report_on_files,
 )
@@ -74,6 +76,7 @@ def record(
         bool,
         typer.Option("--resume", help="Go on with the recording in --out, whose recorder died."),
     ] = False,
+    layout_allow: LayoutAllow = None,
     report: WithReport = True,
     keep_work: Annotated[
         bool, typer.Option("--keep-work", help="Keep intermediate files.")
@@ -92,6 +95,7 @@ def record(
     async def session() -> None:
         if resume and mix:
             raise UsageError("--resume goes on with the mixes there are; `mixer ctl` starts others")
+        allow_layouts(layout_allow, url)
         servers = [parse_ice_server(text).as_json() for text in ice_server or ()]
         settings = RecordSettings(
             url=url,

@@ -12,10 +12,12 @@ import typer
 from .files import (
     AudioBitRate,
     CutSilence,
+    LayoutAllow,
     Legs,
     LoudnessTarget,
     Vbr,
     WithReport,
+    allow_layouts,
     audio_settings,
     report_on_files,
 )
@@ -52,6 +54,7 @@ def render(
     loudness: LoudnessTarget = None,
     preset: Annotated[str | None, typer.Option(help="x264's preset.")] = None,
     crf: Annotated[int | None, typer.Option(help="x264's quality: 1 (best) to 51.")] = None,
+    layout_allow: LayoutAllow = None,
     report: WithReport = True,
     follow: Annotated[
         bool, typer.Option(help="Follow a recording that goes on; --no-follow refuses it.")
@@ -77,6 +80,7 @@ def render(
         assert task is not None
         on_signals(lambda _reason: task.cancel())
         folder = RecordFolder(directory)
+        allow_layouts(layout_allow, _conference(folder))
         notes: list[dict[str, Any]] = []
         with progress_for(as_json=as_json) as show:
             if out is None:
@@ -112,6 +116,16 @@ def render(
 
     if run(job(), as_json) and out is None and report:
         report_on_files(directory)
+
+
+def _conference(folder: Any) -> str:
+    """Where the conference was, as far as that is known."""
+    from ..errors import MixerError
+
+    try:
+        return str(folder.load().url)
+    except MixerError:
+        return ""
 
 
 def _check_no_changes(changed: bool) -> None:

@@ -4,7 +4,8 @@ Events out: ready {layout}, progress {frames}, note {type, frame, …}, ended {f
 error {message, exit_code}. Commands in: stop_at {t_ns}, stop.
 
 By environment also: MIXER_LAYOUT_ALLOW, MIXER_LAYOUT_ORIGIN, MIXER_LAYOUT_PATIENCE,
-MIXER_LAYOUT_MEMORY (docs/layouts.md), and the browser's (browser.py).
+MIXER_LAYOUT_MEMORY (docs/layouts.md), MIXER_LAYOUT_CONFERENCE (its address), and the
+browser's (browser.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import structlog
 
-from mixer.engine.child import Port
+from mixer.engine.child import Port, begun
 from mixer.errors import MixerError
 from mixer.journal import Journal
 from mixer.layout.page_pass import PagePass, PassSettings
@@ -26,6 +27,7 @@ from mixer.layout.page_pass import PagePass, PassSettings
 log = structlog.get_logger()
 
 PATIENCE, ORIGIN = "MIXER_LAYOUT_PATIENCE", "MIXER_LAYOUT_ORIGIN"
+CONFERENCE = "MIXER_LAYOUT_CONFERENCE"
 
 
 def _patience() -> float:
@@ -78,6 +80,7 @@ def settings_from(options: argparse.Namespace) -> PassSettings:
         ready_wall_s=options.patience / 2,
         stall_wall_s=options.patience / 4,
         answer_wall_s=options.patience,
+        conference=os.environ.get(CONFERENCE, ""),
         allow_layout_origin=options.layout_origin != "refuse",
         cache=options.cache or options.journal / "fetched",
     )
@@ -90,8 +93,12 @@ async def _obey(port: Port, work: PagePass) -> None:
     work.stop()
 
 
-async def run(options: argparse.Namespace) -> int:
+async def run(given: list[str]) -> int:
     async with Port() as port:
+        argv = await begun(port, given)
+        if argv is None:
+            return 0
+        options = arguments().parse_args(argv)
 
         def tell(event: str, fields: dict[str, Any]) -> None:
             port.emit(event, **fields)
@@ -113,7 +120,7 @@ async def run(options: argparse.Namespace) -> int:
 
 def main() -> None:
     os.nice(5)  # ingest goes first
-    sys.exit(asyncio.run(run(arguments().parse_args())))
+    sys.exit(asyncio.run(run(sys.argv[1:])))
 
 
 if __name__ == "__main__":

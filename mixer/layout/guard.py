@@ -40,8 +40,12 @@ class Guard:
         self._bare.on("close", lambda _: self._soon(self._closed(context)))
         context.on("page", self._popup)
         cdp.on("Page.frameNavigated", self._navigated)
+        cdp.on("Page.windowOpen", lambda event: self._tell("popup", event["url"]))
         await cdp.send("Page.enable")
         await context.grant_permissions([])  # everything else is refused
+
+    def _tell(self, kind: str, detail: str) -> None:
+        self._page.suppressed.tell(kind, detail)
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         async def done() -> None:
@@ -53,16 +57,16 @@ class Guard:
         task.add_done_callback(self._tasks.discard)
 
     def _dialog(self, dialog: Dialog) -> None:
-        self._page.suppressed.tell("dialog", dialog.message)
+        self._tell("dialog", dialog.message)
         self._soon(dialog.dismiss())
 
     def _download(self, download: Download) -> None:
-        self._page.suppressed.tell("download", download.url)
+        self._tell("download", download.url)
         self._soon(download.cancel())
 
     def _popup(self, other: BrowserPage) -> None:
         if other is not self._bare:
-            self._page.suppressed.tell("popup", other.url)
+            self._tell("popup", other.url)
             self._soon(other.close())
 
     async def _closed(self, context: BrowserContext) -> None:

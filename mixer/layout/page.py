@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -275,8 +275,11 @@ class Page:
     async def look(self) -> tuple[Look, bool]:
         """What the page waits for, once its videos show the resting card; True if it changed."""
         damage = False
+        notes: tuple[tuple[str, str], ...] = ()  # each look tells only what is new
         for _ in range(MAX_TICKS):
             look = self._parsed(await self.host("look"))
+            notes += look.notes
+            look = replace(look, notes=notes)
             if look.settled:
                 return look, damage
             await self._run(self._clock_ms + SETTLE_MS)

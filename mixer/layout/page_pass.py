@@ -62,6 +62,7 @@ class PassSettings:
     cache: Path | None = None
     reach: Reach | None = None  # what pages may load from; None: what the environment says
     allow_layout_origin: bool = True  # an address given as layout may be a private one
+    conference: str = ""  # its address; layouts of our own may load from there
     allowance: Allowance | None = None
 
 
@@ -183,7 +184,9 @@ class PagePass:
         settings = replace(settings, parameters=site.parameters)
         state = self.timeline.state_at(act.first)
         reach = self._settings.reach or Reach.from_environment()
-        if self._settings.allow_layout_origin:
+        if site.folder is not None:  # a layout of our own: the conference's avatars
+            reach = reach.and_origin(self._settings.conference)
+        elif self._settings.allow_layout_origin:
             reach = reach.and_origin(act.layout)
         async with AsyncExitStack() as stack:
             browser = await stack.enter_async_context(launched(self._settings.browser))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mixer.errors import EnvironmentMissing
 
-PREFIX = "mixer-browser-"
+PREFIX, BEGUN = "mixer-browser-", "mixer-begun-"  # under the first name it is locked, always
 REMOVALS, REMOVAL_WAIT_S = 20, 0.1
 
 
@@ -90,10 +90,11 @@ def start_script(program: str, user: str) -> Iterator[Path]:
     """Starts `program` in a fresh profile, as `user` if we are root. Browser and profile are gone
     afterwards."""
     sweep()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    with (folder / "lock").open("w") as lock:
+    begun = Path(tempfile.mkdtemp(prefix=BEGUN))
+    with (begun / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        folder.chmod(0o755)
+        begun.chmod(0o755)
+        folder = begun.rename(begun.with_name(begun.name.replace(BEGUN, PREFIX)))
         try:
             yield _write_wrapper(folder, program, user if os.geteuid() == 0 else None)
         finally:

@@ -19,10 +19,11 @@ from typing import Any
 import structlog
 
 from ..edit import EditList, edit_list
-from ..engine import Child
+from ..engine import Child, Warm
 from ..engine.slots import Slots
 from ..errors import LayoutError, MixerError, RenderError, first_of
 from ..journal import Journal, write_whole
+from ..layout.profile import sweep
 from ..lock import locked
 from .schedule import Piece, is_complete, next_pieces, pieces
 from .settings import RenderSettings, Workspace
@@ -64,7 +65,8 @@ class RenderResult:
 
 
 class RenderJob:
-    """Makes one file. `stop_at` may come later, while `run` goes on."""
+    """Makes one file. `stop_at` may come later, while `run` goes on. `warm`: children that may be
+    there already (`warmed`)."""
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class RenderJob:
         stop_ns: int | None = None,
         workers: int = 1,
         on_progress: Callable[[Progress], None] = lambda progress: None,
+        warm: Warm | None = None,
     ) -> None:
         self.settings = settings
         self.progress = Progress()
@@ -86,6 +89,7 @@ class RenderJob:
         self._workers = workers
         self._on_progress = on_progress
         self._slots = Slots.from_environment()
+        self._warm = warm or Warm()
         self._page_pass: Child | None = None
         self._done: set[int] = set()
         self._busy: dict[int, int] = {}  # worker → segment
@@ -197,14 +201,18 @@ class RenderJob:
         argv += [f"--without={participant}" for participant in s.without]
         if self._stop_ns is not None:
             argv += ["--stop-ns", str(self._stop_ns)]
-        async with Child("page-pass", argv, log_path=self._work.log("page-pass")) as child:
-            self._page_pass = child
-            if self._stop_ns is not None:  # may have come since the arguments were made
-                await child.send("stop_at", t_ns=self._stop_ns)
-            async for event in child.events:
-                await self._heard_of_page(event)
-            self._page_pass = None
-            return (await child.wait()).clean
+        try:
+            log_path = self._work.log("page-pass")
+            async with await self._warm.child("page-pass", argv, log_path=log_path) as child:
+                self._page_pass = child
+                if self._stop_ns is not None:  # may have come since the arguments were made
+                    await child.send("stop_at", t_ns=self._stop_ns)
+                async for event in child.events:
+                    await self._heard_of_page(event)
+                self._page_pass = None
+                return (await child.wait()).clean
+        finally:
+            await asyncio.to_thread(sweep)  # what a killed page pass left of its browser
 
     async def _heard_of_page(self, event: dict[str, Any]) -> None:
         match event.pop("event"):
@@ -230,7 +238,10 @@ class RenderJob:
                 argv.append("--encodes-sound")
             name = f"worker-{number}"
             log_path = self._work.log(name)
-            async with Child(name, argv, nice=NICE, environment=QUICK, log_path=log_path) as child:
+            starting = self._warm.child(
+                name, argv, nice=NICE, environment=QUICK, log_path=log_path
+            )
+            async with await starting as child:
                 self._children[number] = child
                 try:
                     return await self._feed(number, child)
@@ -331,6 +342,12 @@ class RenderJob:
         self._on_progress(self.progress)
         async with self._changed:
             self._changed.notify_all()
+
+
+async def warmed(warm: Warm) -> None:
+    """Starts what one more render will need."""
+    await warm.start("mixer.layout")
+    await warm.start("mixer.render.worker", nice=NICE, environment=QUICK)
 
 
 def clean(work: Workspace) -> None:

@@ -44,6 +44,11 @@ _WORDS = {
         "The layout's fonts lack {count} characters, which show as empty boxes: {characters}. "
         "Install a font that has them and render again.",
     ),
+    "page.failed": (
+        "note",
+        "layout",
+        "The layout hung, crashed or gave up {times} and was started again.",
+    ),
     "page.stalled": ("problem", "layout", "The layout stopped answering {times}."),
     "page.replaced": (
         "problem",

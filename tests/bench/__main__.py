@@ -16,7 +16,18 @@ from pathlib import Path
 
 from tests.bench.rows import Row, markdown
 
-NAMES = ("render", "ingest", "live", "conference", "faults", "audio", "identity", "pause", "remix")
+NAMES = (
+    "render",
+    "ingest",
+    "live",
+    "conference",
+    "faults",
+    "audio",
+    "identity",
+    "pause",
+    "remix",
+    "hostile",
+)
 
 
 def main() -> None:
