@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -15,10 +16,16 @@ _SHARED: list[Any] = [
 ]
 
 
+def _in_order(logger: Any, method: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
+    """When and what come first in a line, for whoever reads it as it is."""
+    names = [name for name in ("timestamp", "level", "event") if name in fields]
+    return {**{name: fields[name] for name in names}, **fields}
+
+
 def configure_logs(level: str, as_json: bool) -> None:
     """Ours and what libraries log by the standard library (warnings and worse)."""
     rendering: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.dict_tracebacks, _in_order, structlog.processors.JSONRenderer()]
         if as_json
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )

@@ -72,6 +72,7 @@ class RoomsNotebook(Notebook):
     on_event: list[Any] = field(default_factory=list)
     present: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ready: bool = True
+    janus_restarts: int = 0
 
     def routes(self) -> list[Any]:
         return []

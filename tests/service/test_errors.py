@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 import mixer.service
+from mixer.service.catalogue import FAULTS
 from mixer.service.context import Service
 
 from .conftest import open_service, served
@@ -107,12 +108,14 @@ async def test_readiness(anybody: httpx2.AsyncClient, service: Service) -> None:
     assert (await anybody.get("/healthz")).status_code == 200
 
 
-async def test_metrics(anybody: httpx2.AsyncClient) -> None:
-    """Requests are counted by route, not by path: as many series as there are routes."""
+async def test_metrics(anybody: httpx2.AsyncClient, api: httpx2.AsyncClient) -> None:
+    """What goes on; requests by route, not by path: as many series as there are routes."""
+    await api.post("/v2/conferences/create", json={})
     await anybody.get("/v2/conferences/abc/participants")
     text = (await anybody.get("/metrics")).text
     wanted = 'route="/v2/conferences/{conferenceId}/participants",status="401"'
     assert wanted in text and "abc" not in text
+    assert "mixer_conferences_live 1.0" in text
 
 
 def _raised() -> dict[int, tuple[int | None, str]]:
@@ -132,11 +135,20 @@ def _raised() -> dict[int, tuple[int | None, str]]:
 
 
 def test_catalogue() -> None:
-    """docs/api-errors.md lists each code with its status and reason."""
-    rows = re.findall(r"^\| (\d+) \| (\d{3}) \| `([A-Z_]+)` \|", CATALOGUE.read_text(), re.M)
-    listed = {int(code): (int(status), reason) for code, status, reason in rows}
-    assert len(listed) == len(rows)
+    """docs/api-errors.md and /docs/errors list each code with its status and reason."""
+    row = r"^\| (\d+) \| (\d{3}) \| `([A-Z_]+)` \| (.+) \|$"
+    rows = re.findall(row, CATALOGUE.read_text(), re.M)
+    told = [(str(one.code), str(one.status), one.reason, one.advice) for one in FAULTS]
+    assert rows == told
+    listed = {one.code: one for one in FAULTS}
+    assert len(listed) == len(FAULTS)
     for code, (status, reason) in _raised().items():
         assert code in listed, f"{code} {reason} is missing in docs/api-errors.md"
-        assert listed[code][1] == reason
-        assert status in (None, listed[code][0])
+        assert listed[code].reason == reason
+        assert status in (None, listed[code].status)
+
+
+async def test_page_of_errors(anybody: httpx2.AsyncClient) -> None:
+    """An error's `type` leads to a line about it."""
+    page = (await anybody.get("/docs/errors")).text
+    assert all(f'id="{one.code}"' in page for one in FAULTS)
