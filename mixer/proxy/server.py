@@ -293,6 +293,11 @@ async def _decline(client: _Client, failure: NoWay) -> None:
         ("Proxy-Status", f"mixer; error={failure.error}"),
         ("Connection", "close"),
     ]
-    await client.send(h11.Response(status_code=failure.status, headers=headers))
-    await client.send(h11.Data(data=body))
-    await client.send(h11.EndOfMessage())
+    answer = (
+        h11.Response(status_code=failure.status, headers=headers),
+        h11.Data(data=body),
+        h11.EndOfMessage(),
+    )
+    # In one piece: clients take what comes with the head of an answer to CONNECT, and no more.
+    client.writer.write(b"".join(client.http.send(event) or b"" for event in answer))
+    await client.writer.drain()

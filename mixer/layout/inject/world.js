@@ -55,6 +55,7 @@ hide(navigator, 'getUserMedia', undefined);
 hide(navigator, 'webkitGetUserMedia', undefined);
 hide(navigator, 'serviceWorker', undefined);
 window.open = (url) => { note('popup', url); return null; };
+window.close = () => { note('closing'); };
 window.alert = (text) => { note('dialog', text); };
 window.confirm = (text) => { note('dialog', text); return false; };
 window.prompt = (text) => { note('dialog', text); return null; };

@@ -178,7 +178,7 @@ PAGES = (
     Hostile("leaves for a document of its own making", GONE,
             later("location = URL.createObjectURL(new Blob(['hi'], {type: 'text/html'}))")),
     Hostile("goes back to where it came from", GONE, later("history.back()")),
-    Hostile("closes itself", GONE, later("window.close()")),
+    Hostile("closes itself", ("closing",), later("window.close()")),
     Hostile("is never ready", GONE, url="{evil}/never-ready"),
     Hostile("throws", ("error",), later("setInterval(() => { throw new Error('oh ' + k); }, 10)")),
     Hostile("lies about what it shows", GONE, later(TAMPERS)),
