@@ -121,7 +121,8 @@ async def test_metrics(anybody: httpx2.AsyncClient, api: httpx2.AsyncClient) -> 
 def _raised() -> dict[int, tuple[int | None, str]]:
     """Codes that the service's code raises: status (where it is written there) and reason."""
     found: dict[int, tuple[int | None, str]] = {}
-    for path in Path(mixer.service.__file__).parent.rglob("*.py"):
+    sources = Path(mixer.service.__file__).parent.rglob("*.py")
+    for path in (one for one in sources if one.name != "catalogue.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):
                 continue
