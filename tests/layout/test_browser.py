@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from mixer.errors import EnvironmentMissing
 from mixer.layout.browser import BrowserSettings, find_browser, launched
+from mixer.layout.profile import PREFIX, sweep
 from tests.layout.support import shown, state_of
 
 pytestmark = pytest.mark.system
@@ -83,3 +86,32 @@ async def test_a_browser_killed_while_it_starts_is_started_again() -> None:
         async with launched(settings) as browser:
             assert browser.is_connected()
         assert (folder / "browser.begun").exists()
+
+
+KEPT = """
+import asyncio, sys
+from mixer.layout.browser import launched
+
+async def main():
+    async with launched():
+        print("up", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_killed_owners_browser_and_profile_are_swept_away() -> None:
+    """kill -9 of whoever started it: the next sweep ends what still runs and removes the folder."""
+    with subprocess.Popen([sys.executable, "-c", KEPT], stdout=subprocess.PIPE) as owner:
+        assert owner.stdout and owner.stdout.readline() == b"up\n"
+        mine = psutil.Process(owner.pid).children(recursive=True)
+        browsers = [p for p in mine if f"{PREFIX}" in " ".join(p.cmdline())]
+        (folder,) = {profile(p).parent for p in browsers if "--type=" not in " ".join(p.cmdline())}
+        sweep()
+        assert folder.exists()  # it is in use
+        owner.kill()
+    sweep()
+    assert not folder.exists()
+    _, alive = psutil.wait_procs(browsers, timeout=60)
+    assert not alive
