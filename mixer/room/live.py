@@ -384,6 +384,12 @@ class LiveConference:
                 changes |= {"participantId": self.recorded_by if active else None, "paused": False}
             self._emit("recording.updated", changes)
 
+    def recording_began(self, at_ms: int) -> None:
+        """The recording that goes on is older than this server knew, which was restarted."""
+        now = self.state["recording"]
+        if now["active"] and at_ms < (now["startedAt"] or 0):
+            self._emit("recording.updated", {"active": True, "startedAt": at_ms})
+
     def recording_paused(self, paused: bool) -> None:
         """Whether the recording that does not record just now is one that is paused."""
         recording: Mapping[str, Any] = self.state["recording"]

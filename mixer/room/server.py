@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shutil
 import signal
 import socket
@@ -33,7 +34,15 @@ SHUTDOWN_TIMEOUT_S = 3
 
 
 class QuietServer(uvicorn.Server):
-    """uvicorn without signal handlers of its own: who runs it has them."""
+    """uvicorn without signal handlers of its own: who runs it has them.
+
+    Nor does it call it an error that a WebSocket was refused with an answer (ASGI's extension
+    "websocket.http.response"), which its newer protocol takes for no answer at all.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        logging.getLogger("uvicorn.error").addFilter(_is_worth_telling)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -182,3 +191,7 @@ def _server(settings: RoomSettings, app: ASGIApp, directory: Path) -> uvicorn.Se
             f"the certificate {cert} or its key cannot be used: {error.strerror or error}"
         ) from error
     return QuietServer(config)
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    return "without completing handshake" not in record.getMessage()

@@ -182,10 +182,14 @@ class RoomHost:
     async def _look_at_recording(self, conf_id: str) -> None:
         if self.service is None or self._rooms.hosted(conf_id) is None:
             return
-        status = (await self.service.sessions.state(conf_id))["status"]
+        report = await self.service.sessions.state(conf_id)
+        status, mixes = report["status"], report.get("mixes", [])
         hosted = self._rooms.hosted(conf_id)
         if hosted is not None:
             hosted.live.recording_paused(status == "paused")
+            began = [mix["beganAt"] for mix in mixes if mix["beganAt"] and not mix["stoppedAt"]]
+            if began:
+                hosted.live.recording_began(min(began))
             if status not in ("paused", "recording", "queued", "running"):
                 hosted.live.recorded_by = None
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import types
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Recorders:
         self._service = service
         self.mixers: dict[str, RoomSession] = {}
         self.status: dict[str, str] = {}
+        self.began: dict[str, int] = {}  # epoch ms
         self.started_by: list[str] = []
         self.fails: Exception | None = None
         self.tasks: set[asyncio.Task[None]] = set()
@@ -61,7 +62,9 @@ class Recorders:
             self._spawn(self._record(conference))
 
     async def state(self, conference_id: str) -> dict[str, Any]:
-        return {"status": self.status.get(conference_id, "none")}
+        began = self.began.get(conference_id)
+        mixes = [{"beganAt": began, "stoppedAt": None}] if began else []
+        return {"status": self.status.get(conference_id, "none"), "mixes": mixes}
 
     async def pause(self, conference_id: str) -> None:
         self.status[conference_id] = "paused"
@@ -152,9 +155,16 @@ class House:
 
 @contextlib.asynccontextmanager
 async def hosting(
-    data: Path, port: int = 0, app_key: str = "", **settings: Any
+    data: Path,
+    port: int = 0,
+    app_key: str = "",
+    recorded: Mapping[str, int] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[House]:
-    """Leaving it is a graceful stop; entering it again with the same folder and port a restart."""
+    """Leaving it is a graceful stop; entering it again with the same folder and port a restart.
+
+    `recorded`: conferences whose recorders go on, since when (epoch ms).
+    """
     data.mkdir(parents=True, exist_ok=True)
     given = ServiceSettings(data=data, port=port or free_port(), log_level="error", **settings)
     database = Database(given.database_address)
@@ -169,6 +179,8 @@ async def hosting(
         settings=given, database=database, secrets=secrets, tokens=tokens, rooms=rooms, **parts
     )
     recorders = Recorders(service)
+    recorders.began.update(recorded or {})
+    recorders.status.update(dict.fromkeys(recorded or {}, "recording"))
     service.sessions = recorders  # type: ignore[assignment]
     rooms.attach(service)
     found = await applications.get(database, app_key) if app_key else None

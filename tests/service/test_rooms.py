@@ -393,13 +393,15 @@ async def test_a_restart_takes_everybody_back(tmp_path: Path) -> None:
         events = await enter_all(ada, mixer)
         await until(lambda: ada.state["recording"]["active"], "the recording")
     try:
-        async with hosting(tmp_path / "data", port, key) as second:
+        began = 1_700_000_000_000
+        async with hosting(tmp_path / "data", port, key, {made.id: began}) as second:
             await until(lambda: len(second.reported("participant.added")) == 2, "both to be back")
             state = (await ask(second, "GET", "/rooms/weekly/state")).json()
             assert state["conference"] == {"id": made.id, "alias": "Weekly"}
             ids = {p["id"] for p in state["participants"]}
             assert ids == {ada.participant_id, mixer.participant_id}
             assert state["recording"]["active"]
+            await until(lambda: ada.state["recording"]["startedAt"] == began, "its old beginning")
             answer = await ask(second, "GET", f"/rooms/{ended.id}/state")
             assert answer.status_code == 410 and answer.json()["reason"] == "ended"
             with pytest.raises(ConferenceOver):
