@@ -2,5 +2,6 @@
 
 from .child import WAIT, Port, begun, log_to, spawnable
 from .supervise import Child, ChildExit
+from .warm import Warm
 
-__all__ = ["WAIT", "Child", "ChildExit", "Port", "begun", "log_to", "spawnable"]
+__all__ = ["WAIT", "Child", "ChildExit", "Port", "Warm", "begun", "log_to", "spawnable"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..edit import EditList, edit_list, joined
 from ..encode.durable import whole_file
+from ..engine import Warm
 from ..journal import Journal, write_whole
 from ..render.audio_settings import AudioFile
 from ..render.job import Progress, RenderJob, RenderResult
@@ -57,6 +58,7 @@ def video_job(
     *,
     workers: int = 1,
     on_progress: OnProgress = lambda progress: None,
+    warm: Warm | None = None,
 ) -> RenderJob:
     """Makes one part's file."""
     assert mix.start_ns is not None
@@ -68,6 +70,7 @@ def video_job(
         stop_ns=mix.stop_ns,
         workers=workers,
         on_progress=on_progress,
+        warm=warm,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import structlog
 
 from ..edit import edit_list
+from ..engine import Warm
 from ..errors import MixerError, StorageError, UsageError
 from ..journal import Journal
 from ..render.job import Progress, clean
@@ -48,6 +49,7 @@ class Parts:
         plan: Plan,
         changed: Callable[[], None],
         keep_work: bool = False,
+        warm: Warm | None = None,
     ) -> None:
         self.plan = plan
         self.errors: dict[str, str] = {}  # by the part's name: why there is no file
@@ -55,6 +57,7 @@ class Parts:
         self._folder = folder
         self._changed = changed
         self._keep_work = keep_work
+        self._warm = warm
         self._running: dict[str, _Running] = {}
 
     def save(self, **changes: Any) -> None:
@@ -158,7 +161,7 @@ class Parts:
     # --- jobs ---------------------------------------------------------------------------------
 
     def _run_video(self, journal: Journal, mix: MixPlan) -> None:
-        job = video_job(self._folder, journal, mix, on_progress=self._heard)
+        job = video_job(self._folder, journal, mix, on_progress=self._heard, warm=self._warm)
 
         async def run() -> None:
             output = video_output(self._folder, mix, await job.run())

@@ -19,14 +19,15 @@ from typing import Any
 import structlog
 
 from ..clock import SECOND
-from ..engine import Child
-from ..errors import ConferenceUnreachable, MixerError, NothingToRecord, StorageError, UsageError
+from ..engine import Child, Warm
+from ..errors import ConferenceUnreachable, MixerError, UsageError
 from ..journal import Journal, recover
 from ..layout.shipped import layout_path
 from ..lock import locked
-from ..render.job import raise_for
+from ..render.job import raise_for, warmed
 from .control import listening
 from .finish import finish
+from .limits import limit_reached
 from .parts import Parts
 from .plan import RECORDER_LOCK, MixPlan, RecordFolder, mix_from
 from .settings import RecordSettings, Status, check_folder
@@ -36,13 +37,14 @@ log = structlog.get_logger()
 
 INGEST_RESTARTS = 20
 POLL_S = 0.1
+MAX_WARM = 2
 RESUME_TIMEOUT_S = 10.0
 
 
 class Recorder:
     """`await Recorder(settings).run()`; `stop(reason)` from anywhere in the loop ends it.
 
-    `ingest`: a child that was started ahead of time and waits for its arguments (spare.py).
+    `warm`: children that were started ahead of time and wait for their arguments (spare.py).
     """
 
     def __init__(
@@ -50,13 +52,16 @@ class Recorder:
         settings: RecordSettings,
         on_status: Callable[[Status], None] = lambda status: None,
         *,
-        ingest: Child | None = None,
+        warm: Warm | None = None,
     ) -> None:
         self.settings = settings
         self.status = Status()
         self.folder = RecordFolder(settings.out)
         self.files: list[Path] = []  # of the whole recording, in the end
-        self._parts = Parts(self.folder, settings.plan(), self._changed, settings.keep_work)
+        self._warm = warm or Warm()
+        self._parts = Parts(
+            self.folder, settings.plan(), self._changed, settings.keep_work, self._warm
+        )
         self._on_status = on_status
         self._stop = asyncio.Event()
         self._joined = asyncio.Event()
@@ -64,7 +69,6 @@ class Recorder:
         self._resumed = asyncio.Event()
         self._resumed_ns = 0
         self._starting = asyncio.Lock()  # of parts, one after the other
-        self._spare_ingest = ingest
         self._ingest: Child | None = None
         self._ingest_paused = False  # what ingest was told last
         self._error: MixerError | None = None
@@ -92,8 +96,9 @@ class Recorder:
                 self._parts.plan = self.settings.resumed(self.folder.load())
             self._parts.save()
             async with listening(self.folder.socket, self._answer):
-                async with asyncio.TaskGroup() as group:
+                async with self._warm, asyncio.TaskGroup() as group:
                     group.create_task(self._run_ingest())
+                    group.create_task(self._warm_up())
                     group.create_task(self._steer(group))
                 await self._finish()
         if self._error:
@@ -143,13 +148,12 @@ class Recorder:
             return self._stop.is_set() and (await child.wait()).clean
 
     async def _ingest_child(self, argv: list[str]) -> Child:
-        """The one that waits, for the first time; afterwards one of its own each."""
-        secrets, log_path = self.settings.ingest_environment, self.settings.out / "ingest.log"
-        child, self._spare_ingest = self._spare_ingest, None
-        if child is not None and child.is_running:
-            await child.begin(argv, environment=secrets, log_path=log_path)
-            return child
-        return Child("ingest", ["mixer.ingest", *argv], environment=secrets, log_path=log_path)
+        return await self._warm.child(
+            "ingest",
+            ["mixer.ingest", *argv],
+            environment=self.settings.ingest_environment,
+            log_path=self.settings.out / "ingest.log",
+        )
 
     def _heard_of_ingest(self, event: dict[str, Any]) -> bool:
         match event.pop("event"):
@@ -204,31 +208,31 @@ class Recorder:
         if self._journal is not None and not self._ingest_paused:
             self._journal.refresh()  # knows the pauses
             self.status.recorded_s = self._parts.recorded_s(self._journal, now_ns)
-        alone_s = time.monotonic() - self._user_seen_at
-        if self.status.free_bytes < s.min_free_bytes:
-            self._error = StorageError(
-                f"the disk of {s.out} is nearly full ({self.status.free_bytes >> 20} MB left); "
-                "the recording was stopped and what was recorded is kept"
-            )
-            self.stop("disk-full")
-        elif (
-            s.duration_s is not None
-            and not self._ingest_paused
-            and self.status.recorded_s >= s.duration_s
-        ):
-            self.stop("duration")
-        elif s.max_duration_s is not None and self.status.elapsed_s >= s.max_duration_s:
-            self.stop("max-duration")
-        elif s.start_timeout_s is not None and not self._user_seen and alone_s >= s.start_timeout_s:
-            self._error = NothingToRecord(f"nobody came within {s.start_timeout_s:g} s")
-            self.stop("start-timeout")
-        elif s.empty_timeout_s is not None and self._user_seen and alone_s >= s.empty_timeout_s:
-            self.stop("empty-timeout")
+        reached = limit_reached(
+            s,
+            self.status,
+            paused=self._ingest_paused,
+            user_seen=self._user_seen,
+            alone_s=time.monotonic() - self._user_seen_at,
+        )
+        if reached is not None:
+            reason, error = reached
+            self._error = error or self._error
+            self.stop(reason)
 
     def _note_presence(self, ingest: dict[str, Any]) -> None:
         if ingest["users"]:
             self._user_seen = True
             self._user_seen_at = time.monotonic()
+
+    async def _warm_up(self) -> None:
+        """While the conference is being joined, what the first mixes need is started."""
+        plan = self._parts.plan
+        if not (plan.has_video and plan.live) or plan.ended:
+            return
+        wanted = min(MAX_WARM, sum(mix.runs for mix in plan.mixes))
+        for _ in range(wanted - self._warm.count("mixer.layout")):
+            await warmed(self._warm)
 
     # --- mixes --------------------------------------------------------------------------------
 

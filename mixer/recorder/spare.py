@@ -1,6 +1,7 @@
 """`python -m mixer.recorder.spare`: a recorder that is there before it is needed.
 
-It has imported everything, and so has the ingest process that it keeps; what it is to record comes
+It has imported everything, and so have the ingest process, the page pass and the worker that it
+keeps; what it is to record comes
 on stdin as one line of JSON, an order (settings.py), with what is secret in it: never on a command
 line. Further keys of the order: `log` (a file; else stderr), `report` (true: make one at the end).
 End of file instead of an order: it was not needed. After the order stdin means nothing, and the
@@ -23,12 +24,13 @@ from typing import Any
 
 import structlog
 
-from mixer.engine import WAIT, Child, log_to
+from mixer.engine import Warm, log_to
 from mixer.errors import MixerError, UsageError, first_of
 from mixer.journal import write_whole
 
 # Imported for the jobs to come, which name them only when they begin.
 from mixer.render import audio, merge  # noqa: F401
+from mixer.render.job import warmed
 
 from .session import Recorder
 from .settings import order_from
@@ -53,7 +55,9 @@ async def _order() -> dict[str, Any] | None:
 
 async def _serve() -> tuple[Path, bool] | None:
     """Waits and records: the folder, and whether to report on it; None if it was not needed."""
-    async with Child("ingest", ["mixer.ingest", WAIT]) as ingest:
+    async with Warm() as warm:
+        await warm.start("mixer.ingest")
+        await warmed(warm)
         order = await _order()
         if order is None:
             return None
@@ -62,7 +66,7 @@ async def _serve() -> tuple[Path, bool] | None:
         (settings.out / ERROR_FILE).unlink(missing_ok=True)
         if order.get("log"):
             log_to(str(order["log"]))
-        recorder = Recorder(settings, ingest=ingest)
+        recorder = Recorder(settings, warm=warm)
         loop = asyncio.get_running_loop()
         for sig in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(sig, recorder.stop)

@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -26,7 +27,7 @@ import av
 
 from ..edit import EditList, edit_list
 from ..encode import VideoSettings, assemble, encode_segment
-from ..engine import Port
+from ..engine import Port, begun
 from ..errors import MixerError, first_of
 from ..journal import Journal
 from ..layout.track import MatteTrackReader
@@ -211,8 +212,12 @@ async def _work_off(worker: Worker, port: Port, pending: asyncio.Queue[dict[str,
                 port.emit("error", message=f"unknown command {other}", exit_code=2)
 
 
-async def run(arguments: argparse.Namespace) -> int:
+async def run(given: list[str]) -> int:
     async with Port() as port:
+        argv = await begun(port, given)
+        if argv is None:
+            return 0
+        arguments = _arguments().parse_args(argv)
         loop = asyncio.get_running_loop()
         status = 0
         try:
@@ -242,12 +247,16 @@ def _later(loop: asyncio.AbstractEventLoop, port: Port, frames: int) -> None:
     loop.call_soon_threadsafe(lambda: port.emit("made", frames=frames))
 
 
-def main() -> None:
+def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mixer.render.worker", description=__doc__)
     parser.add_argument("--journal", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--encodes-sound", action="store_true")
-    raise SystemExit(asyncio.run(run(parser.parse_args())))
+    return parser
+
+
+def main() -> None:
+    raise SystemExit(asyncio.run(run(sys.argv[1:])))
 
 
 if __name__ == "__main__":
