@@ -16,6 +16,13 @@ VOXEET_FILES = ("emitter", "people", "presentations", "conference", "sdk", "cont
 BEFORE = "(() => {\n'use strict';\nif ('__mixerVoxeet' in window) return;"
 
 _VOXEET_PACKAGE = re.compile(r"/(?:npm/)?@voxeet/voxeet-web-sdk(?=[@/+?]|$)", re.IGNORECASE)
+# How the SDK looks inside a bundle: a line that tells of its version, and its class, exported.
+_BUNDLED_MARK = b"VoxeetSDK version: "
+_BUNDLED = re.compile(rb"""["']VoxeetSDK version: ["']\s*\+\s*([\w$]+)\.version""")
+_EXPORT = (
+    rb"((?<![\w$])[\w$]+\.default\s*=\s*"
+    rb"|\bdefault:\s*(?:function\s*\(\)\s*\{\s*return\s+|\(\)\s*=>\s*))%s(?![\w$.(])"
+)
 _MODULE_HOSTS = ("esm.sh", "esm.run", "cdn.skypack.dev", "jspm.dev", "ga.jspm.io")
 _MODULE = """\
 const sdk = window.VoxeetSDK;
@@ -43,3 +50,17 @@ def voxeet_sdk_answer(url: str) -> str | None:
         return None
     is_module = parts.hostname in _MODULE_HOSTS or parts.path.endswith(("/+esm", ".mjs"))
     return _MODULE if is_module or "module" in parts.query.split("&") else _SCRIPT
+
+
+def with_stand_in(script: bytes) -> bytes:
+    """A page's script with the seed platform's SDK bundled into it made to use the stand-in, which
+    is exported in its place (releases 3.2 to 3.11, minified or not); any other as it is."""
+    if _BUNDLED_MARK not in script or (found := _BUNDLED.search(script)) is None:
+        return script
+    name = found.group(1)
+    exports = re.finditer(_EXPORT % re.escape(name), script)
+    nearest = min(exports, key=lambda match: abs(match.start() - found.start()), default=None)
+    if nearest is None:
+        return script
+    put = nearest.group(1) + b"(window.VoxeetSDK||" + name + b")"
+    return script[: nearest.start()] + put + script[nearest.end() :]

@@ -24,7 +24,7 @@ import structlog
 from playwright.async_api import BrowserContext, Request, Route
 from playwright.async_api import Error as PlaywrightError
 
-from mixer.layout.sdk import voxeet_sdk_answer
+from mixer.layout.sdk import voxeet_sdk_answer, with_stand_in
 from mixer.layout.shipped import BUILT_IN, layout_path
 
 log = structlog.get_logger()
@@ -95,7 +95,7 @@ class Site:
             await route.fulfill(status=404, body="no such file in the layout")
         else:
             headers = {"content-type": kind, "access-control-allow-origin": "*"}
-            await route.fulfill(status=200, body=body, headers=headers)
+            await route.fulfill(status=200, body=with_stand_in(body), headers=headers)
 
     def _file(self, path: str) -> tuple[bytes | None, str]:
         top, _, rest = path.lstrip("/").partition("/")
@@ -136,7 +136,9 @@ class Site:
             return
         body = (cache / entry["body"]).read_bytes()
         self._kept_bytes += len(body)
-        await route.fulfill(status=entry["status"], headers=entry["headers"], body=body)
+        await route.fulfill(
+            status=entry["status"], headers=entry["headers"], body=with_stand_in(body)
+        )
 
     def _entry(self, cache: Path, url: str, time: int) -> dict[str, Any] | None:
         file = cache / f"{_digest(f'{url} {time}'.encode())}.json"

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser
 
 from mixer.layout.page import Page, PageFailure
-from mixer.layout.sdk import voxeet_sdk_answer
+from mixer.layout.sdk import voxeet_sdk_answer, with_stand_in
 from tests.layout.support import (
     PAGES,
     added,
@@ -63,6 +63,43 @@ async def test_addresses_of_the_sdk(url: str, answer: str | None) -> None:
         script is None if answer is None else ("export" in (script or "")) == (answer == "module")
     )
     assert answer is None or script is not None
+
+
+@pytest.mark.parametrize(
+    ("bundle", "changed"),
+    [
+        (
+            b't.default=q;class _{static s(){log("VoxeetSDK version: "+_.version)}}t.default=_,r=1',
+            b"t.default=(window.VoxeetSDK||_),r=1",
+        ),
+        (
+            b'n.d(r,{default:function(){return jp}});log("VoxeetSDK version: "+jp.version)',
+            b"default:function(){return (window.VoxeetSDK||jp)}",
+        ),
+        (b"n.d(r, { default: () => A$ }); log('VoxeetSDK version: ' + A$.version)", b"K||A$)"),
+        (b't.default=_;log("VoxeetSDK version: ")', b""),
+        (b"t.default=_", b""),
+    ],
+)
+async def test_the_sdk_inside_a_bundle(bundle: bytes, changed: bytes) -> None:
+    """The class that tells of the SDK's version is exported no more, the stand-in is."""
+    made = with_stand_in(bundle)
+    assert changed in made if changed else made == bundle
+
+
+async def test_a_bundled_page(browser: Browser, tmp_path: Path) -> None:
+    """A local page whose script brings the SDK along, and which sets what is taken away."""
+    (tmp_path / "out.js").write_text(
+        "const m = {}; (function(t){class _{constructor(){throw new Error('the real one')}"
+        "static displaySettings(){console.log('VoxeetSDK version: '+_.version)}"
+        "}navigator.getUserMedia=1;t.default=_})(m); const sdk = m.default;"
+        "joinConference.onclick = () =>"
+        " sdk.conference.fetch('').then((c) => sdk.conference.join(c));"
+    )
+    body = STARTED + FORM + "<script>'use strict';</script><script type=module src=out.js></script>"
+    async with shown(browser, page_of(tmp_path, body), state_of(2)) as (page, look):
+        assert look.ready and not page.suppressed
+        assert await page.call("VoxeetSDK.conference.participants.size") == 2
 
 
 async def test_tutorial_style(browser: Browser) -> None:

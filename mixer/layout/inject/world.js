@@ -48,7 +48,7 @@ if (window.crypto) {
 // ---- what a page that nobody looks at cannot have -----------------------------------------------
 
 const hide = (object, name, value) => {
-  try { Object.defineProperty(object, name, { configurable: true, get: () => value }); } catch { /* not there */ }
+  try { Object.defineProperty(object, name, { configurable: true, get: () => value, set() {} }); } catch { /* not there */ }
 };
 hide(navigator, 'mediaDevices', undefined);
 hide(navigator, 'getUserMedia', undefined);
