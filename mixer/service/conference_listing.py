@@ -31,8 +31,9 @@ async def page(
 ) -> tuple[list[Conference], list[Position]]:
     """A page's conferences, and the positions of them and of the next page's first."""
     chosen = select(Conference.created_at, Conference.id, Conference.alias)
+    until = given.until if given.position is None else min(given.until, given.position.at)
     query: Any = chosen.where(
-        Conference.app_key == app_key, Conference.created_at.between(given.since, given.until)
+        Conference.app_key == app_key, Conference.created_at.between(given.since, until)
     )
     if filters.active:
         query = query.where(Conference.ended_at.is_(None))

@@ -60,9 +60,10 @@ async def recordings(
     """Of an application or of one of its conferences."""
     query: Any = select(*_COLUMNS)
     query = query.join(Conference, Conference.id == Recording.conference_id)
-    query = query.where(Recording.app_key == app_key, downloadable())
-    if conference_id is not None:
-        query = query.where(Recording.conference_id == conference_id)
+    if conference_id is None:
+        query = query.where(Recording.app_key == app_key, downloadable())
+    else:  # whose it is has been looked at; SQLite would take the application's index by it
+        query = query.where(Recording.conference_id == conference_id, downloadable())
     if filters.media_types:
         query = query.where(Recording.media_type.in_(filters.media_types))
     if filters.kind is not None:
@@ -91,12 +92,10 @@ async def conferences_recorded(db: AsyncSession, app_key: str, given: Range) -> 
 
 
 async def all_of(
-    db: AsyncSession, app_key: str, conference_ids: Sequence[str], given: Range | None = None
+    db: AsyncSession, conference_ids: Sequence[str], given: Range | None = None
 ) -> dict[str, list[Recording]]:
     """Everything downloadable of conferences, oldest first, by conference."""
-    query = select(Recording).where(
-        Recording.conference_id.in_(conference_ids), Recording.app_key == app_key, downloadable()
-    )
+    query = select(Recording).where(Recording.conference_id.in_(conference_ids), downloadable())
     if given is not None:
         query = query.where(Recording.end_time.between(given.since, given.until))
     found: dict[str, list[Recording]] = {id: [] for id in conference_ids}
@@ -116,7 +115,9 @@ def _kept(column: Any) -> Any:
 
 def _within(query: Any, given: Range) -> Any:
     """One row more than the page has: the next page's first."""
-    query = query.where(Recording.end_time.between(given.since, given.until))
+    # the position's time besides the position: an index is entered by it
+    until = given.until if given.position is None else min(given.until, given.position.at)
+    query = query.where(Recording.end_time.between(given.since, until))
     place = tuple_(Recording.end_time, Recording.id)
     if given.position is not None:
         query = query.where(place <= tuple_(given.position.at, given.position.id))

@@ -63,7 +63,7 @@ async def archive(
         )
         if conference is None or app_key not in (None, conference.app_key):
             raise _missing()
-        found = await listing.all_of(db, conference.app_key, [conference.id])
+        found = await listing.all_of(db, [conference.id])
     if not found[conference.id]:
         raise _missing()
     headers = {
@@ -93,8 +93,8 @@ async def download(
     """A file, or a part of it (Range)."""
     app_key = await _allowed(request, service, key, expires, signature)
     async with service.database.reading() as db:
-        found = await db.scalar(_recording(key, app_key)) if key.isprintable() else None
-    if found is None:
+        found = await db.scalar(_recording(key)) if key.isprintable() else None
+    if found is None or app_key not in (None, found.app_key):
         raise _missing()
     return await file_answer(service, found)
 
@@ -133,11 +133,10 @@ async def _allowed(
     return None
 
 
-def _recording(key: str, app_key: str | None) -> Select[Recording]:
-    query = select(Recording).where(Recording.object_key == key, listing.downloadable())
-    conference_id = key.partition("/")[0]  # there is an index by that
-    query = query.where(Recording.conference_id == conference_id)
-    return query if app_key is None else query.where(Recording.app_key == app_key)
+def _recording(key: str) -> Select[Recording]:
+    """Keys begin with the conference, by which there is an index."""
+    of_it = Recording.conference_id == key.partition("/")[0]
+    return select(Recording).where(of_it, Recording.object_key == key, listing.downloadable())
 
 
 def _missing() -> ApiError:

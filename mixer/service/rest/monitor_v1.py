@@ -52,7 +52,7 @@ async def recordings(
     async with service.database.reading() as db:
         found = await listing.conferences_recorded(db, reader.app_key, given)
         ids = [row.conference_id for row in found.rows]
-        by_conference = await listing.all_of(db, reader.app_key, ids)
+        by_conference = await listing.all_of(db, ids)
         chosen = select(Conference).where(Conference.id.in_(ids))
         rows = {row.id: row for row in await db.scalars(chosen)}
     told = [await _told(service, reader, rows[id], by_conference[id], perm) for id in ids]
@@ -139,7 +139,7 @@ async def _found(
 ) -> tuple[Conference, list[Recording]]:
     conference = await conferences.find(service, reader.app_key, conference_id)
     async with service.database.reading() as db:
-        found = await listing.all_of(db, reader.app_key, [conference.id], given)
+        found = await listing.all_of(db, [conference.id], given)
     return conference, found[conference.id]
 
 

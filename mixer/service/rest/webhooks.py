@@ -84,11 +84,9 @@ async def conference_webhooks(
 async def _page(
     service: Service, reader: Caller, given: Range, type: str | None, conf_id: str | None = None
 ) -> dict[str, Any]:
-    query = select(Event).where(
-        Event.app_key == reader.app_key, Event.created_at.between(given.since, given.until)
-    )
-    if conf_id is not None:
-        query = query.where(Event.conference_id == conf_id)
+    until = given.until if given.position is None else min(given.until, given.position.at)
+    whose = Event.app_key == reader.app_key if conf_id is None else Event.conference_id == conf_id
+    query = select(Event).where(whose, Event.created_at.between(given.since, until))
     if type:
         wanted = pattern("type", type)
         known = [name for name in (*EVENTS, *DEPRECATED_EVENTS) if wanted.matches(name)]
