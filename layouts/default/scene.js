@@ -30,7 +30,7 @@ const Scene = (() => {
     const presenter = people.find(({ id }) => id === newest.id);
     const own = Faces.faces(presenter).filter(Faces.isCamera).slice(0, 1);
     const small = [...own, ...others].slice(0, MOST_THUMBNAILS);
-    const places = thumbnailBoxes(small.map(({ stream }) => Faces.aspectOf(stream)), sizes);
+    const places = thumbnailBoxes(small.map(Faces.aspectOf), sizes);
     const look = { name: 'thumbnail', disc: 0 };
     return [
       Modes.full(newest, sizes, own.length === 0),
@@ -41,7 +41,7 @@ const Scene = (() => {
   function of(state, size) {
     const sizes = Tiles.measures(size);
     const people = Faces.people(state);
-    const shares = Faces.shares(people);
+    const shares = Faces.shares(state, people);
     if (shares.length > 0) return { mode: 'share', tiles: share(people, shares, sizes) };
     return Modes.people(people.flatMap(Faces.faces), MOST_TILES, sizes);
   }

@@ -19,7 +19,7 @@ const Scene = (() => {
   }
 
   function share(people, shares, sizes) {
-    const aspect = Faces.aspectOf(shares[0].stream);
+    const aspect = Faces.aspectOf(shares[0]);
     const [large, side] = split(aspect, sizes);
     const isBeside = side.y === large.y;
     const box = aspect === 0 ? large : Grid.contained(aspect, large);
@@ -34,7 +34,7 @@ const Scene = (() => {
   function of(state, size) {
     const sizes = Tiles.measures(size);
     const people = Faces.people(state);
-    const shares = Faces.shares(people);
+    const shares = Faces.shares(state, people);
     if (shares.length > 0) return { mode: 'share', tiles: share(people, shares, sizes) };
     return Modes.people(people.flatMap(Faces.faces), MOST_TILES, sizes);
   }

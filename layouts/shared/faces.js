@@ -1,8 +1,10 @@
-/** Who is to be seen, and with what: participants as faces, their cameras and their shared screens. */
+/** Who is to be seen, and with what: participants as faces, their cameras and what they share. */
 'use strict';
 
 const Faces = (() => {
   const MOST_LATE_SPEAKERS = 3; // beyond what fits, they take the last places while they speak
+
+  const SHARED = ['ScreenShare', 'VideoPresentation'];
 
   const sends = ({ streams }) => streams.some(({ audio, video }) => audio !== null || video !== null);
   const seen = ({ video }) => video !== null && video.available && !video.muted;
@@ -23,9 +25,11 @@ const Faces = (() => {
     return participant.streams.filter((stream) => stream.type === type && seen(stream));
   }
 
-  /** Width by height of a stream's picture; 0 while that is not known. */
-  const aspectOf = (stream) =>
-    (stream?.video?.width > 0 && stream.video.height > 0 ? stream.video.width / stream.video.height : 0);
+  /** Width by height of a face's picture; 0 while that is not known. */
+  function aspectOf({ stream, sheet }) {
+    const { width, height } = stream?.video ?? sheet ?? {};
+    return width > 0 && height > 0 ? width / height : 0;
+  }
 
   /** What a tile says about its participant. */
   function person(participant) {
@@ -57,13 +61,23 @@ const Faces = (() => {
     return cameras.map((stream, index) => cameraFace(participant, stream, index === 0));
   }
 
-  /** All shared screens of these participants, the newest first. */
-  function shares(participants) {
-    const all = participants.flatMap((participant) =>
-      visibleStreams(participant, 'ScreenShare').map((stream) => ({
+  /** The page of a shared file that is shown now, [] if none is. */
+  function sheets(people, presentation) {
+    const sheet = presentation?.kind === 'file' ? presentation.pages[presentation.page] : undefined;
+    const owner = people.find(({ id }) => id === presentation?.ownerId);
+    if (sheet === undefined || owner === undefined) return [];
+    return [{ key: `presentation ${presentation.id}`, kind: 'share', stream: null, sheet, ...person(owner) }];
+  }
+
+  /** All that is shared: a file or a video that is presented, then screens, the newest first. */
+  function shares({ presentation }, people) {
+    const all = people.flatMap((participant) =>
+      SHARED.flatMap((type) => visibleStreams(participant, type)).map((stream) => ({
         key: `stream ${stream.id}`, kind: 'share', stream, ...person(participant),
       })));
-    return all.reverse().sort((a, b) => (b.stream.startedAt ?? 0) - (a.stream.startedAt ?? 0));
+    const rank = ({ stream: { id, startedAt } }) =>
+      (id === presentation?.streamId ? Number.MAX_VALUE : startedAt ?? 0);
+    return [...sheets(people, presentation), ...all.reverse().sort((a, b) => rank(b) - rank(a))];
   }
 
   /** At most `most` faces; where there are more: cameras first, speakers in, the rest counted. */

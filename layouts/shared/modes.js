@@ -19,7 +19,7 @@ const Modes = (() => {
 
   /** Whether a single face takes the whole page: not a wide picture on a slim page. */
   function fillsPage(face, { page }) {
-    const aspect = Faces.aspectOf(face.stream) || Grid.WIDEST;
+    const aspect = Faces.aspectOf(face) || Grid.WIDEST;
     return aspect <= page.width / page.height || Tiles.covers(aspect, page);
   }
 

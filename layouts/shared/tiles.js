@@ -50,8 +50,9 @@ const Tiles = (() => {
   const covers = (aspect, box) => Grid.kept(aspect, box.width / box.height) >= LEAST_KEPT;
 
   /** Where in its tile a picture lies: all over it, or whole with bars if too much were cut off. */
-  function pictureBox(stream, box, isWhole) {
-    const aspect = Faces.aspectOf(stream);
+  function pictureBox(face, box) {
+    const isWhole = face.kind === 'share';
+    const aspect = Faces.aspectOf(face);
     const whole = { x: 0, y: 0, width: box.width, height: box.height };
     if (aspect === 0) return { ...whole, fit: isWhole ? 'contain' : 'cover' };
     if (!isWhole && covers(aspect, box)) return { ...whole, fit: 'cover' };
@@ -67,7 +68,8 @@ const Tiles = (() => {
     return {
       ...face,
       streamId: face.stream?.id ?? null,
-      picture: face.stream === null ? null : pictureBox(face.stream, box, face.kind === 'share'),
+      picture: pictureBox(face, box),
+      sheetUrl: face.sheet?.url ?? '',
       caption: face.kind === 'more' ? `+${face.count}` : face.caption ?? '',
       box,
       ring,

@@ -51,6 +51,7 @@ const View = (() => {
   class TileView {
     #video = null;
     #image = null;
+    #sheet = null; // a page of a shared file
 
     constructor(key, mediaStream) {
       this.element = TILE.content.firstElementChild.cloneNode(true);
@@ -75,6 +76,7 @@ const View = (() => {
       setText(this.parts.initials, tile.initials ?? '');
       setText(this.parts.caption, tile.caption);
       this.#showVideo(tile);
+      this.#showSheet(tile);
       this.#showImage(tile.kind === 'avatar' ? Theme.pictureAddress(tile.avatarUrl) : '');
     }
 
@@ -96,6 +98,20 @@ const View = (() => {
       video.srcObject = this.mediaStream(streamId);
       this.element.prepend(video);
       return video;
+    }
+
+    /** The page before stays until the new one is there. */
+    #showSheet({ sheetUrl, picture }) {
+      const address = Theme.pictureAddress(sheetUrl);
+      if (address === '') return;
+      if (this.#sheet === null) {
+        this.#sheet = new Image();
+        this.#sheet.className = 'sheet';
+        this.#sheet.alt = '';
+        this.element.prepend(this.#sheet);
+      }
+      setStyle(this.#sheet, { ...boxStyle(picture), 'object-fit': 'contain' });
+      if (this.#sheet.src !== address) this.#sheet.src = address;
     }
 
     /** Initials stay until the picture is there, and when it cannot be had. */

@@ -20,7 +20,7 @@ const Scene = (() => {
   function split(large, sizes) {
     const inner = Tiles.inside(sizes.page, sizes.gap);
     const part = isWide(sizes) ? LARGE.wide : sizes.isPortrait ? LARGE.portrait : LARGE.square;
-    const aspect = large.kind === 'share' ? Faces.aspectOf(large.stream) : 0;
+    const aspect = large.kind === 'share' ? Faces.aspectOf(large) : 0;
     if (aspect === 0) return Tiles.above(inner, inner.height * part, sizes.gap);
     const needed = isWide(sizes) ? Infinity : inner.width / aspect;
     const [top, below] = Tiles.above(inner, Math.min(inner.height * part, needed), sizes.gap);
@@ -31,7 +31,7 @@ const Scene = (() => {
     const sizes = Tiles.measures(size);
     const people = new Map(Faces.people(state).map((participant) => [participant.id, participant]));
     const faces = seats.flatMap((id) => Faces.faces(people.get(id)));
-    const shares = Faces.shares([...people.values()]);
+    const shares = Faces.shares(state, [...people.values()]);
     if (shares.length === 0 && faces.length < 2) return Modes.people(faces, 1, sizes);
     const large = shares[0] ?? faces[0];
     const [box, below] = split(large, sizes);

@@ -41,8 +41,8 @@ const Scene = (() => {
   const isUpright = ({ width, height }) => height >= width;
 
   /** The box of somebody alone: the area, or as much of it as a wide picture can fill. */
-  function alone({ stream }, area) {
-    if (stream === null || Tiles.covers(Faces.aspectOf(stream) || Grid.WIDEST, area)) return area;
+  function alone(face, area) {
+    if (face.stream === null || Tiles.covers(Faces.aspectOf(face) || Grid.WIDEST, area)) return area;
     return Grid.contained(SLIMMEST, area);
   }
 
@@ -60,8 +60,8 @@ const Scene = (() => {
   }
 
   /** The boxes of a shared screen and of what remains for people. */
-  function split(stream, { page }, gap) {
-    const aspect = Faces.aspectOf(stream) || Grid.WIDEST;
+  function split(share, { page }, gap) {
+    const aspect = Faces.aspectOf(share) || Grid.WIDEST;
     return isUpright(page)
       ? Tiles.above(page, Math.min(page.width / aspect, page.height * MOST_SHARE), gap)
       : Tiles.beside(page, Math.min(page.height * aspect, page.width * 0.75), gap);
@@ -78,8 +78,8 @@ const Scene = (() => {
     const sizes = Tiles.measures(size);
     const gap = Math.max(2, even(sizes.short / 180));
     const look = { name: 'cell plain', disc: 0.42, isFull: true, letters: 1.15 };
-    const [share] = Faces.shares(Faces.people(state));
-    const [top, area] = share ? split(share.stream, sizes, gap) : [null, sizes.page];
+    const [share] = Faces.shares(state, Faces.people(state));
+    const [top, area] = share ? split(share, sizes, gap) : [null, sizes.page];
     const all = people(state, seats);
     const boxes = places(all, area, gap);
     const shared = share ? [Tiles.tile(share, top, sizes, { ...look, isLabelled: false })] : [];

@@ -17,6 +17,7 @@ SHAPES = [(1920, 1080), (1080, 1920), (1080, 1080), (640, 360)]
 COUNTS = (1, 2, 3, 4, 5, 7, 9, 12, 25, 50)
 NAMES = ("Ada", "مريم القاسمي", "山田太郎", "👩‍🚀 Sam", "W" * 200, "", "<b>Bo</b>", "\u202edlo")
 FLATTEST, SLIMMEST = 3.6, 0.5
+SVG = "http://www.w3.org/2000/svg"
 
 Tile = dict[str, Any]
 
@@ -192,3 +193,41 @@ def test_audio_shows_no_video(open_layout: LayoutOpener) -> None:
     assert shown[0]["caption"] == "Weekly planning"
     assert ["speaking" in tile["kinds"] for tile in shown[1:]] == [False, True, *[False] * 4]
     assert all(tile["y"] >= shown[0]["y"] + shown[0]["height"] for tile in shown[1:])
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "audio"])
+def test_a_shared_file(open_layout: LayoutOpener, layout: str) -> None:
+    """The page of a file that is shown is there as a shared screen would be, and turns in place."""
+    page = open_layout(layout, 1280, 720)
+    pages = [
+        {"url": f"data:image/svg+xml,<svg xmlns='{SVG}'>{n}</svg>", "width": 800, "height": 600}
+        for n in range(2)
+    ]
+    file = {"kind": "file", "id": "f", "ownerId": "p1", "pages": pages, "page": 0}
+    people = [participant(n) for n in range(3)]
+    show = "([people, file]) => mixerLayout.host.reset({participants: people, presentation: file})"
+    sources = "[...document.querySelectorAll('.share > img.sheet')].map((image) => image.src)"
+    for number in range(2):
+        page.evaluate(show, [people, file | {"page": number}])
+        shown = tiles(page)
+        check(shown, 1280, 720)
+        assert shown[0]["key"] == "presentation f"
+        assert len(page.evaluate(sources)) == 1
+        assert page.evaluate(sources)[0].endswith(f">{number}</svg>")
+    page.evaluate(show, [people, None])
+    assert page.evaluate(sources) == []
+    assert page.evaluate("told.errors") == []
+
+
+def test_a_shared_video_goes_before_screens(open_layout: LayoutOpener) -> None:
+    """A video that is presented is large, whatever screen was shared after it."""
+    page = open_layout("presentation", 1280, 720)
+    people = [participant(0), participant(1), participant(2, screen=True)]
+    video = screen_of(1) | {"id": "v", "type": "VideoPresentation"}
+    people[1]["streams"].append(video)
+    presentation = {"kind": "video", "id": "x", "ownerId": "p1", "streamId": "v"}
+    page.evaluate(
+        "(state) => mixerLayout.host.reset(state)",
+        {"participants": people, "presentation": presentation},
+    )
+    assert [tile["stream"] for tile in tiles(page)[:3]] == ["v", "p1.camera", "p2.screen"]
