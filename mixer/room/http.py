@@ -8,6 +8,7 @@ this interface. What only a service offers is in mixer/room/conduct.py.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
 from pathlib import Path
 from typing import Any
@@ -109,11 +110,12 @@ class RoomInterface:
         return JSONResponse(body, 200 if ready else 503)
 
     async def state(self, request: Request) -> Response:
-        name = room_name(request)
-        if token_of(request):  # somebody who is in it sees it whatever they showed to get in
-            conference = await self._host.existing(name)
-            attendance_of(conference, token_of(request))
-            return JSONResponse(conference.state)
+        name, token = room_name(request), token_of(request)
+        if token:  # somebody who is in it sees it whatever they showed to get in
+            with contextlib.suppress(HTTPException):
+                conference = await self._host.existing(name)
+                attendance_of(conference, token)
+                return JSONResponse(conference.state)
         shown = request.headers.get("x-conf-access-token", "")
         return JSONResponse(await self._host.state(name, shown))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from mixer.records.models import Conference
+from mixer.room.http import STATIC
 from mixer.service import conferences
 from mixer.service.errors import ApiError
 from tests.room.serving import until
@@ -228,6 +230,28 @@ async def test_permissions_taken_away_end_what_is_sent(
 
     await until(silent, "bob's feed to end", TIMEOUT_S)
     await leave(ada, bob)
+
+
+async def test_the_types_are_those_of_the_module(house: House, browser: Browser) -> None:
+    """Every member that conference.d.ts declares is there, and the module exports what it says."""
+    types = (STATIC / "conference.d.ts").read_text()
+    made = await house.create()
+    ada = await entered(browser, house, made, "Ada")
+    for name, object in (("Conference", "conference"), ("Recording", "conference.recording")):
+        body = types.partition(f"export class {name} extends")[2].partition("\n}")[0]
+        members = set(re.findall(r"^  (?:readonly )?(\w+)[(:<]", body, re.MULTILINE))
+        members -= {"private", "constructor"}
+        assert len(members) > 4
+        found = await ada.page.evaluate(
+            f"(names) => names.filter((name) => !(name in {object}))", sorted(members)
+        )
+        assert found == []
+    functions = set(re.findall(r"^export (?:function|class) (\w+)", types, re.MULTILINE))
+    exported = await ada.page.evaluate(
+        "async () => Object.keys(await import('/static/conference.js'))"
+    )
+    assert functions - {"Recording"} == set(exported)
+    await leave(ada)
 
 
 async def test_who_is_removed_reads_it(house: House, browser: Browser) -> None:
