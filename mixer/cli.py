@@ -21,6 +21,7 @@ from .commands.replay import replay
 from .commands.report import report
 from .commands.room import room
 from .commands.serve import serve
+from .commands.upload import upload
 
 app = typer.Typer(
     name="mixer",
@@ -30,7 +31,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "MIXER", "help_option_names": ["-h", "--help"]},
 )
-for command in (serve, room, record, ctl, render, replay, report, inspect, export, forget, doctor):
+for command in (
+    serve,
+    room,
+    record,
+    ctl,
+    render,
+    replay,
+    report,
+    upload,
+    inspect,
+    export,
+    forget,
+    doctor,
+):
     app.command()(command)
 app.add_typer(applications, name="app")
 

@@ -21,6 +21,7 @@ from .files import (
     report_on_files,
 )
 from .running import Folder, Json, on_signals, run, say_result
+from .upload import check_destination, upload_files
 
 
 def record(
@@ -81,6 +82,9 @@ def record(
     keep_work: Annotated[
         bool, typer.Option("--keep-work", help="Keep intermediate files.")
     ] = False,
+    upload: Annotated[
+        str | None, typer.Option(help="s3://BUCKET/PREFIX: put the finished files there, too.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Records a conference until Ctrl-C, SIGTERM, its end, or a limit.
@@ -93,6 +97,7 @@ def record(
     from ..recorder.display import display_for, summary
 
     async def session() -> None:
+        check_destination(upload)
         if resume and mix:
             raise UsageError("--resume goes on with the mixes there are; `mixer ctl` starts others")
         allow_layouts(layout_allow, url)
@@ -137,6 +142,8 @@ def record(
     finally:  # also of a recording that ended with an error, if there are files
         if report and made:
             report_on_files(out)
+        if upload and made:
+            upload_files(out, upload, as_json)
 
 
 def ctl(
