@@ -204,7 +204,8 @@ class Recorder:
         s, now_ns = self.settings, self._now_ns()
         with contextlib.suppress(OSError):  # then it is what it was
             self.status.free_bytes = shutil.disk_usage(s.out).free
-        self.status.elapsed_s = (now_ns - (self.status.joined_ns or now_ns)) / SECOND
+        joined_ns = self.status.joined_ns
+        self.status.elapsed_s = 0.0 if joined_ns is None else (now_ns - joined_ns) / SECOND
         if self._journal is not None and not self._ingest_paused:
             self._journal.refresh()  # knows the pauses
             self.status.recorded_s = self._parts.recorded_s(self._journal, now_ns)
@@ -244,7 +245,8 @@ class Recorder:
         try:
             async with self._starting:
                 journal = await self._open_journal()
-                self.status.joined_ns = min(joined_ns, journal.runs[0].started_ns)
+                if len(journal.runs) > 1:  # counted since an earlier recorder joined
+                    self.status.joined_ns = journal.runs[0].started_ns
                 self._parts.go_on(journal)
                 waiting = [mix for mix in self._parts.plan.mixes if mix.start_ns is None]
                 if not waiting:
