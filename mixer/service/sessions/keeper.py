@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from ...engine.launcher import Launcher, Running
-from ...errors import MixerError
+from ...errors import MixerError, UsageError
 from ...recorder.plan import MixPlan, Plan, RecordFolder
 from ...recorder.spare import ERROR_FILE
 from ...records.models import Mix
@@ -33,6 +33,7 @@ BUSY_S = 0.25  # while something is on its way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_S = 10.0  # one that has lived so long counts as started
 MAX_FAILURES = 8  # starts in a row that came to nothing
+MAX_SILENT = 3  # each after control.TIMEOUT_S
 MAX_FINISHES = 3  # tries to make the files
 END_PATIENCE_MS = 5_000  # a recorder sees by itself that the conference has ended
 NEVER_BEGAN = "it was stopped before it had begun"
@@ -51,6 +52,7 @@ class Keeper:
         self._wake = asyncio.Event()
         self._failures = 0  # starts in a row
         self._finishes = 0
+        self._silent = 0  # commands in a row that nobody answered
         self._next_start = 0.0
         self._started_at = 0.0
         self._handed: set[tuple[Path, bool]] = set()
@@ -190,11 +192,19 @@ class Keeper:
         return False
 
     async def _told(self, view: View, recorder: Running, command: str, **fields: Any) -> bool:
-        """One that does not listen (yet) is told again. Always true: look again soon."""
+        """One that does not listen (yet) is told again, one that is silent for long is killed:
+        another goes on where it was. Always true: look again soon."""
         try:
             await recorder.ask(command, fence=view.session.fence, **fields)
-        except MixerError as error:
+            self._silent = 0
+        except UsageError as error:
             log.info("session.untold", session=self._id, command=command, error=str(error))
+        except MixerError as error:
+            self._silent += 1
+            log.warning("session.silent", session=self._id, command=command, error=str(error))
+            if self._silent >= MAX_SILENT:
+                self._silent = 0
+                await recorder.kill()
         return True
 
     def _planned(self, plan: Plan, mix: Mix, wanted: dict[str, Any]) -> MixPlan | None:
