@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from ..errors import UsageError
 from ..records import Database
@@ -82,7 +82,7 @@ class ApplicationSettings(BaseModel):
     retention_mix_days: Days = 180
     retention_participant_days: Days = 15
     retention_raw_days: Days = 30
-    max_participants: int = Field(default=100, ge=1, le=1000)
+    max_participants: int = Field(default=100, ge=1, le=1000)  # people in one conference
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,9 @@ async def authenticate(database: Database, key: str, secret: str) -> Application
 
 async def get(database: Database, key: str) -> Application | None:
     """The application with that key, None when there is none (any more)."""
-    async with database.reading() as db:
-        row = await db.get(tables.Application, key)
-    return _value(row) if row is not None and row.deleted_at is None else None
+    of_key = tables.Application.key == key, tables.Application.deleted_at.is_(None)
+    (found,) = await database.fetched(select(*tables.Application.__table__.columns).where(*of_key))
+    return _value(found[0]) if found else None
 
 
 async def change(database: Database, key: str, fields: Mapping[str, Any]) -> Application:
@@ -155,7 +155,7 @@ def _digest(secret: str) -> str:
     return "sha256:" + hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _value(row: tables.Application) -> Application:
+def _value(row: tables.Application | Row[Any]) -> Application:
     return Application(row.key, row.name, ApplicationSettings(**row.settings), row.created_at)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,12 @@ def test_public_address() -> None:
     assert ServiceSettings(public_url="https://x.org/m/").base_url == "https://x.org/m"
     assert ServiceSettings(host="::1", port=1, tls_self_signed=True).base_url == "https://[::1]:1"
     assert ServiceSettings(host="0.0.0.0").base_url == "http://127.0.0.1:8700"
+
+
+def test_documented_settings() -> None:
+    """docs/service.md lists every setting, of the service and of applications, and no other."""
+    text = (Path(__file__).parents[2] / "docs" / "service.md").read_text()
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    told = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    known = [*ServiceSettings.model_fields, *applications.ApplicationSettings.model_fields]
+    assert sorted(told) == sorted(known)
