@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterable
+import signal
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 from playwright.async_api import Browser, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from mixer.errors import EnvironmentMissing
-from mixer.layout.profile import start_script
+from mixer.layout.profile import driver_of, start_script
 
 log = structlog.get_logger()
 
@@ -154,6 +156,26 @@ async def _started(
     raise AssertionError("unreachable")
 
 
+async def closed_in_time(closing: Coroutine[Any, Any, None]) -> bool:
+    """False if it goes on longer than is waited for; it is not waited for any more then."""
+    task = asyncio.ensure_future(closing)
+    await asyncio.wait({task}, timeout=CLOSING_S)  # `wait_for` would wait for the cancelled one
+    if not task.done():
+        task.cancel()
+        return False
+    with suppress(PlaywrightError, asyncio.CancelledError):
+        task.result()
+    return True
+
+
+async def _close(browser: Browser, driver: int | None) -> None:
+    """One that a page keeps from closing, or whose driver it keeps busy, is killed with it."""
+    if not await closed_in_time(browser.close()) and driver is not None:
+        log.warning("browser.killed")
+        with suppress(OSError):
+            os.kill(driver, signal.SIGKILL)
+
+
 @asynccontextmanager
 async def launched(settings: BrowserSettings | None = None) -> AsyncIterator[Browser]:
     """A running browser with a fresh profile, closed and swept away afterwards.
@@ -165,8 +187,8 @@ async def launched(settings: BrowserSettings | None = None) -> AsyncIterator[Bro
         program = find_browser(settings, playwright.chromium.executable_path)
         with start_script(program, settings.user) as script:
             browser = await _started(playwright, settings, script, program)
+            driver = driver_of(script)
             try:
                 yield browser
             finally:
-                with suppress(PlaywrightError, TimeoutError):
-                    await asyncio.wait_for(browser.close(), CLOSING_S)
+                await _close(browser, driver)

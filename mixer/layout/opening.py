@@ -11,11 +11,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+import psutil
 from playwright.async_api import Browser, BrowserContext
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page as BrowserPage
 
 from mixer.layout.appetite import Appetite
+from mixer.layout.browser import closed_in_time
 from mixer.layout.guard import Guard
 from mixer.layout.look import Look
 from mixer.layout.page import (
@@ -32,7 +34,6 @@ from mixer.layout.serving import Site
 from mixer.proxy import Proxy, Reach
 
 LOAD_POLL_S = 0.02
-CLOSING_S = 10.0
 
 
 async def boot(page: Page, url: str) -> Look:
@@ -105,11 +106,15 @@ async def _new_target(
     return await opening.value
 
 
-async def _browser_pid(browser: Browser) -> int:
+async def _driver_pid(browser: Browser) -> int:
+    """The browser's parent, Playwright's driver: a page can make that grow, too."""
     session = await browser.new_browser_cdp_session()
     told = await session.send("SystemInfo.getProcessInfo")
     await session.detach()
-    return next(int(p["id"]) for p in told["processInfo"] if p["type"] == "browser")
+    pid = next(int(p["id"]) for p in told["processInfo"] if p["type"] == "browser")
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).ppid())
+    return pid
 
 
 @asynccontextmanager
@@ -136,7 +141,7 @@ async def _confined(
             cdp = await context.new_cdp_session(bare)
             page = Page(bare, cdp, settings, told)
             await Guard(page, bare).stand(context, cdp)
-            pid = await _browser_pid(browser)
+            pid = await _driver_pid(browser)
         except PlaywrightError as error:
             raise BrowserGone(str(error).splitlines()[0]) from None
         browser.on("disconnected", lambda _: page.lost(BrowserGone("the browser is gone")))
@@ -152,8 +157,7 @@ async def _confined(
 
 
 async def _close(context: BrowserContext) -> None:
-    with suppress(PlaywrightError, TimeoutError):
-        await asyncio.wait_for(context.close(), CLOSING_S)
+    await closed_in_time(context.close())
 
 
 @asynccontextmanager

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from mixer.errors import EnvironmentMissing
 
 PREFIX, BEGUN = "mixer-browser-", "mixer-begun-"  # under the first name it is locked, always
@@ -39,6 +41,14 @@ def _kill(folder: Path) -> None:
         pid = int((folder / "pid").read_text())
         if str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
+
+
+def driver_of(script: Path) -> int | None:
+    """The process that started a script's browser (Playwright's driver); None if unknown."""
+    with suppress(OSError, ValueError, psutil.Error):
+        found = psutil.Process(int((script.parent / "pid").read_text())).ppid()
+        return found if found not in (0, 1, os.getpid()) else None
+    return None
 
 
 def _remove(folder: Path) -> None:

@@ -37,6 +37,7 @@ SCRIPT_HEADERS = {
 FETCH_TIMEOUT_S = 10.0
 COMMON = ("sdk", "shared")  # folders beside the built-in layouts that any local page may load
 MAX_KEPT, MAX_KEPT_BYTES = 50_000, 2 << 30  # answers and bytes of one page
+REQUESTS = "MIXER_LAYOUT_REQUESTS"
 PROXY = "mixer"  # as it names itself in Proxy-Status
 NOT_KEPT = ("destination_ip_prohibited", "http_request_denied")
 STREAMED = {"eventsource", "websocket", "media"}  # never end, or need ranges: not kept
@@ -53,6 +54,7 @@ class Site:
     variables: Mapping[str, Any] = field(default_factory=dict)  # of its jinja2 templates
     cache: Path | None = None
     _asked: Counter[str] = field(default_factory=Counter)
+    most: int = field(default_factory=lambda: int(os.environ.get(REQUESTS) or MAX_KEPT))
     _kept_bytes: int = 0
     _arrived: bool = False
 
@@ -123,7 +125,7 @@ class Site:
     # ---- network, kept ------------------------------------------------------------------------
 
     async def _from_network(self, route: Route, request: Request, cache: Path, tell: Tell) -> None:
-        if self._kept_bytes > MAX_KEPT_BYTES or self._asked.total() >= MAX_KEPT:
+        if self._kept_bytes > MAX_KEPT_BYTES or self._asked.total() >= self.most:
             tell("too-much", "the page has loaded all that is kept for one")
             await route.abort("blockedbyclient")
             return

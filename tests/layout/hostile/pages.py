@@ -190,7 +190,7 @@ PAGES = (
     Hostile("loads from inner servers", ("refused",), html=LOADS),
     Hostile("goes round by WebRTC", ("refused",), RTC),
     Hostile("goes round by a worker", ("refused",), FETCHING),
-    Hostile("requests without end", (STALLED,),
+    Hostile("requests without end", ("too-much",),
             "(async () => { for (let i = 0; ; i += 1) await fetch('{evil}/text?' + i); })()"),
     Hostile("loads without end", (STALLED, FAILED),
             "fetch('{evil}/endless').then((r) => r.text())"),

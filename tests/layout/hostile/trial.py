@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,10 +44,12 @@ class Outcome:
         return {n.get("kind", n["type"]) for n in self.notes} | {n["type"] for n in self.notes}
 
 
-def _patience(made: World) -> Mapping[str, str]:
+def _patience(made: World, profiles: str) -> Mapping[str, str]:
     return {
+        "TMPDIR": profiles,
         "MIXER_LAYOUT_PATIENCE": "3",
         "MIXER_LAYOUT_MEMORY": "400",
+        "MIXER_LAYOUT_REQUESTS": "20",
         "MIXER_LAYOUT_ALLOW": made.evil.removeprefix("http://"),
         "MIXER_LAYOUT_ORIGIN": "refuse",
     }
@@ -55,9 +59,10 @@ async def tried(page: Hostile, folder: Path) -> Outcome:
     """Raises what the job raises: that a page spoils a recording is a failure of ours."""
     folder.mkdir(parents=True)
     recording = journal(folder / "j", EVENTS, SECONDS)
-    before = _browsers()
     began_s = time.monotonic()
-    async with world() as made:
+    async with world() as made, contextlib.AsyncExitStack() as stack:
+        profiles = stack.enter_context(tempfile.TemporaryDirectory(prefix="mixer-trial-"))
+        Path(profiles).chmod(0o777)  # the browser runs as somebody else
         layout = made.fill(page.url)
         if not layout:
             layout = str(folder / "page.html")
@@ -65,27 +70,28 @@ async def tried(page: Hostile, folder: Path) -> Outcome:
         settings = replace(SETTINGS, layout=layout)
         work = Workspace(folder / "work")
         out = folder / "out.mp4"
-        with patch.dict(os.environ, _patience(made)):
+        with patch.dict(os.environ, _patience(made, profiles)):
             async with asyncio.timeout(TIMEOUT_S):
-                result = await RenderJob(Journal.open(recording), work, settings, out).run()
-        hits = tuple(made.hits)
+                source = Journal.open(recording)
+                job = RenderJob(source, work, settings, out, stop_ns=SECONDS * 10**9)
+                result = await job.run()
+        hits, left = tuple(made.hits), tuple(_left(profiles))
     return Outcome(
         frames_of(out),
         result.notes,
         hits,
-        tuple(sorted(_browsers() - before)),
+        left,
         time.monotonic() - began_s,
     )
 
 
-def _browsers() -> set[str]:
-    """Browsers' processes of this program that run."""
-    found = set()
+def _left(profiles: str) -> Iterator[str]:
+    """Browsers' processes that still run, and profiles that still lie there."""
     for process in psutil.process_iter(["pid", "cmdline"]):
         line = " ".join(process.info["cmdline"] or ())
-        if "mixer-browser-" in line:
-            found.add(f"{process.info['pid']} {line[:60]}")
-    return found
+        if profiles in line:
+            yield f"{process.info['pid']} {line[:60]}"
+    yield from (path.name for path in Path(profiles).glob("mixer-*"))
 
 
 def frames_of(path: Path) -> int:
