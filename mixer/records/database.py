@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Executable, Row, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
 BUSY_MS = 10_000
+READERS = 2  # threads that read lists; SQLite's own work holds no lock of Python's
 
 
 class Database:
@@ -24,8 +27,29 @@ class Database:
         self.is_sqlite = address.startswith("sqlite")
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": 10, "max_overflow": 10}
         self.engine = create_async_engine(address, pool_pre_ping=not self.is_sqlite, **options)
+        self._readers: ThreadPoolExecutor | None = None
         if self.is_sqlite:
             _tune_sqlite(self.engine.sync_engine)
+            plain = address.replace("sqlite+aiosqlite:", "sqlite:", 1)
+            self._plain = create_engine(plain, isolation_level="AUTOCOMMIT")
+            _set_pragmas_of(self._plain)
+            self._readers = ThreadPoolExecutor(READERS, "database")
+
+    async def fetched(self, *queries: Executable) -> list[Sequence[Row[Any]]]:
+        """The rows of some queries, for lists that are asked for often.
+
+        With SQLite at once on another thread: a session through aiosqlite changes threads a dozen
+        times for the same.
+        """
+        if self._readers is None:
+            async with self.engine.connect() as connection:
+                return [(await connection.execute(query)).all() for query in queries]
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._fetch, queries)
+
+    def _fetch(self, queries: Sequence[Executable]) -> list[Sequence[Row[Any]]]:
+        with self._plain.connect() as connection:
+            return [connection.execute(query).all() for query in queries]
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -41,11 +65,22 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        if self._readers is not None:
+            self._readers.shutdown(wait=True)
+            self._plain.dispose()
 
 
 def _tune_sqlite(engine: Any) -> None:
     """Write-ahead log, foreign keys, and transactions that begin when we say so."""
+    _set_pragmas_of(engine)
 
+    @event.listens_for(engine, "begin")
+    def begun(connection: Any) -> None:
+        writes = connection.get_execution_options().get("mixer_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _set_pragmas_of(engine: Any) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # no implicit BEGIN
@@ -58,8 +93,3 @@ def _tune_sqlite(engine: Any) -> None:
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Any) -> None:
-        writes = connection.get_execution_options().get("mixer_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

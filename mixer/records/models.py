@@ -175,7 +175,12 @@ class Recording(Base):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("recordings_of", "conference_id", "end_time", "id"),
-        Index("recordings_due", "deleted_at", "keep_until"),
+        Index(
+            "recordings_due",
+            "keep_until",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         UniqueConstraint("session_id", "object_key"),
     )
 

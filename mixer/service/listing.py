@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..records import Database
 from ..records.models import Conference, Recording
 from .context import now_ms
 from .pages import Position, Range
@@ -51,7 +51,7 @@ class Listed:
 
 
 async def recordings(
-    db: AsyncSession,
+    database: Database,
     app_key: str,
     given: Range,
     filters: Filters,
@@ -68,11 +68,11 @@ async def recordings(
         query = query.where(Recording.media_type.in_(filters.media_types))
     if filters.kind is not None:
         query = query.where(Recording.kind == filters.kind)
-    rows = (await db.execute(_within(query, given))).all()
+    (rows,) = await database.fetched(_within(query, given))
     return Listed(list(rows[: given.most]), [Position(row.end_time, row.id) for row in rows])
 
 
-async def conferences_recorded(db: AsyncSession, app_key: str, given: Range) -> Listed:
+async def conferences_recorded(database: Database, app_key: str, given: Range) -> Listed:
     """Conferences that have recordings, by the end of their last one: v1's order."""
     later = Recording.__table__.alias("later")
     is_last = ~(
@@ -87,19 +87,21 @@ async def conferences_recorded(db: AsyncSession, app_key: str, given: Range) -> 
     )
     chosen = select(Recording.id, Recording.conference_id, Recording.end_time)
     query: Any = chosen.where(Recording.app_key == app_key, downloadable(), is_last)
-    rows = (await db.execute(_within(query, given))).all()
+    (rows,) = await database.fetched(_within(query, given))
     return Listed(list(rows[: given.most]), [Position(row.end_time, row.id) for row in rows])
 
 
 async def all_of(
-    db: AsyncSession, conference_ids: Sequence[str], given: Range | None = None
-) -> dict[str, list[Recording]]:
+    database: Database, conference_ids: Sequence[str], given: Range | None = None
+) -> dict[str, list[Row[Any]]]:
     """Everything downloadable of conferences, oldest first, by conference."""
-    query = select(Recording).where(Recording.conference_id.in_(conference_ids), downloadable())
+    query = select(*Recording.__table__.columns)
+    query = query.where(Recording.conference_id.in_(conference_ids), downloadable())
     if given is not None:
         query = query.where(Recording.end_time.between(given.since, given.until))
-    found: dict[str, list[Recording]] = {id: [] for id in conference_ids}
-    for row in await db.scalars(query.order_by(Recording.end_time, Recording.id)):
+    (rows,) = await database.fetched(query.order_by(Recording.end_time, Recording.id))
+    found: dict[str, list[Row[Any]]] = {id: [] for id in conference_ids}
+    for row in rows:
         found[row.conference_id].append(row)
     return found
 

@@ -97,7 +97,7 @@ def recording_failed(
 
 
 def audio_records(
-    recordings: Sequence[Recording], urls: Urls, *, name: str, inner_user_id: bool
+    recordings: Sequence[RecordingFacts], urls: Urls, *, name: str, inner_user_id: bool
 ) -> list[dict[str, Any]]:
     """Audio mixes, each with its participants' files as `splits` (contract 4.4 and 5.3).
 
@@ -170,7 +170,7 @@ def _mix(recording: RecordingFacts) -> dict[str, Any]:
     return mix | ({"layoutName": recording.layout_name} if recording.layout_name else {})
 
 
-def _audio_file(recording: Recording, urls: Urls, name: str) -> dict[str, Any]:
+def _audio_file(recording: RecordingFacts, urls: Urls, name: str) -> dict[str, Any]:
     return {
         "startTime": recording.start_time,
         "duration": recording.duration,
@@ -180,7 +180,7 @@ def _audio_file(recording: Recording, urls: Urls, name: str) -> dict[str, Any]:
     }
 
 
-def _split(recording: Recording, urls: Urls, name: str, inner_user_id: bool) -> dict[str, Any]:
+def _split(recording: RecordingFacts, urls: Urls, name: str, inner_user_id: bool) -> dict[str, Any]:
     user_id = recording.details.get("userId", "")
     person = _person(recording)
     split = _audio_file(recording, urls, name)

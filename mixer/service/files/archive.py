@@ -9,9 +9,10 @@ from __future__ import annotations
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import IO, cast
+from typing import IO, Any, cast
 
-from ...records.models import Recording
+from sqlalchemy import Row
+
 from ...storage import Storage
 
 BIG_BYTES = 1 << 31
@@ -35,7 +36,7 @@ class _Outgoing:
         return taken
 
 
-async def zipped(storage: Storage, files: Sequence[Recording]) -> AsyncIterator[bytes]:
+async def zipped(storage: Storage, files: Sequence[Row[Any]]) -> AsyncIterator[bytes]:
     """The ZIP's bytes. Raises StorageError within, which breaks the download off."""
     outgoing = _Outgoing()
     with zipfile.ZipFile(cast(IO[bytes], outgoing), "w", zipfile.ZIP_STORED) as archive:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 
 from ...records.models import Conference, Recording
 from ...storage.media import attachment, media_type_of
@@ -63,7 +63,7 @@ async def archive(
         )
         if conference is None or app_key not in (None, conference.app_key):
             raise _missing()
-        found = await listing.all_of(db, [conference.id])
+    found = await listing.all_of(service.database, [conference.id])
     if not found[conference.id]:
         raise _missing()
     headers = {
@@ -99,7 +99,7 @@ async def download(
     return await file_answer(service, found)
 
 
-async def file_answer(service: Service, recording: Recording) -> Response:
+async def file_answer(service: Service, recording: Recording | Row[Any]) -> Response:
     """A recording's file, from here or from its bucket. Raises ApiError 404 and 503."""
     key = recording.object_key
     if service.storage.location.folder is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
@@ -22,13 +22,19 @@ from .paging import DEFAULT_PAGE, LATEST_MS, From, Max, Start, To, json_answer
 
 router = APIRouter(tags=["Monitor"])
 
-GivenService = Annotated[Service, Depends(service_of)]
+
+async def given_service(request: Request) -> Service:
+    """Without a thread of its own, which FastAPI gives to functions that are not async."""
+    return service_of(request)
+
+
+GivenService = Annotated[Service, Depends(given_service)]
 Reader = Annotated[Caller, Depends(caller("comms:monitor:read", "comms:monitor:download"))]
 Deleter = Annotated[Caller, Depends(caller("comms:monitor:delete"))]
 MEDIA_TYPES = ("audio/mpeg", "video/mp4")
 
 
-def filters(
+async def filters(
     media_type: Annotated[
         list[Literal["audio/mpeg", "video/mp4", ""]] | None,
         Query(alias="mediaType", description="Only files of this media type."),
@@ -66,8 +72,7 @@ async def recordings(
     given = Range.of(since, to, max, start)
     if region and region != service.settings.region:
         return json_answer({"first": "", "next": "", "recordings": []})
-    async with service.database.reading() as db:
-        found = await listing.recordings(db, reader.app_key, given, chosen)
+    found = await listing.recordings(service.database, reader.app_key, given, chosen)
     items = await _items(service, reader, found, with_conference=True)
     return json_answer({**tokens(found.places, given), "recordings": items})
 
@@ -90,12 +95,12 @@ async def conference_recordings(
     """What of one conference can be downloaded. `liveConference`: more may follow."""
     given = Range.of(since, to, max, start)
     conference = await conferences.find(service, reader.app_key, conference_id)
-    async with service.database.reading() as db:
-        found = await listing.recordings(db, reader.app_key, given, chosen, conference.id)
-        open_session = select(Session.id).where(
-            Session.conference_id == conference.id, Session.closed_at.is_(None)
-        )
-        more = conference.ended_at is None or await db.scalar(open_session.limit(1)) is not None
+    database = service.database
+    found = await listing.recordings(database, reader.app_key, given, chosen, conference.id)
+    at_work = select(Session.id).where(
+        Session.conference_id == conference.id, Session.closed_at.is_(None)
+    )
+    more = conference.ended_at is None or bool((await database.fetched(at_work))[0])
     items = await _items(service, reader, found)
     return json_answer(
         {

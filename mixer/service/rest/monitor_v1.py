@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
-from ...records.models import Conference, Recording
+from ...records.models import Conference
 from ...webhooks.bodies import audio_records
 from .. import conferences, files, listing
 from ..auth import Caller
@@ -27,6 +27,7 @@ from .paging import DEFAULT_PAGE, LATEST_MS, From, Max, Start, To, json_answer
 router = APIRouter(tags=["Monitor, version 1"])
 router.include_router(conferences_router)
 
+Facts = Row[Any]  # of a recording
 Perm = Annotated[
     bool, Query(description="Addresses that last until the file is deleted, not ten minutes.")
 ]
@@ -49,12 +50,14 @@ async def recordings(
 ) -> Response:
     """Conferences that have recordings, by the end of their last one. Use version 2 instead."""
     given = Range.of(since, to, max, start)
-    async with service.database.reading() as db:
-        found = await listing.conferences_recorded(db, reader.app_key, given)
-        ids = [row.conference_id for row in found.rows]
-        by_conference = await listing.all_of(db, ids)
-        chosen = select(Conference).where(Conference.id.in_(ids))
-        rows = {row.id: row for row in await db.scalars(chosen)}
+    database = service.database
+    found = await listing.conferences_recorded(database, reader.app_key, given)
+    ids = [row.conference_id for row in found.rows]
+    by_conference = await listing.all_of(database, ids)
+    (named,) = await database.fetched(
+        select(Conference.id, Conference.alias).where(Conference.id.in_(ids))
+    )
+    rows = {row.id: row for row in named}
     told = [await _told(service, reader, rows[id], by_conference[id], perm) for id in ids]
     return json_answer({**tokens(found.places, given), "recordings": told})
 
@@ -136,15 +139,18 @@ async def delete(conference_id: ConferenceId, service: GivenService, deleter: De
 
 async def _found(
     service: Service, reader: Caller, conference_id: str, given: Range | None = None
-) -> tuple[Conference, list[Recording]]:
+) -> tuple[Conference, list[Facts]]:
     conference = await conferences.find(service, reader.app_key, conference_id)
-    async with service.database.reading() as db:
-        found = await listing.all_of(db, [conference.id], given)
+    found = await listing.all_of(service.database, [conference.id], given)
     return conference, found[conference.id]
 
 
 async def _told(
-    service: Service, reader: Caller, conference: Conference, found: list[Recording], perm: bool
+    service: Service,
+    reader: Caller,
+    conference: Conference | Row[Any],
+    found: list[Facts],
+    perm: bool,
 ) -> dict[str, Any]:
     """One conference: sizes are of whole recordings where there are such, else of their parts."""
     region = service.settings.region
@@ -166,12 +172,12 @@ async def _told(
     }
 
 
-def _whole(found: Sequence[Recording]) -> list[Recording]:
+def _whole(found: Sequence[Facts]) -> list[Facts]:
     mixes = [one for one in found if one.kind == "mix"]
     return [one for one in mixes if one.merged] or mixes
 
 
-def _duration(whole: Sequence[Recording]) -> int:
+def _duration(whole: Sequence[Facts]) -> int:
     """Of what was recorded, in ms: mixes that ran side by side count once."""
     lanes: dict[tuple[str | None, str], int] = {}
     for one in whole:
@@ -181,7 +187,7 @@ def _duration(whole: Sequence[Recording]) -> int:
 
 
 async def _records(
-    service: Service, reader: Caller, found: Sequence[Recording], perm: bool
+    service: Service, reader: Caller, found: Sequence[Facts], perm: bool
 ) -> list[dict[str, Any]]:
     sounds = [one for one in found if one.media_type == "audio/mpeg"]
     urls = await files.urls_of(service, reader.app, sounds, lasting=perm)

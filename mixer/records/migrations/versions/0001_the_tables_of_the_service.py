@@ -230,8 +230,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("session_id", "object_key"),
     )
-    op.create_index("recordings_by_end", "recordings", ["app_key", "end_time", "id"], unique=False)
-    op.create_index("recordings_due", "recordings", ["deleted_at", "keep_until"], unique=False)
+    op.create_index(
+        "recordings_by_end",
+        "recordings",
+        ["app_key", "end_time", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "recordings_due",
+        "recordings",
+        ["keep_until"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_index(
         "recordings_of", "recordings", ["conference_id", "end_time", "id"], unique=False
     )
