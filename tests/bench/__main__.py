@@ -26,6 +26,7 @@ NAMES = (
     "identity",
     "pause",
     "remix",
+    "monitor",
     "hostile",
 )
 

@@ -45,6 +45,8 @@ def receiver() -> Iterator[Receiver]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
+            if len(body) < int(self.headers["content-length"]):
+                return  # whoever sent it was killed on the way
             kept.got.append((dict(self.headers.items()), body))
             answer = kept.answer(json.loads(body))
             status, headers = answer if isinstance(answer, tuple) else (answer, {})

@@ -39,7 +39,7 @@ async def test_an_event_arrives_signed_with_its_envelope(desk: Desk, receiver: R
     outbox = desk.outbox()
     await desk.add(outbox, "c0", 7)
     async with delivering(outbox):
-        await until(lambda: receiver.got)
+        await until(lambda: _all(desk, "delivered"))
     headers, body = receiver.got[0]
     assert receiver.events[0] == {
         "eventType": "Conference.Created",
@@ -53,7 +53,6 @@ async def test_an_event_arrives_signed_with_its_envelope(desk: Desk, receiver: R
     Ed25519PublicKey.from_public_bytes(base64.b64decode(public)).verify(
         base64.b64decode(fields["s"]), f"{fields['t']}.".encode() + body
     )
-    await until(lambda: _all(desk, "delivered"))
     async with desk.database.reading() as db:
         row = (await db.scalars(select(Event))).one()
     assert row.sent_body is not None and row.sent_body.encode() == body
