@@ -14,6 +14,11 @@ _SHARED: list[Any] = [
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+# Without the frames' variables: tokens and names are among them.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+)
+_PLAIN = structlog.dev.plain_traceback
 
 
 def _in_order(logger: Any, method: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -25,9 +30,9 @@ def _in_order(logger: Any, method: str, fields: MutableMapping[str, Any]) -> dic
 def configure_logs(level: str, as_json: bool) -> None:
     """Ours and what libraries log by the standard library (warnings and worse)."""
     rendering: list[Any] = (
-        [structlog.processors.dict_tracebacks, _in_order, structlog.processors.JSONRenderer()]
+        [_TRACEBACKS, _in_order, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_PLAIN)]
     )
     structlog.configure(
         processors=[*_SHARED, *rendering],
