@@ -2,8 +2,16 @@
 
 from hypothesis import HealthCheck, settings
 
-# The machines are shared and slow at times: no test may fail for being slow.
+from tests.fuzz import FUZZ, examples
+
+# The machines are shared and slow at times: no test may fail for being slow. The same examples in
+# every run: what fails was broken by a change.
 settings.register_profile(
-    "shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "mixer",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=not FUZZ,
+    max_examples=examples(100),
+    print_blob=bool(FUZZ),
 )
-settings.load_profile("shared-machine")
+settings.load_profile("mixer")

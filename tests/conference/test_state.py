@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mixer.conference.difference import as_events, difference
 from mixer.conference.schema import EVENT_TYPES, InvalidEvent, check_event, check_state
 from mixer.conference.state import State, apply, empty, find_stream, participant, stream
+from tests.fuzz import examples
 
 VECTORS = json.loads((Path(__file__).parent / "reducer_vectors.json").read_text(encoding="utf-8"))
 
@@ -116,7 +117,7 @@ def test_events_of_a_wrong_form_are_refused(type: str, data: Any) -> None:
         check_event(type, data)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.sampled_from(sorted(EVENT_TYPES)), states(), st.data())
 def test_what_passes_the_check_never_makes_the_reducer_fail(
     type: str, state: State, data: st.DataObject

@@ -20,6 +20,7 @@ from mixer.ingest.video import VideoReceiver
 from mixer.journal import RECEIVED, Journal, JournalWriter
 from mixer.journal.inspect import inspect, render_text
 from mixer.recorder.irregularities import irregularities
+from tests.fuzz import examples
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -72,7 +73,7 @@ def noted(journal: Journal) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("publication", [VIDEO, AUDIO], ids=["video", "audio"])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     lost=st.sets(INNER, max_size=60),
     again=st.sets(INNER, max_size=40),

@@ -28,6 +28,7 @@ from mixer.journal import (
     records,
     recover,
 )
+from tests.fuzz import examples
 
 
 def video_track(writer: JournalWriter, stream: str = "a.camera") -> Track:
@@ -136,7 +137,7 @@ def test_a_drifting_alignment_stretches_time(tmp_path: Path) -> None:
     assert media_ns == 1000 + 100 * SECOND + 10_000_000
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(cut=st.integers(0, 20_000))
 def test_a_torn_end_costs_only_the_torn_record(
     cut: int, tmp_path_factory: pytest.TempPathFactory
@@ -155,7 +156,7 @@ def test_a_torn_end_costs_only_the_torn_record(
     assert len(seen) >= min(99, int((length - cut) / (length / 100)) - 1)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(at=st.floats(0, 0.99), junk=st.binary(min_size=1, max_size=300), where=st.booleans())
 def test_damage_in_the_middle_costs_only_what_it_touches(
     at: float, junk: bytes, where: bool, tmp_path_factory: pytest.TempPathFactory

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixer.sound.limiter import AHEAD, CEILING, HISTORY, limit, limit_true_peak, true_peaks
+from tests.fuzz import examples
 from tests.sound.voices import speech
 
 
@@ -22,7 +23,7 @@ def test_below_the_ceiling_nothing_changes() -> None:
     assert limit(quiet) is quiet
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(seed=st.integers(0, 1000), level=st.floats(0.3, 8))
 def test_nothing_exceeds_the_ceiling(seed: int, level: float) -> None:
     """Not one sample, however loud what comes in."""
