@@ -11,7 +11,7 @@ import asyncio
 import base64
 import json
 import math
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -26,6 +26,7 @@ from mixer.errors import LayoutError
 from mixer.layout.appetite import Allowance
 from mixer.layout.look import Look
 from mixer.layout.patience import Patience
+from mixer.layout.proof import numbers_of, see
 from mixer.layout.sdk import page_scripts
 
 log = structlog.get_logger()
@@ -36,7 +37,9 @@ T = TypeVar("T")
 # as little later as is possible, are for stills, in which animations are frozen.
 STEP_MS = 0.1
 TICK_US = 1
-MAX_TICKS = 30  # frames of one instant, at most
+MAX_TICKS = 30  # frames of one instant that are issued at once; from then on TICK_S apart
+TICK_S = 0.01
+TICKS_WALL_S = 2.0  # limit of waiting for what happens within an instant (patience.py)
 LONGEST_RUN_MS = 5_000  # page time that is let run at once; a longer stretch could pass for a stall
 SETTLE_MS = 0.01  # page time given to elements that start; taken from the next step
 GONE_WAIT_S = 1.0
@@ -133,6 +136,7 @@ class Page:
         self._ticks_ms = 0.0  # virtual time at which the page's clock started
         self._clock_ms = 0.0  # page time since then
         self._frame_us = 0  # absolute time of the last frame
+        self._resigned = False  # a video of its does not show: it is not waited for any more
         cdp.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())
         page.on("crash", lambda _: self.lost(PageCrashed("the page's process crashed")))
 
@@ -272,20 +276,35 @@ class Page:
         await self.advance(to_ms)
         return await self.frame()
 
+    async def _ticks(self, limit_s: float = TICKS_WALL_S) -> AsyncIterator[int]:
+        """Counts frames of an instant, as long as it is worth waiting for what they bring: videos
+        come by threads of the browser's that may get the CPU late."""
+        patience, tick = Patience(limit_s), 0
+        while tick < MAX_TICKS or not patience.over():
+            if tick >= MAX_TICKS:
+                await asyncio.sleep(TICK_S)
+            yield tick
+            tick += 1
+
     async def look(self) -> tuple[Look, bool]:
-        """What the page waits for, once its videos show the resting card; True if it changed."""
-        damage = False
-        notes: tuple[tuple[str, str], ...] = ()  # each look tells only what is new
-        for _ in range(MAX_TICKS):
+        """What the page waits for, once its videos show the resting card; True if it changed.
+
+        That a video had to be given its card is a change, whenever it is painted.
+        """
+        look = self._parsed(await self.host("look"))
+        notes, changed = look.notes, not look.settled  # each look tells only what is new
+        async for tick in self._ticks(0 if self._resigned else TICKS_WALL_S):
+            if look.settled:
+                break
+            if tick < MAX_TICKS:
+                await self._run(self._clock_ms + SETTLE_MS)
+            changed |= await self.frame()
             look = self._parsed(await self.host("look"))
             notes += look.notes
-            look = replace(look, notes=notes)
-            if look.settled:
-                return look, damage
-            await self._run(self._clock_ms + SETTLE_MS)
-            damage |= await self.frame()
-        log.warning("page.video-does-not-show", clock_ms=self._clock_ms)
-        return look, damage
+        if not look.settled:
+            self._resigned = True
+            log.warning("page.video-does-not-show", clock_ms=self._clock_ms)
+        return replace(look, notes=notes), changed
 
     def _parsed(self, told: Any) -> Look:
         try:
@@ -295,10 +314,23 @@ class Page:
 
     async def still(self, otherwise: str, names: Mapping[int, str] | None = None) -> bytes:
         """PNG with every video showing card `otherwise`, those in `names` (by number) theirs."""
-        told = {str(number): name for number, name in (names or {}).items()}
-        for _ in range(MAX_TICKS):
-            if await self.host("show", told, otherwise):
-                return await self.screenshot()
+        names = names or {}
+        if unseen := await self._shows(otherwise, names):
+            await see(self, unseen)
+        return await self.shot(otherwise, names)
+
+    async def shot(self, otherwise: str, names: Mapping[int, str]) -> bytes:
+        """As `still`, but new videos may not be painted yet."""
+        await self._shows(otherwise, names)
+        return await self.screenshot()
+
+    async def _shows(self, otherwise: str, names: Mapping[int, str]) -> list[int]:
+        """Waits until every video says that it shows its card; those that may not be painted."""
+        told = {str(number): name for number, name in names.items()}
+        async for _ in self._ticks():
+            unseen = numbers_of(await self.host("show", told, otherwise))
+            if unseen is not None:
+                return unseen
             await self.frame()
         raise PageFailure("a video of the page does not show its test card")
 
@@ -309,7 +341,7 @@ class Page:
     async def rest(self) -> None:
         """After stills: videos show the resting card again, and no change of ours is left that
         would be taken for one of the page (a still itself counts as one)."""
-        for _ in range(MAX_TICKS):
+        async for _ in self._ticks():
             settled = await self.host("settle")
             if not await self.frame() and settled:
                 return

@@ -21,6 +21,7 @@ from mixer.layout.matte import Tile
 from mixer.layout.matting import NotMatte, same_videos
 from mixer.layout.page import Page
 from mixer.layout.pixels import PICTURE, PictureFeed
+from mixer.layout.proof import doubt
 from mixer.layout.schedule import Rates
 from mixer.layout.timeline import Timeline
 from mixer.layout.track import MatteTrackWriter
@@ -173,7 +174,15 @@ class Painter:
             self._shown = matte_id
 
     async def _matte(self, look: Look) -> int:
-        """Id of the matte of what the page shows now. Raises NotMatte."""
+        """Id of the matte of what the page shows now. Raises NotMatte, when it is sure that all
+        videos were painted."""
+        try:
+            return await self._matte_seen(look)
+        except NotMatte:
+            await doubt(self._page)
+            return await self._matte_seen(look)
+
+    async def _matte_seen(self, look: Look) -> int:
         rest = await stills.resting(self._page, look)
         known = self._writer.seen.get(f"still {rest.key}")
         if known is not None:

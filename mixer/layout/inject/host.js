@@ -55,7 +55,12 @@ const host = {
       }),
     };
   },
-  show(names, otherwise) { return settle(names, otherwise); },
+  /** null until every video has its card; then the numbers of those that may not be painted yet. */
+  show(names, otherwise) { return settle(names, otherwise) ? unseen() : null; },
+  /** These were seen to be painted; without numbers: of none is it known any more. */
+  seen(numbers) {
+    for (const element of elements) element.seen = numbers ? element.seen || numbers.includes(element.number) : false;
+  },
   settle() { return settle(null, resting); },
   rest(name) { resting = name; },
   card(name, base64) { cards.set(name, bytesOf(base64)); },

@@ -6,7 +6,7 @@
 const streamIds = new WeakMap(); // MediaStream or MediaStreamTrack -> conference's stream id
 const parked = new Set(); // WeakRefs of video elements that are not in the document
 const parkedElements = new WeakMap();
-const elements = []; // {video, number, stream, given, generator, writer, shown, wanted, size}
+const elements = []; // {video, number, stream, given, generator, writer, shown, wanted, seen}
 const sources = new Map(); // stream id -> {available, width, height}
 const cards = new Map(); // name -> RGBX bytes, CARD_WIDTH x CARD_HEIGHT
 const pictures = new Map(); // stream id -> {id, bytes, width, height, colorSpace}
@@ -55,6 +55,7 @@ function bind(element) {
   element.writer.closed.catch(() => {});
   element.shown = null;
   element.blank = true;
+  element.seen = false;
   native.srcObject.set.call(video, new native.MediaStream([element.generator]));
   video.muted = true;
   video.autoplay = true;
@@ -180,6 +181,23 @@ function settle(names, otherwise) {
     }
   }
   return done;
+}
+
+/** As far as the page can tell: what lies over a video is not asked for. */
+function inView({ video }) {
+  const { left, top, right, bottom, width, height } = video.getBoundingClientRect();
+  return width > 0 && height > 0 && right > 0 && bottom > 0 && left < innerWidth && top < innerHeight
+    && video.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+}
+
+/** Numbers of videos in view that were not seen to be painted since they came into it. */
+function unseen() {
+  const found = [];
+  for (const element of elements.filter(available)) {
+    if (!inView(element)) element.seen = false;
+    else if (!element.seen) found.push(element.number);
+  }
+  return found;
 }
 
 function takeSources(state) {
