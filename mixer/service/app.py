@@ -6,8 +6,6 @@ Knows every part of the interface and nothing of what they do. `serve.py` runs i
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -20,19 +18,30 @@ from .context import Service
 from .errors import ErrorBody, install_errors
 from .event_answers import describe_events
 from .limits import BodyLimit
+from .rest import (
+    auth,
+    conferences,
+    downloads,
+    monitor,
+    monitor_v1,
+    operations,
+    recordings,
+    remix,
+    unserved,
+    webhooks,
+)
 
 ROUTERS = (
-    "rest.auth",
-    "rest.conferences",
-    "rest.unserved",
-    "rest.recordings",
-    "rest.remix",
-    "rest.monitor",
-    "rest.monitor_v1",
-    "rest.downloads",
-    "rest.webhooks",
-    "rest.operations",
-    "dashboard",
+    auth,
+    conferences,
+    unserved,
+    recordings,
+    remix,
+    monitor,
+    monitor_v1,
+    downloads,
+    webhooks,
+    operations,
 )
 
 
@@ -54,8 +63,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.failed_secrets = FailedSecrets(settings.failed_secrets_per_minute)
     install_errors(app, settings.base_url)
-    for name in ROUTERS:
-        _include(app, name)
+    for module in ROUTERS:
+        app.include_router(module.router)
     app.router.routes.extend(service.rooms.routes())
     app.add_middleware(
         BodyLimit,
@@ -80,9 +89,3 @@ def _description(app: FastAPI, make: Callable[[], dict[str, Any]]) -> dict[str, 
             described["components"]["schemas"].pop(unused, None)
         app.openapi_schema = described
     return app.openapi_schema
-
-
-def _include(app: FastAPI, name: str) -> None:
-    full: Any = f"{__package__}.{name}"
-    if importlib.util.find_spec(full) is not None:
-        app.include_router(importlib.import_module(full).router)

@@ -3,7 +3,7 @@
 A secret is 256 random bits, so that its SHA-256 is as good as a slow hash: nobody can try 2^256
 of them however quick a try is, and a request for a token costs microseconds instead of the 50 ms
 of argon2. It is shown once, at creation. (People's passwords are another matter:
-mixer/service/dashboard hashes those with argon2.)
+mixer/dashboard hashes those with argon2.)
 """
 
 from __future__ import annotations
