@@ -72,6 +72,7 @@ class Port:
 
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
+        self.commanded = False  # to stop, by the parent itself: not orphaned, nor by a signal
         self._queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(MAX_COMMANDS)
         self._out: TextIO | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -135,6 +136,7 @@ class Port:
             except ValueError:
                 continue
             if command.get("command") == "stop":
+                self.commanded = True
                 break
             await self._queue.put(command)
         self.stop()

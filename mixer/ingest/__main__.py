@@ -161,7 +161,8 @@ async def _record(settings: Settings, port: Port, orders: Orders) -> tuple[str, 
     else:
         session = await join(settings, not orders.paused)
     if session is None:
-        await asyncio.to_thread(recover, settings.directory)
+        if port.commanded:
+            await asyncio.to_thread(recover, settings.directory)
         return "stopped", 0
     try:
         writer = await asyncio.to_thread(
@@ -177,7 +178,9 @@ async def _record(settings: Settings, port: Port, orders: Orders) -> tuple[str, 
         if port.stopping.is_set():
             recording.stop("stopped")
         end = await recording.run(), recording.ended_ns
-        final = True
+        # An orphan does not say that the recording has ended: another recorder may go on with it,
+        # and a page pass that is dying, too, must not take this for the end.
+        final = port.commanded or end[0] != "stopped"
         return end
     finally:
         await asyncio.to_thread(writer.close, final=final)
