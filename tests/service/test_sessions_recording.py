@@ -3,6 +3,7 @@ becomes of them when the recorder or the server is killed."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mixer.conference.session import join
 from tests.service.recorded import SMALL, Site
 from tests.system.processes import publisher, until
 
@@ -37,6 +39,15 @@ def lengths(site: Site, id: str) -> dict[tuple[Any, ...], float]:
         found[mix, item["mediaType"], item["merged"]] = seconds_of(path)
         assert abs(item["duration"] / 1000 - seconds_of(path)) < 0.15
     return found
+
+
+async def robot_in(url: str) -> Any:
+    """The first robot who comes where a listener waits."""
+    async with await join(url, "Watcher", "listener") as session:
+        async for type, data in session.events():
+            if type == "participant.added" and data["participant"]["type"] == "robot":
+                return data["participant"]
+    raise AssertionError("the conference ended before a robot came")
 
 
 def test_mixes_are_started_stopped_killed_and_merged(tmp_path: Path) -> None:
@@ -128,6 +139,11 @@ def test_without_live_recording_a_remix_makes_the_files(tmp_path: Path) -> None:
         until(lambda: site.get(f"{path}/status")["status"] != "IN_PROGRESS", "it was remixed")
         assert site.get(f"{path}/status")["status"] == "COMPLETED"
         found = lengths(site, id)
+        replayed = site.post(f"/rooms/{id}/replay", 201, offset=0)["conferenceId"]
+        robot = asyncio.run(asyncio.wait_for(robot_in(f"{site.url}/rooms/{replayed}"), 90))
+        assert robot["name"] == "Ada"
+        path = f"/v2/conferences/{replayed}/participants"
+        until(lambda: site.client.get(path).status_code == 404, "the replay ended its conference")
     assert set(found) == {("default", "video/mp4", True), (None, "audio/mpeg", True)}
     assert all(2 < seconds < 30 for seconds in found.values())
 
