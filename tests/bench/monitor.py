@@ -20,6 +20,7 @@ from pathlib import Path
 import httpx2
 
 from mixer.service.auth import SCOPES
+from mixer.service.logs import configure_logs
 from mixer.service.pages import Position
 from mixer.storage import open_storage
 from mixer.webhooks import open_outbox
@@ -164,12 +165,14 @@ def _row(conference: str, n: int, number: int) -> tuple[object, ...]:
 
 
 async def _serve(data: Path) -> None:
+    configure_logs("info", True)
     async with open_service(data) as service:
         service.storage = open_storage(service.settings, service.secrets.urls)
         service.outbox = open_outbox(service.settings, service.database, service.storage)
         async with served(service) as there:
             print(there.url, flush=True)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # logs are written, and read by nobody
+            for stream in (1, 2):  # logs are written, and read by nobody
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
             await asyncio.Event().wait()
 
 

@@ -110,9 +110,10 @@ class Archive:
 
 
 @pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[Service]:
+async def service(tmp_path: Path, database_url: str | None) -> AsyncIterator[Service]:
     """A service with storage and outbox, without Janus and recorders."""
-    async with open_service(tmp_path / "data", allow_private_webhooks=True) as service:
+    settings = {"allow_private_webhooks": True, "database_url": database_url}
+    async with open_service(tmp_path / "data", **settings) as service:
         service.storage = open_storage(service.settings, service.secrets.urls)
         service.outbox = open_outbox(service.settings, service.database, service.storage)
         yield service

@@ -11,13 +11,16 @@ from mixer.errors import StorageError
 from mixer.records.models import Recording
 from mixer.service import applications, files
 from mixer.service.context import Service
-from mixer.service.files.made import FileMade, only_name, plain_name
+from mixer.service.files import FileMade
 from mixer.storage.store import Storage
 from mixer.webhooks.bodies import rendered
 
+from .conftest import BOTH_DATABASES
 from .published import EPOCH, Archive, Asked
 from .published import archive as archive
 from .published import service as service
+
+pytestmark = BOTH_DATABASES
 
 
 async def test_a_file_is_published_with_its_event(archive: Archive) -> None:
@@ -206,27 +209,3 @@ async def test_own_addresses_need_no_signature_where_that_is_set(
     app = await applications.change(service.database, archive.app_key, {"signed_urls": False})
     (url,) = await files.urls_of(service, app, [row])
     assert "signature" not in url and url.endswith(row.object_key)
-
-
-@pytest.mark.parametrize(
-    ("name", "merged", "taken", "wanted"),
-    [
-        ("a.mp4", False, set(), "a.mp4"),
-        ("a.mp4", True, {"a.mp4"}, "a_merged.mp4"),
-        ("a.mp4", False, {"a.mp4", "a_2.mp4"}, "a_3.mp4"),
-        ("a.mp4", True, {"a.mp4", "a_merged.mp4"}, "a_merged_2.mp4"),
-    ],
-)
-def test_names(name: str, merged: bool, taken: set[str], wanted: str) -> None:
-    """The first has the contract's name, each further one its own."""
-    made = FileMade(Path(name), "mix", "video/mp4", EPOCH, 1, merged=merged)
-    assert only_name(name, made, taken) == wanted
-
-
-def test_names_lead_nowhere() -> None:
-    """A mix's id or a participant's id cannot name another folder."""
-    made = FileMade(Path("x.mp4"), "mix", "video/mp4", EPOCH, 1, mix=Asked("../../x"))
-    assert "/" not in plain_name(made, "c")
-    details = {"participantId": "../p"}
-    made = FileMade(Path("x.mp3"), "participant", "audio/mpeg", EPOCH, 1, details=details)
-    assert "/" not in plain_name(made, "c")

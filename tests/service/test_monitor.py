@@ -11,12 +11,13 @@ from sqlalchemy import update
 from mixer.records.models import Recording
 from mixer.service.context import Service, now_ms
 
-from .conftest import Credentials, bearer
+from .conftest import BOTH_DATABASES, Credentials, bearer
 from .published import EPOCH, Archive, Asked
 from .published import archive as archive
 from .published import service as service
 from .test_errors import assert_error
 
+pytestmark = BOTH_DATABASES
 LISTS = (
     "/v2/monitor/recordings",
     "/v1/monitor/recordings",

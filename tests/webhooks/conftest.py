@@ -21,6 +21,9 @@ from mixer.storage import Location, Signed, Storage
 from mixer.webhooks import Outbox
 from mixer.webhooks.destination import Destination
 from mixer.webhooks.keys import WebhookKeys
+from tests.instruments.postgresql import new_database, running_postgresql
+
+BOTH_DATABASES = pytest.mark.parametrize("desk", ["sqlite", "postgresql"], indirect=True)
 
 
 @dataclass
@@ -128,9 +131,22 @@ async def _desk(address: str, tmp_path: Path, url: str) -> Desk:
     return desk
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    with running_postgresql() as address:
+        yield address
+
+
 @pytest.fixture
-async def desk(tmp_path: Path, receiver: Receiver) -> AsyncIterator[Desk]:
-    made = await _desk(f"sqlite+aiosqlite:///{tmp_path / 'mixer.db'}", tmp_path, receiver.url)
+async def desk(
+    request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver
+) -> AsyncIterator[Desk]:
+    """On SQLite; on PostgreSQL where the test is parametrized so."""
+    address = f"sqlite+aiosqlite:///{tmp_path / 'mixer.db'}"
+    if getattr(request, "param", "sqlite") == "postgresql":
+        cluster = new_database(request.getfixturevalue("postgresql"))
+        address = cluster.replace("postgresql://", "postgresql+psycopg://")
+    made = await _desk(address, tmp_path, receiver.url)
     yield made
     await made.database.close()
 

@@ -13,7 +13,9 @@ from mixer.records.models import Application, Event
 from mixer.service.context import now_ms
 from mixer.webhooks.schedule import DAY_MS
 
-from .conftest import Desk, Receiver, delivering, until
+from .conftest import BOTH_DATABASES, Desk, Receiver, delivering, until
+
+pytestmark = BOTH_DATABASES
 
 
 async def states(desk: Desk) -> list[str]:
