@@ -15,6 +15,7 @@ import typer
 from .commands.app import app as applications
 from .commands.forget import forget
 from .commands.look import doctor, export, inspect
+from .commands.preview import preview
 from .commands.record import ctl, record
 from .commands.render import render
 from .commands.replay import replay
@@ -39,6 +40,7 @@ for command in (
     render,
     replay,
     report,
+    preview,
     upload,
     inspect,
     export,

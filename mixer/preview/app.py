@@ -1,0 +1,141 @@
+"""The preview's server: its own page and what that asks for; the layout's pages at another port."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from mixer.layout.shipped import BUILT_IN
+from mixer.preview.pages import STATIC, Pages
+from mixer.preview.rendering import Renderer, Wish
+from mixer.preview.watching import changes
+
+BEAT_S = 15.0
+MAX_SIDE, LEAST_SIDE = 4096, 64
+LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is previewed. `script`: played from the start; `recording`: it is a real one's."""
+
+    layout: str
+    pages_port: int
+    script: Mapping[str, Any] | None = None
+    recording: bool = False
+
+
+class Rig:
+    """Answers the preview's own page."""
+
+    def __init__(self, subject: Subject, pages: Pages, renderer: Renderer) -> None:
+        self._subject = subject
+        self._pages = pages
+        self._renderer = renderer
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/", self._page),
+            Route("/api/subject", self._about),
+            Route("/api/changes", self._changes),
+            Route("/api/render", self._render, methods=["POST"]),
+            Mount("/sdk", StaticFiles(directory=BUILT_IN / "sdk")),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ]
+        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "testserver"])
+        return Starlette(routes=routes, middleware=[hosts])
+
+    async def _page(self, _: Request) -> Response:
+        return FileResponse(STATIC / "index.html", headers={"cache-control": "no-store"})
+
+    async def _about(self, request: Request) -> Response:
+        subject = self._subject
+        return JSONResponse(
+            {
+                "layout": subject.layout,
+                "pages": f"http://{request.url.hostname}:{subject.pages_port}",
+                "path": self._pages.path,
+                "script": subject.script,
+                "recording": subject.recording,
+            }
+        )
+
+    async def _changes(self, request: Request) -> Response:
+        """Server-sent events: one for each change on disk."""
+
+        async def told() -> AsyncIterator[str]:
+            yield ": here\n\n"
+            seen = changes(self._subject.layout)
+            waiting = asyncio.ensure_future(anext(seen, None))
+            while not await request.is_disconnected():
+                done, _ = await asyncio.wait({waiting}, timeout=BEAT_S)
+                if not done:
+                    yield ": still here\n\n"
+                    continue
+                change = waiting.result()
+                if change is None:  # nothing on disk to be watched
+                    await asyncio.sleep(BEAT_S)
+                    yield ": still here\n\n"
+                    continue
+                yield f"data: {change}\n\n"
+                waiting = asyncio.ensure_future(anext(seen, None))
+
+        return StreamingResponse(told(), media_type="text/event-stream")
+
+    async def _render(self, request: Request) -> Response:
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            return JSONResponse({"error": "send application/json"}, 415)
+        try:
+            wish = self._wish(json.loads(await request.body()))
+        except (ValueError, KeyError, TypeError) as error:
+            return JSONResponse({"error": f"that cannot be rendered: {error}"}, 400)
+        answer = await self._renderer.render(wish)
+        if "png" in answer:
+            answer["png"] = f"data:image/png;base64,{base64.b64encode(answer['png']).decode()}"
+        return JSONResponse(answer)
+
+    def _wish(self, asked: Mapping[str, Any]) -> Wish:
+        width, height = (
+            max(LEAST_SIDE, min(MAX_SIDE, int(side))) // 2 * 2 for side in asked["size"]
+        )
+        layout, _, _ = self._subject.layout.partition("?")
+        query = urlencode(list(asked.get("parameters", {}).items()))
+        return Wish(
+            layout=f"{layout}?{query}" if query else layout,
+            state=dict(asked["state"]),
+            width=width,
+            height=height,
+            t_s=float(asked.get("t", 0)),
+            language=str(asked.get("language", "en"))[:35],
+            layout_type=str(asked.get("layoutType", "record"))[:20],
+        )
+
+
+class Both:
+    """One ASGI application for two ports: the layout's pages at one, the preview at the other."""
+
+    def __init__(self, rig: Starlette, pages: Pages, pages_port: int) -> None:
+        self._rig = rig
+        self._pages = pages
+        self._pages_port = pages_port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["server"][1] == self._pages_port:
+            response = await self._pages.answer(Request(scope, receive))
+            await response(scope, receive, send)
+            return
+        await self._rig(scope, receive, send)

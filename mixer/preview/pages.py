@@ -1,0 +1,143 @@
+"""The layout's own origin: its files, or what lies at its address, with the SDK put in.
+
+It is another port than the preview's: a page has its own origin, and none of the preview's rights.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mixer.layout.sdk import page_scripts, voxeet_sdk_answer, with_stand_in
+from mixer.layout.serving import HOST, Site, find_site
+from mixer.preview.journaled import Recorded
+
+STATIC = Path(__file__).with_name("static")
+OURS = "__mixer__"
+FETCH_S = 10.0
+TEMPLATE = {"width": 1920, "height": 1080, "fps": 30, "language": "en"}
+HEADERS = {"cache-control": "no-store", "access-control-allow-origin": "*"}
+_HEAD = re.compile(rb"<head(\s[^>]*)?>", re.IGNORECASE)
+_DOCTYPE = re.compile(rb"^\s*(<!doctype[^>]*>)?", re.IGNORECASE)
+_SDK_TAG = re.compile(
+    rb"""(<script\b[^>]*\bsrc\s*=\s*["'])([^"']*voxeet-web-sdk[^"']*)(["'])""", re.IGNORECASE
+)
+_SDK_IMPORT = re.compile(rb"""(["'])(https?://[^"'\s]*voxeet-web-sdk[^"'\s]*)\1""", re.IGNORECASE)
+DROPPED = {
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "content-security-policy",
+    "x-frame-options",
+    "connection",
+}
+
+
+def injected() -> str:
+    """What a page has before its own scripts: the SDKs, drawn people, and the preview's host."""
+    parts = [(STATIC / name).read_text("utf-8") for name in ("faces.js", "host.js")]
+    return "\n".join([page_scripts(), "(() => {\n'use strict';", *parts, "})();"])
+
+
+def with_sdk(html: bytes) -> bytes:
+    """The document with a script tag for `injected` before anything else that could run."""
+    tag = f'<script src="/{OURS}/sdk.js"></script>'.encode()
+    head = _HEAD.search(html)
+    at = head.end() if head else _DOCTYPE.match(html).end()  # type: ignore[union-attr]
+    return _own_sdk(html[:at] + tag + html[at:])
+
+
+def _own_sdk(text: bytes) -> bytes:
+    """References to the seed platform's SDK at its public address lead to the stand-in's."""
+
+    def ours(url: bytes) -> bytes | None:
+        answer = voxeet_sdk_answer(url.decode("utf-8", "replace"))
+        if answer is None:
+            return None
+        module = "export" in answer
+        return f"/{OURS}/voxeet.{'mjs' if module else 'js'}".encode()
+
+    def tag(match: re.Match[bytes]) -> bytes:
+        return match[1] + (ours(match[2]) or match[2]) + match[3]
+
+    def imported(match: re.Match[bytes]) -> bytes:
+        return match[1] + (ours(match[2]) or match[2]) + match[1]
+
+    return _SDK_IMPORT.sub(imported, _SDK_TAG.sub(tag, text))
+
+
+class Pages:
+    """Answers requests for one layout's pages."""
+
+    def __init__(self, layout: str, recorded: Recorded | None) -> None:
+        self._layout = layout
+        self._recorded = recorded
+        self._site: Site = find_site(layout, TEMPLATE)
+        self._upstream = urlsplit(self._site.url)
+
+    @property
+    def path(self) -> str:
+        """Path and query of the page."""
+        return urlunsplit(("", "", self._upstream.path or "/", self._upstream.query, ""))
+
+    async def answer(self, request: Request) -> Response:
+        top, _, rest = request.url.path.lstrip("/").partition("/")
+        if top == OURS:
+            return await self._ours(rest, request)
+        if self._upstream.hostname == HOST:
+            return self._from_disk(request)
+        return await self._from_address(request)
+
+    async def _ours(self, name: str, request: Request) -> Response:
+        if name == "sdk.js":
+            return _script(injected())
+        if name.startswith("voxeet."):
+            host = "https://esm.sh" if name.endswith(".mjs") else "https://cdn.example"
+            return _script(voxeet_sdk_answer(f"{host}/@voxeet/voxeet-web-sdk") or "")
+        if name == "picture" and self._recorded is not None:
+            stream, t_s = request.query_params["stream"], float(request.query_params["t"])
+            picture = await run_in_threadpool(self._recorded.jpeg, stream, t_s)
+            if picture is not None:
+                return Response(picture, media_type="image/jpeg", headers=HEADERS)
+        return Response("nothing there", 404, headers=HEADERS)
+
+    def _from_disk(self, request: Request) -> Response:
+        body, kind = self._site._file(request.url.path)
+        if body is None:
+            return Response("no such file in the layout", 404, headers=HEADERS)
+        return _answer(body, kind)
+
+    async def _from_address(self, request: Request) -> Response:
+        url = urlunsplit((*self._upstream[:2], request.url.path, request.url.query, ""))
+        async with httpx2.AsyncClient(timeout=FETCH_S, follow_redirects=True) as client:
+            try:
+                got = await client.request(
+                    request.method,
+                    url,
+                    content=await request.body(),
+                    headers={"accept": request.headers.get("accept", "*/*")},
+                )
+            except httpx2.HTTPError as error:
+                text = f"{url} cannot be had: {error}. Is the page's server running?"
+                return Response(text, 502, headers=HEADERS)
+        kind = got.headers.get("content-type", mimetypes.guess_type(url)[0] or "")
+        return _answer(got.content, kind, got.status_code)
+
+
+def _answer(body: bytes, kind: str, status: int = 200) -> Response:
+    if kind.startswith("text/html"):
+        body = with_sdk(body)
+    elif "javascript" in kind:
+        body = _own_sdk(with_stand_in(body))
+    return Response(body, status, headers={**HEADERS, "content-type": kind})
+
+
+def _script(text: str) -> Response:
+    return Response(text, headers={**HEADERS, "content-type": "text/javascript; charset=utf-8"})

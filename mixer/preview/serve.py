@@ -1,0 +1,104 @@
+"""Runs `mixer preview`: both ports on loopback, the browser for the mixer's picture, the watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from mixer.errors import MixerError, UsageError
+from mixer.preview.app import Both, Rig, Subject
+from mixer.preview.journaled import Recorded
+from mixer.preview.pages import Pages
+from mixer.preview.rendering import Renderer
+from mixer.preview.script import read_script
+from mixer.room.server import QuietServer
+
+log = structlog.get_logger()
+
+HOST = "127.0.0.1"
+SHUTDOWN_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewSettings:
+    """`port` 0: any free one. `script` and `recording` exclude each other."""
+
+    layout: str = "default"
+    port: int = 8720
+    script: Path | None = None
+    recording: Path | None = None
+
+
+async def run_preview(settings: PreviewSettings, on_ready: Callable[[str], None]) -> None:
+    """Serves until SIGINT, SIGTERM or cancellation; `on_ready` hears the address.
+
+    Raises UsageError, LayoutError or JournalError where there is nothing to be shown.
+    """
+    if settings.script is not None and settings.recording is not None:
+        raise UsageError("--script and --recording: give one of them")
+    script = read_script(settings.script) if settings.script else None
+    recorded = Recorded(settings.recording) if settings.recording else None
+    if recorded is not None:
+        script = recorded.script()
+    try:
+        pages = Pages(settings.layout, recorded)
+        with _listening(settings.port) as listener, _listening(0) as pages_listener:
+            pages_port = pages_listener.getsockname()[1]
+            subject = Subject(settings.layout, pages_port, script, recorded is not None)
+            async with Renderer(recorded) as renderer:
+                both = Both(Rig(subject, pages, renderer).app(), pages, pages_port)
+                address = f"http://{HOST}:{listener.getsockname()[1]}/"
+                await _serve(both, [listener, pages_listener], renderer, address, on_ready)
+    finally:
+        if recorded is not None:
+            recorded.close()
+
+
+async def _serve(
+    app: Both,
+    listeners: list[socket.socket],
+    renderer: Renderer,
+    address: str,
+    on_ready: Callable[[str], None],
+) -> None:
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="off", timeout_graceful_shutdown=SHUTDOWN_S
+    )
+    server = QuietServer(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+            loop.add_signal_handler(number, stop)
+    warming = asyncio.create_task(_warm(renderer))
+    on_ready(address)
+    try:
+        await server.serve(sockets=listeners)
+    finally:
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
+
+
+async def _warm(renderer: Renderer) -> None:
+    try:
+        await renderer.warm_up()
+    except MixerError as error:  # told again, in words, where a picture is asked for
+        log.warning("preview.no-renderer", reason=str(error))
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise UsageError(f"port {port}: {error.strerror}; choose another with --port") from None
