@@ -55,8 +55,8 @@ def render(
     workers: int = 1,
     disturb: Disturb = _nothing,
     **changes: Any,
-) -> bytes:
-    """The file that a job makes of the first `seconds`; `disturb` runs beside it."""
+) -> Path:
+    """`out`, which a job makes of the first `seconds`; `disturb` runs beside it."""
 
     async def run() -> None:
         wanted = replace(settings, **changes)
@@ -70,7 +70,7 @@ def render(
             disturbing.cancel()
 
     asyncio.run(run())
-    return out.read_bytes()
+    return out
 
 
 if __name__ == "__main__":
