@@ -19,7 +19,9 @@ from .context import Service, now_ms
 
 log = structlog.get_logger()
 
-GRACE_MS = 30_000  # after creation, and for coming back after a restart (contract 2.1: ttl)
+FIRST_MS = 120_000  # for the first to come (contract 2.1, ttl: at least 30 s)
+GRACE_MS = 30_000  # for coming back after a restart
+EMPTY_MS = 10_000  # so that the only participant may load the page again
 EVERY_S = 2.0
 
 
@@ -62,9 +64,7 @@ class Presence:
         if now - self._since >= GRACE_MS:
             await self._close_forgotten()
         for conference, last_left in await self._empty():
-            began = max(conference.created_at + GRACE_MS, self._since)
-            due = max(began, (last_left or 0) + 1000 * recording_choice.ttl_s(conference))
-            if now >= due:
+            if now >= max(self._since, _due(conference, last_left)):
                 await conferences.terminate(self._service, conference.id, "empty")
 
     async def _empty(self) -> list[tuple[Conference, int | None]]:
@@ -104,6 +104,14 @@ class Presence:
                     await attendance.left(
                         self._service, db, stay.conference_id, stay.participant_id, "gone"
                     )
+
+
+def _due(conference: Conference, last_left: int | None) -> int:
+    """When an empty conference ends (epoch ms)."""
+    ttl_ms = 1000 * recording_choice.ttl_s(conference)
+    if last_left is None:
+        return conference.created_at + max(FIRST_MS, ttl_ms)
+    return last_left + max(EMPTY_MS, ttl_ms)
 
 
 def _stay(data: dict[str, Any]) -> Stay:

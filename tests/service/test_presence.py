@@ -11,7 +11,7 @@ import pytest
 from mixer.records.models import Attendance, Conference
 from mixer.service import attendance
 from mixer.service.context import Service, now_ms
-from mixer.service.presence import GRACE_MS, Presence
+from mixer.service.presence import EMPTY_MS, FIRST_MS, GRACE_MS, Presence
 
 from .conftest import BOTH_DATABASES
 
@@ -101,7 +101,7 @@ async def test_mixers_are_no_people(
     listed = (await api.get(f"/v2/conferences/{conf_id}/participants")).json()["participants"]
     assert listed == []
     assert [type for type, _ in events(service)] == ["Conference.Created"]
-    await presence.sweep(now_ms() + GRACE_MS + 1000)
+    await presence.sweep(now_ms() + FIRST_MS + 1000)
     assert (await row_of(service, conf_id)).end_reason == "empty"
 
 
@@ -122,11 +122,11 @@ async def test_end_tells_of_everybody(service: Service, conf_id: str) -> None:
 
 
 async def test_grace_after_creation(service: Service, conf_id: str) -> None:
-    """An empty conference is kept for half a minute after its creation, then it ends."""
+    """A conference that nobody comes to is kept for two minutes, then it ends."""
     presence, created = Presence(service), (await row_of(service, conf_id)).created_at
-    await presence.sweep(created + GRACE_MS - 1)
+    await presence.sweep(created + FIRST_MS - 1)
     assert (await row_of(service, conf_id)).ended_at is None
-    await presence.sweep(created + GRACE_MS)
+    await presence.sweep(created + FIRST_MS)
     assert (await row_of(service, conf_id)).end_reason == "empty"
 
 
@@ -145,6 +145,19 @@ async def test_time_to_live(api: httpx2.AsyncClient, service: Service) -> None:
     assert (await row_of(service, id)).ended_at is None
     await presence.sweep(left_at + 100_000)
     assert (await row_of(service, id)).ended_at is not None
+
+
+async def test_a_page_that_is_loaded_again(service: Service, conf_id: str) -> None:
+    """Without a time to live the last one may be away for a moment."""
+    presence = Presence(service)
+    await presence.on_event(conf_id, "participant.added", somebody("ada"))
+    await presence.on_event(conf_id, "participant.removed", {"id": "ada"})
+    left_at = (await stays(service, conf_id))[0].left_at
+    assert left_at is not None
+    await presence.sweep(left_at + EMPTY_MS - 1)
+    assert (await row_of(service, conf_id)).ended_at is None
+    await presence.sweep(left_at + EMPTY_MS)
+    assert (await row_of(service, conf_id)).ended_at is not None
 
 
 async def test_stays_of_a_killed_server(service: Service, conf_id: str) -> None:
