@@ -79,8 +79,9 @@ async def test_deletion_removes_everything(
 ) -> None:
     """Files, raw recordings, entries of lists; what other conferences have stays."""
     row, other = await archive.recorded(), await archive.recorded("Other")
-    url = (await api.get("/v2/monitor/recordings")).json()["recordings"][1]["url"]
-    answer = await api.delete(f"/v2/monitor/conferences/{row.conference_id}/recordings")
+    path = f"/v2/monitor/conferences/{row.conference_id}/recordings"
+    url = (await api.get(path)).json()["recordings"][0]["url"]
+    answer = await api.delete(path)
     assert answer.status_code == 200 and answer.json() == {}
     assert not (service.settings.sessions_folder / row.session_id).exists()
     assert await service.storage.size(row.object_key) is None
