@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mixer.errors import MixerError, UsageError
+from mixer.journal import Journal
 from mixer.recorder import MixPlan, RecordFolder, RecordSettings
 from mixer.recorder.control import ask
 from mixer.recorder.settings import order_from
@@ -64,6 +65,8 @@ def test_a_killed_recorder_is_followed_by_another(tmp_path: Path) -> None:
             told(out, "stop_mix", id="other")
             os.killpg(first.pid, signal.SIGKILL)
             first.wait()
+        until(lambda: not Journal.open(out / "journal").is_live(), "its ingest is gone")
+        assert not Journal.open(out / "journal").finished  # nobody has said that it is over
         before = RecordFolder(out).load()
         assert not before.ended
         with process(spare, log=tmp_path / "2.log") as second:
