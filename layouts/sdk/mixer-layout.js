@@ -122,6 +122,13 @@
       state, data.participantId, (streams) => without(streams, data.streamId)),
     'recording.updated': (state, data) =>
       merged(state, { recording: merged(state.recording, data) }),
+    'presentation.started': (state, { presentation }) => merged(state, { presentation }),
+    'presentation.updated': (state, data) => (state.presentation?.id === data.id
+      ? merged(state, { presentation: merged(state.presentation, data) }) : state),
+    'presentation.stopped': (state, { id }) => {
+      const { presentation, ...rest } = state;
+      return presentation?.id === id ? deepFreeze(rest) : state;
+    },
     'conference.ended': (state) => state,
   };
 

@@ -19,7 +19,7 @@ from mixer.conference.janus import Credentials
 from mixer.conference.media import Publication, RoomMedia, publications
 from mixer.conference.state import Participant, State, StreamType, empty, participant, stream
 from mixer.conference.videoroom import Change, Destroyed, Feed, Id, Talking, VideoRoom, WrongRoomId
-from mixer.errors import UsageError
+from mixer.errors import ConferenceUnknown, UsageError
 
 MAX_EVENTS = 1000  # not yet taken by ingest
 MAX_NUMBER = (1 << 63) - 1  # of a room; longer rows of digits are texts
@@ -107,6 +107,9 @@ class BareSession:
 
     async def tell_recording(self, recording: bool) -> None:
         """Such a room has nobody who could be told."""
+
+    async def fetch(self, address: str) -> bytes:
+        raise ConferenceUnknown("a Janus room has no files")
 
     async def leave(self) -> None:
         if self._first is not None:

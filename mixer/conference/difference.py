@@ -25,6 +25,8 @@ def difference(old: State, new: State) -> list[ConferenceEvent]:
     events: list[ConferenceEvent] = []
     if old["conference"] != new["conference"]:
         events.append(("conference.updated", {"conference": dict(new["conference"])}))
+    ended, begun = _presentation_difference(old, new)
+    events += ended
     before = {p["id"]: p for p in old["participants"]}
     after = {p["id"]: p for p in new["participants"]}
     events += [("participant.removed", {"id": id}) for id in before if id not in after]
@@ -35,7 +37,22 @@ def difference(old: State, new: State) -> list[ConferenceEvent]:
             events += _participant_difference(before[id], someone)
     if old["recording"] != new["recording"]:
         events.append(("recording.updated", dict(new["recording"])))
-    return events
+    return events + begun
+
+
+def _presentation_difference(
+    old: State, new: State
+) -> tuple[list[ConferenceEvent], list[ConferenceEvent]]:
+    """What ends before others leave, and what begins after they have come."""
+    before, after = old.get("presentation"), new.get("presentation")
+    if before == after:
+        return [], []
+    if before and after and "page" in after and {**before, "page": 0} == {**after, "page": 0}:
+        return [], [("presentation.updated", {"id": after["id"], "page": after["page"]})]
+    ended: list[ConferenceEvent] = []
+    if before:
+        ended.append(("presentation.stopped", {"id": before["id"]}))
+    return ended, [("presentation.started", {"presentation": dict(after)})] if after else []
 
 
 def _participant_difference(old: Participant, new: Participant) -> list[ConferenceEvent]:

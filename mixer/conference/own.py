@@ -62,6 +62,10 @@ class OwnSession:
         """Raises ConferenceError."""
         await self._session.update(recording=recording)
 
+    async def fetch(self, address: str) -> bytes:
+        """Raises ConferenceError."""
+        return await self._session.fetch(address)
+
     async def leave(self) -> None:
         await self._session.leave()
 

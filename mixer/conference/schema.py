@@ -40,7 +40,7 @@ def check_state(data: Any) -> State:
         "participants": _list_of(_is_participant),
         "recording": _is_recording,
     }
-    _check_fields("state", data, fields, {})
+    _check_fields("state", data, fields, {"presentation": _or_none(_is_presentation)})
     return cast(State, data)
 
 
@@ -128,6 +128,23 @@ _is_participant = _object(
     {**_PARTICIPANT_OPTIONAL, "streams": _list_of(_is_stream)},
 )
 
+_is_page = _object({"url": _id}, {"width": _count, "height": _count})
+_FILE: dict[str, Check] = {
+    "kind": _one_of("file"),
+    "id": _id,
+    "ownerId": _id,
+    "pages": _list_of(_is_page),
+    "page": _count,
+}
+
+
+def _is_presentation(value: Any) -> bool:
+    """Of kinds that a newer writer knows, the kind and the id are looked at."""
+    if not _object({"kind": _text, "id": _id}, {})(value):
+        return False
+    return value["kind"] != "file" or _object(_FILE, {"name": _text})(value)
+
+
 # type -> (required fields, optional fields)
 _EVENTS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
     "conference.updated": ({"conference": _is_conference}, {}),
@@ -146,5 +163,8 @@ _EVENTS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
     ),
     "stream.removed": ({"participantId": _id, "streamId": _id}, {}),
     "recording.updated": ({"active": _bool}, {"startedAt": _or_none(_count)}),
+    "presentation.started": ({"presentation": _is_presentation}, {}),
+    "presentation.updated": ({"id": _id}, {"page": _count}),
+    "presentation.stopped": ({"id": _id}, {}),
 }
 EVENT_TYPES = frozenset(_EVENTS)

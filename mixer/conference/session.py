@@ -20,6 +20,7 @@ import httpx2
 import structlog
 
 from mixer.conference.difference import ConferenceEvent, difference
+from mixer.conference.presentation import object_of
 from mixer.conference.schema import InvalidEvent, check_event, check_state
 from mixer.conference.state import ParticipantType, State, apply, empty
 from mixer.errors import (
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 REQUEST_TIMEOUT_S = 10.0
 SILENCE_TIMEOUT_S = 15.0  # the server sends a heartbeat every 5 s
+MAX_PAGE_BYTES = 64 << 20  # of a file that is presented
 BACKOFF_S = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
 _ROOM_PATH = re.compile(r"(?P<prefix>.*)/rooms/(?P<room>[^/]{1,3000})/?")  # still encoded
 
@@ -163,6 +165,27 @@ class RoomSession:
         for name, kinds in changes.pop("streams", {}).items():
             self._muted.setdefault(name, {}).update(kinds)
         self._profile.update(changes)
+
+    async def fetch(self, address: str) -> bytes:
+        """A page of a file that is presented, by its address in the state.
+
+        Raises ConferenceError.
+        """
+        if object_of(address) is None:
+            raise ConferenceUnknown(f"{address!r} is no page of a file")
+        url, content = f"{self.base_url}/{address}", bytearray()
+        try:
+            async with self._client.stream("GET", url) as response:
+                response.raise_for_status()
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > MAX_PAGE_BYTES:
+                        raise ConferenceUnknown(f"{url} is longer than {MAX_PAGE_BYTES} bytes")
+        except (httpx2.HTTPError, OSError) as error:
+            raise ConferenceUnreachable(
+                f"{url} cannot be had ({error.__class__.__name__})"
+            ) from error
+        return bytes(content)
 
     async def end(self, reason: str = "ended") -> None:
         """Ends the conference for everybody (only a participant of type user may)."""

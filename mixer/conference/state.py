@@ -8,7 +8,7 @@ by `mixer.conference.difference`. No input or output here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 ParticipantType = Literal["user", "listener", "mixer", "robot"]
 ParticipantStatus = Literal["connecting", "connected", "left"]
@@ -60,10 +60,31 @@ class Recording(TypedDict):
     startedAt: int | None  # milliseconds since 1970 (UTC)
 
 
+class FilePage(TypedDict):
+    """An image. `url` begins with "presentations/": below the room's address; or, in a journal,
+    with "journal:": among its objects (mixer/conference/presentation.py)."""
+
+    url: str
+    width: int  # pixels
+    height: int
+
+
+class FilePresentation(TypedDict):
+    """A file whose pages somebody shows to all."""
+
+    kind: Literal["file"]
+    id: str
+    ownerId: str  # the participant who presents
+    name: str
+    pages: list[FilePage]
+    page: int  # which of them is shown, from 0
+
+
 class State(TypedDict):
     conference: Conference
     participants: list[Participant]
     recording: Recording
+    presentation: NotRequired[FilePresentation]  # absent: nothing is presented
 
 
 def empty(conference_id: str = "", alias: str = "") -> State:
@@ -205,6 +226,24 @@ def _recording_updated(state: State, data: EventData) -> State:
     return {**state, "recording": cast(Recording, {**state["recording"], **data})}
 
 
+def _presentation_started(state: State, data: EventData) -> State:
+    return {**state, "presentation": data["presentation"]}
+
+
+def _presentation_updated(state: State, data: EventData) -> State:
+    now = state.get("presentation")
+    if now is None or now["id"] != data["id"]:
+        return state
+    return {**state, "presentation": cast(FilePresentation, {**now, **data})}
+
+
+def _presentation_stopped(state: State, data: EventData) -> State:
+    now = state.get("presentation")
+    if now is None or now["id"] != data["id"]:
+        return state
+    return cast(State, {key: value for key, value in state.items() if key != "presentation"})
+
+
 def _conference_ended(state: State, data: EventData) -> State:
     return state  # who was there at the end is still to be seen
 
@@ -244,4 +283,7 @@ _REDUCERS: dict[str, Callable[[State, EventData], State]] = {
     "stream.updated": _stream_updated,
     "stream.removed": _stream_removed,
     "recording.updated": _recording_updated,
+    "presentation.started": _presentation_started,
+    "presentation.updated": _presentation_updated,
+    "presentation.stopped": _presentation_stopped,
 }

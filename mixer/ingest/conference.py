@@ -77,4 +77,9 @@ class ConferenceSession(Protocol):
         things. It was told at joining, too. Raises ConferenceError."""
         ...
 
+    async def fetch(self, address: str) -> bytes:
+        """What is at an address of the state that is below the conference's own: a page of a file
+        that is presented. Raises ConferenceError."""
+        ...
+
     async def leave(self) -> None: ...

@@ -16,11 +16,13 @@ from typing import Any
 import structlog
 
 from mixer.conference.media import Publication
+from mixer.conference.presentation import OBJECTS
 from mixer.errors import ConferenceError
 from mixer.ingest.conference import ConferenceSession, Media
 from mixer.ingest.earlier import Earlier
 from mixer.ingest.feed import CODECS, FeedReceiver
 from mixer.ingest.pause import PausableWriter
+from mixer.ingest.presented import Presented
 from mixer.ingest.sender_clock import Names
 from mixer.ingest.status import Status
 from mixer.ingest.subscriptions import Subscriptions
@@ -66,6 +68,14 @@ class Recording:
         self._untold = asyncio.Event()  # the conference does not know of that yet
         self._epoch_ns = writer.from_monotonic_ns(time.monotonic_ns()) - time.monotonic_ns()
         self._telling = Telling(self._writer, earlier.state)
+        self._presented = Presented(
+            writer.directory / OBJECTS,
+            lambda address: session.fetch(address),
+            self._telling.tell,
+            self._writer.note,
+            lambda: self._writer.paused,
+        )
+        self._telling.presentations = self._presented
         self._ends: dict[tuple[str, str], TrackEnd] = dict(earlier.ends)
         self._subscriptions: Subscriptions | None = None
         self._stopping: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -106,6 +116,7 @@ class Recording:
             self._renew(now_ns)
         elif not self._writer.resuming:
             self._writer.resume(now_ns)
+        self._presented.wake()
         self._untold.set()
 
     async def run(self) -> str:
@@ -123,6 +134,7 @@ class Recording:
             asyncio.create_task(self._tick(), name="ingest-tick"),
             asyncio.create_task(self._tell_status(), name="ingest-status"),
             asyncio.create_task(self._tell_conference(), name="ingest-recording"),
+            asyncio.create_task(self._presented.run(), name="ingest-presented"),
         ]
         try:
             await asyncio.wait([*tasks, self._stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -165,6 +177,7 @@ class Recording:
             receiver.tick(end_ns + 10 * WATERMARK_LAG_NS)
             for _, stream in receiver.receivers.values():
                 stream.timeline.close(end_ns)
+        self._presented.finish()
         self._telling.advance(end_ns)
         self._writer.finish(end_ns)
 

@@ -7,21 +7,37 @@ From the media: whether a stream's picture is there and how big it is (`video.av
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from mixer.conference.difference import as_events, difference
 from mixer.conference.media import Publication
+from mixer.conference.presentation import journalled
 from mixer.conference.state import State, apply, empty, find
 from mixer.ingest.speaker import SpeakerDetector
 from mixer.ingest.timeline import Writer
 from mixer.journal.model import Event
 
 SPEECH_DELAY_NS = 300_000_000  # levels with an earlier media time than that ago have been heard
+PRESENTATION = "presentation."  # how such events begin
 NO_PICTURE = {"available": False, "width": 0, "height": 0}
 
 
+class Presentations(Protocol):
+    """Who tells of presentations when their pages are there (presented.py)."""
+
+    def follow(self, presentation: dict[str, Any] | None) -> None: ...
+
+    def event(self, t_ns: int, type_: str, data: dict[str, Any]) -> None: ...
+
+
 class Telling:
-    """Writes events. `known`: the state that the journal's events add up to so far."""
+    """Writes events. `known`: the state that the journal's events add up to so far.
+
+    Events of presentations go to `presentations`, which gives them to `tell`; without it they are
+    left out.
+    """
+
+    presentations: Presentations | None = None
 
     def __init__(self, writer: Writer, known: State | None = None) -> None:
         self.known: State = known or empty()
@@ -33,15 +49,33 @@ class Telling:
     def begin(self, t_ns: int, state: State) -> None:
         """The whole state, as events; on a journal that goes on, what has changed meanwhile."""
         seen = _without_pictures(state)
+        if self.presentations is not None and (shown := self.known.get("presentation")):
+            self.presentations.follow(dict(shown))
         events = difference(self.known, seen) if self.known["participants"] else as_events(seen)
         for someone in self.known["participants"]:
             self._since.update({one["id"]: 0 for one in (someone, *someone["streams"])})
         for type_, data in events:
-            self._write(t_ns, type_, data)
+            if type_.startswith(PRESENTATION):
+                self._present(t_ns, type_, data)
+            else:
+                self._write(t_ns, type_, data)
+
+    def tell(self, t_ns: int, type_: str, data: dict[str, Any]) -> None:
+        """An event as it is to be."""
+        self._write(t_ns, type_, data)
+
+    def _present(self, t_ns: int, type_: str, data: dict[str, Any]) -> None:
+        if self.presentations is not None:
+            self.presentations.event(t_ns, type_, data)
 
     def event(self, t_ns: int, type_: str, data: dict[str, Any]) -> None:
         """An event of the conference that happened just now."""
         if type_ == "participant.speaking" and str(data.get("id")) in self._speakers:
+            return
+        if type_.startswith(PRESENTATION):
+            told = _journalled(type_, data)
+            if told is not None:
+                self._present(t_ns, type_, told)
             return
         self._write(t_ns, type_, self._corrected(type_, data))
         if type_ == "participant.removed":
@@ -134,11 +168,21 @@ class Telling:
 
 
 def _without_pictures(state: State) -> State:
-    """The state as it is before any media has been received."""
+    """The state as it is before any media has been received; what is presented, as journalled."""
     bare = empty()
     for type_, data in as_events(state):
-        bare = apply(bare, type_, _blank(type_, data))
+        told = _journalled(type_, _blank(type_, data))
+        if told is not None:
+            bare = apply(bare, type_, told)
     return bare
+
+
+def _journalled(type_: str, data: dict[str, Any]) -> dict[str, Any] | None:
+    """The event with its pages among the journal's objects; None: it shows none of a room's."""
+    if type_ != "presentation.started":
+        return data
+    presentation = journalled(data["presentation"])
+    return None if presentation is None else {**data, "presentation": presentation}
 
 
 def _blank(type_: str, data: dict[str, Any]) -> dict[str, Any]:

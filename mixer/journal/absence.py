@@ -26,6 +26,7 @@ class Absence:
         self.people = frozenset(people)
         self._tracks: set[int] = set()
         self._streams: set[str] = set()
+        self._presentations: set[str] = set()
 
     def covers(self, track: int) -> bool:
         """Whether the track is one of theirs; it has been announced before."""
@@ -54,6 +55,10 @@ class Absence:
 
     def _event(self, event: dict[str, Any]) -> dict[str, Any] | None:
         data = event["data"]
+        shown = data.get("presentation")
+        if isinstance(shown, dict) and shown.get("ownerId") in self.people:
+            self._presentations.add(_text(shown, "id"))
+            return None
         if self._names(data) or self._is_theirs(data.get("participant")):
             self._streams |= _streams(data)
             return None
@@ -71,6 +76,8 @@ class Absence:
         return (
             any(_text(data, key) in self.people for key in ("id", "participantId", "participant"))
             or any(self._sent(_text(data, key)) for key in ("stream", "streamId"))
+            or _text(data, "id") in self._presentations
+            or _text(data, "presentation") in self._presentations
             or self.covers(data.get("track", -1))
         )
 

@@ -23,6 +23,7 @@ from av.stream import Stream
 from ..clock import SECOND
 from ..errors import JournalError, StorageError
 from .model import Frame, Track
+from .presented import export_pages
 from .reader import Journal
 
 MAX_OPEN_FILES = 64  # tracks that are written in one pass over a run's media
@@ -37,7 +38,8 @@ Progress = Callable[[float], None]
 
 
 def export(journal: Journal, out: Path, progress: Progress | None = None) -> list[Path]:
-    """Writes `<participant>-<stream>-<kind>-<track id>.mkv` for every track with usable frames.
+    """Writes `<participant>-<stream>-<kind>-<track id>.mkv` for every track with usable frames,
+    and the pages of files that were presented (presented.py).
 
     Late and broken pictures are left out, as from every render, and so is what lies before a
     track's first key picture. `progress` is told the share that is done, 0 to 1. Returns the
@@ -55,7 +57,7 @@ def export(journal: Journal, out: Path, progress: Progress | None = None) -> lis
         raise StorageError(f"cannot write to {out}: {error.strerror or error}") from error
     if progress and not (batches and end_ns):
         progress(1.0)
-    return paths
+    return paths + export_pages(journal, out)
 
 
 def file_name(track: Track) -> str:

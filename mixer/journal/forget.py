@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from ..conference.presentation import OBJECTS
 from ..errors import StorageError, UsageError
 from . import records
 from .absence import Absence
+from .presented import page_files
 from .reader import Journal
 from .records import Type
 from .writer import lock_path, media_path, meta_path, sync_directory, write_whole
@@ -78,6 +80,7 @@ def _write_anew(old: Path, new: Path, people: Collection[str], unwanted: Unwante
     for meta in sorted(old.glob("run-*.meta")):
         _rewrite(old, new, int(meta.stem[4:]), people)
     _keep_fetched(old / FETCHED, new / FETCHED, unwanted)
+    _keep_presented(old, new)
     sync_directory(new)
 
 
@@ -251,3 +254,19 @@ def _keep_fetched(old: Path, new: Path, unwanted: Unwanted) -> None:
         os.link(path, new / path.name)
         if body and body.exists() and not (new / name).exists():
             os.link(body, new / name)
+
+
+def _keep_presented(old: Path, new: Path) -> None:
+    """Takes over the pages of what was presented that the new journal still speaks of."""
+    if not (old / OBJECTS).is_dir():
+        return
+    (new / OBJECTS).mkdir()
+    journal = Journal.open(new)
+    try:
+        kept = page_files(journal)
+    finally:
+        journal.close()
+    for name in sorted(kept):
+        if (old / OBJECTS / name).exists():
+            os.link(old / OBJECTS / name, new / OBJECTS / name)
+    sync_directory(new / OBJECTS)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..clock import SECOND
 from .inspect_text import render_text
 from .model import RECEIVED, Alignment, Frame, FrameFlag, Track
+from .presented import described
 from .reader import Journal
 from .run import Run
 from .writer import media_path, meta_path
@@ -62,6 +63,7 @@ def inspect(journal: Journal, counts: Mapping[int, Counts] | None = None) -> dic
         "bytes": sum(media_path(run.directory, run.number).stat().st_size for run in journal.runs),
         "runs": [_run(journal, run) for run in journal.runs],
         "tracks": tracks,
+        "presentations": described(journal),
         "events": _events(journal),
         "notes": [{"t": _t(n.t_ns), "type": n.type, "data": n.data} for n in journal.notes],
         "damage": _damage(journal),

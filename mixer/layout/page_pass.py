@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 
+from mixer.conference.presentation import OBJECTS
 from mixer.errors import EnvironmentMissing, LayoutError
 from mixer.journal import Journal
 from mixer.layout.appetite import Allowance
@@ -181,6 +182,7 @@ class PagePass:
             "language": settings.language,
         }
         site = find_site(act.layout, variables, self._settings.cache)
+        site.objects = self._journal.directory / OBJECTS
         settings = replace(settings, parameters=site.parameters)
         state = self.timeline.state_at(act.first)
         reach = self._settings.reach or Reach.from_environment()

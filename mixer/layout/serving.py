@@ -8,6 +8,7 @@ same recording gets the same answers.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import mimetypes
@@ -24,12 +25,15 @@ import structlog
 from playwright.async_api import BrowserContext, Request, Route
 from playwright.async_api import Error as PlaywrightError
 
+from mixer.conference.presentation import is_object_name
 from mixer.layout.sdk import voxeet_sdk_answer, with_stand_in
 from mixer.layout.shipped import BUILT_IN, layout_path
 
 log = structlog.get_logger()
 
 HOST = "layout.mixer"
+OBJECTS = "/objects/"  # timeline.py tells pages of them
+OBJECT_POLLS, OBJECT_POLL_S = 40, 0.05
 SCRIPT_HEADERS = {
     "content-type": "text/javascript; charset=utf-8",
     "access-control-allow-origin": "*",
@@ -53,6 +57,7 @@ class Site:
     name: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)  # of its jinja2 templates
     cache: Path | None = None
+    objects: Path | None = None  # of a journal: what was presented, served under /objects/
     _asked: Counter[str] = field(default_factory=Counter)
     most: int = field(default_factory=lambda: int(os.environ.get(REQUESTS) or MAX_KEPT))
     _kept_bytes: int = 0
@@ -85,11 +90,29 @@ class Site:
         if (script := voxeet_sdk_answer(request.url)) is not None:
             await route.fulfill(status=200, body=script, headers=SCRIPT_HEADERS)
         elif urlsplit(request.url).hostname == HOST:
-            await self._from_disk(route, urlsplit(request.url).path)
+            path = urlsplit(request.url).path
+            if path.startswith(OBJECTS):
+                await self._object(route, path.removeprefix(OBJECTS))
+            else:
+                await self._from_disk(route, path)
         elif self.cache is None or request.method != "GET" or request.resource_type in STREAMED:
             await route.continue_()
         else:
             await self._from_network(route, request, self.cache, tell)
+
+    async def _object(self, route: Route, name: str) -> None:
+        """A page of what was presented. Just after a pause it may still be on its way."""
+        path = self.objects / name if self.objects and is_object_name(name) else None
+        for _ in range(OBJECT_POLLS):
+            if path is None or path.is_file():
+                break
+            await asyncio.sleep(OBJECT_POLL_S)
+        if path is None or not path.is_file():
+            await route.fulfill(status=404, body="no such page in the journal")
+            return
+        kind = mimetypes.guess_type(name)[0]
+        headers = {"content-type": kind or "", "access-control-allow-origin": "*"}
+        await route.fulfill(status=200, body=path.read_bytes(), headers=headers)
 
     async def _from_disk(self, route: Route, path: str) -> None:
         body, kind = self._file(path)

@@ -8,10 +8,12 @@ from typing import Any
 
 from mixer.clock import MILLISECOND, SECOND
 from mixer.conference import state as conference
+from mixer.conference.presentation import placed
 from mixer.edit import EditList, edit_list
 from mixer.journal import Event, Journal
 
 EventJson = Mapping[str, Any]
+OBJECTS_URL = "http://layout.mixer/objects/"  # where pages get the journal's (serving.py)
 
 
 class Timeline:
@@ -48,7 +50,7 @@ class Timeline:
         until = self._journal.watermark_ns
         for event in self._journal.events(self._read_ns, until):
             self._frames.append(self._edits.first_frame_showing(event.t_ns))
-            self._events.append(event)
+            self._events.append(_placed(event))
         self._read_ns = max(self._read_ns, until)
 
     def _edit_list(self) -> EditList:
@@ -104,3 +106,11 @@ class Timeline:
         """The next frame with events, as far as they are known."""
         index = bisect_right(self._frames, frame)
         return self._frames[index] if index < len(self._frames) else None
+
+
+def _placed(event: Event) -> Event:
+    """The event with the pages of what is presented where a layout can load them."""
+    if event.type != "presentation.started":
+        return event
+    presentation = placed(event.data["presentation"], OBJECTS_URL)
+    return Event(event.t_ns, event.type, {**event.data, "presentation": presentation})

@@ -37,6 +37,7 @@ from mixer.room.events import SEND_TIMEOUT_S, by_websocket, server_sent
 from mixer.room.identity import new_token, participant_id
 from mixer.room.janus_process import Janus
 from mixer.room.live import LiveConference, RoomFull
+from mixer.room.presentations.routes import presentation_routes
 from mixer.room.proxy import serve_proxy
 from mixer.room.rooms import Stopping
 from mixer.room.settings import RoomSettings
@@ -88,6 +89,7 @@ class RoomInterface:
             WebSocketRoute("/events", self.events_by_websocket),
             WebSocketRoute("/janus", self.janus),
         ]
+        routes += presentation_routes(self._host)
         if isinstance(self._host, Moderated):
             routes += conduct_routes(self._host, self._host)
         return routes

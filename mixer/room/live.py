@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import structlog
 
 from mixer.conference.state import (
+    FilePresentation,
     Participant,
     ParticipantType,
     State,
@@ -89,6 +90,7 @@ class LiveConference:
         self._observer = observer
         self.ended = False
         self.idle_since = time.monotonic()
+        self.on_close: list[Callable[[], object]] = []  # what else ends with the conference
         self._followers: set[Follower] = set()
         self._expiring: dict[str, asyncio.TimerHandle] = {}  # feed -> its removal
         self._grace_s = grace_s
@@ -171,6 +173,7 @@ class LiveConference:
         for feed in [feed for feed in self._expiring if feed.startswith(f"{id}.")]:
             self._expiring.pop(feed).cancel()
         self._gone(attendance, reason)
+        self._stop_presenting_of(id)
         self._emit("participant.removed", {"id": id})
         self._update_recording()
         for connection in list(attendance.connections):
@@ -196,6 +199,8 @@ class LiveConference:
             return
         attendance.permissions = permissions
         self.tell("permissions.updated", {"permissions": sorted(permissions)}, [id])
+        if "SHARE_FILE" not in permissions:
+            self._stop_presenting_of(id)
         for connection in list(attendance.connections):
             connection.permit(permissions)
 
@@ -232,6 +237,8 @@ class LiveConference:
             attendance.cancel_timers()
         for follower in list(self._followers):
             follower.close()
+        for close in _taken(self.on_close):
+            close()
 
     # -- presence --------------------------------------------------------------------------------
 
@@ -359,6 +366,31 @@ class LiveConference:
             self._change_speaking(id, False)
         self._emit("stream.removed", {"participantId": id, "streamId": feed})
 
+    # -- presentations ---------------------------------------------------------------------------
+
+    @property
+    def presentation(self) -> FilePresentation | None:
+        return self.state.get("presentation")
+
+    def present(self, presentation: FilePresentation) -> None:
+        """Shows a file to all, instead of what is presented now."""
+        self.stop_presenting()
+        self._emit("presentation.started", {"presentation": dict(presentation)})
+
+    def turn(self, page: int) -> None:
+        """Turns to a page, from 0, of what is presented."""
+        now = self.presentation
+        if now is not None and now["page"] != page:
+            self._emit("presentation.updated", {"id": now["id"], "page": page})
+
+    def stop_presenting(self) -> None:
+        if self.presentation is not None:
+            self._emit("presentation.stopped", {"id": self.presentation["id"]})
+
+    def _stop_presenting_of(self, id: str) -> None:
+        if self.presentation is not None and self.presentation["ownerId"] == id:
+            self.stop_presenting()
+
     # -- events ----------------------------------------------------------------------------------
 
     def _change_participant(self, id: str, fields: Mapping[str, Any]) -> None:
@@ -405,3 +437,8 @@ class LiveConference:
                 log.warning("follower.dropped", conference=self.id)
         if self._observer is not None:
             self._observer.changed(self, type, data)
+
+
+def _taken(actions: list[Callable[[], object]]) -> list[Callable[[], object]]:
+    taken, actions[:] = list(actions), []
+    return taken

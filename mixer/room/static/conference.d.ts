@@ -45,6 +45,41 @@ export interface State {
     participantId?: string | null;
     paused?: boolean;
   };
+  /** The file that is presented; absent: none. */
+  presentation?: FilePresentation;
+}
+
+export interface FilePage {
+  /** Below the room's address: see Presenting.address. */
+  url: string;
+  width: number;
+  height: number;
+}
+
+export interface FilePresentation {
+  kind: 'file';
+  id: string;
+  /** The participant who presents. */
+  ownerId: string;
+  name: string;
+  pages: FilePage[];
+  /** Which of `pages` is shown, from 0. */
+  page: number;
+}
+
+export class Presenting {
+  private constructor();
+  readonly current: FilePresentation | null;
+  /** Whether `current` is ours: only who presents turns pages and stops. */
+  readonly own: boolean;
+  /** Whether we may present now: permission SHARE_FILE, and nobody else presents. */
+  readonly permitted: boolean;
+  /** The address of a page's image. */
+  address(page: FilePage): string;
+  /** Shows a PDF, PNG, JPEG, WebP or GIF to all; resolves when its pages are there. */
+  start(file: File): Promise<FilePresentation>;
+  turn(page: number): Promise<void>;
+  stop(): Promise<void>;
 }
 
 export interface JoinOptions {
@@ -121,6 +156,7 @@ export class Conference extends EventTarget {
   readonly permissions: Set<Permission>;
   readonly capabilities: { recording?: boolean; replay?: boolean };
   readonly recording: Recording;
+  readonly presenting: Presenting;
 
   /** `join` calls it. */
   start(): Promise<void>;

@@ -11,6 +11,7 @@
 import { capture, deviceOf } from './capture.js';
 import { PublishedFeed, ReceivedFeed } from './feeds.js';
 import { Janus } from './janus.js';
+import { Presenting } from './presenting.js';
 import { Recording } from './recording.js';
 import { allStreams, apply, emptyState } from './state.js';
 
@@ -50,6 +51,7 @@ export class Conference extends EventTarget {
   permissions = new Set(); // what we may do: 'SEND_AUDIO', 'RECORD', …
   capabilities = {}; // what the server can do here: {recording, replay}
   recording = new Recording(this, (method) => this.#request(method, '/recording'));
+  presenting; // what is presented (presenting.js)
 
   #base;
   #profile;
@@ -79,6 +81,7 @@ export class Conference extends EventTarget {
     this.#profile = { name, type, externalId, avatarUrl };
     this.#codec = codec;
     this.#conferenceAccessToken = conferenceAccessToken;
+    this.presenting = new Presenting(this, this.#base, (...what) => this.#request(...what));
     this.state = emptyState();
   }
 
@@ -479,10 +482,11 @@ function shown(conferenceAccessToken) {
 
 // One request; rejects with the server's reason, `status`, and `reason` of a conference that is over.
 async function ask(method, address, headers, body, keepalive = false) {
+  const isFile = body instanceof Blob;
   const response = await fetch(address, {
     method,
-    headers: { 'content-type': 'application/json', ...headers },
-    body: body === undefined ? undefined : JSON.stringify(body),
+    headers: { 'content-type': isFile ? body.type : 'application/json', ...headers },
+    body: body === undefined || isFile ? body : JSON.stringify(body),
     keepalive,
   });
   const answer = await response.json().catch(() => ({}));

@@ -5,6 +5,7 @@
 import { join } from './conference.js';
 import { icon } from './icons.js';
 import { Lobby, explain, listDevices, showPreview } from './lobby.js';
+import { PresentButton } from './present_button.js';
 import { RecordButton } from './record_button.js';
 import { isPaused } from './recording.js';
 import { Stage } from './stage.js';
@@ -21,6 +22,7 @@ const lobby = new Lobby(
   showLobby,
 );
 const recordButton = new RecordButton($('record'), toast);
+const presentButton = new PresentButton($('file'), $('pages'), toast);
 let room = decodeURIComponent(address.split('/').at(-1)); // its name, as people know it
 const PERMISSIONS = { microphone: 'SEND_AUDIO', camera: 'SEND_VIDEO', screen: 'SHARE_SCREEN' };
 let conference = null;
@@ -148,6 +150,7 @@ function attach() {
   conference.addEventListener('message', ({ detail }) => toast(`${detail.from}: ${detail.message}`));
   conference.addEventListener('ended', ({ detail }) => bidFarewell(detail.reason));
   recordButton.attach(conference);
+  presentButton.attach(conference);
 }
 
 function render() {
@@ -159,6 +162,7 @@ function render() {
     local,
     muted: local.camera ? muted : { audio: true, video: true },
     mediaStream: (id) => conference.mediaStream(id),
+    pageAddress: (page) => conference.presenting.address(page),
   });
   const people = state.participants.filter((p) => p.type !== 'mixer').length;
   $('people').textContent = people === 1 ? 'Only you' : `${people} people`;
@@ -171,6 +175,7 @@ function render() {
     if ($(id).disabled) $(id).title = 'You have no permission for this here';
   }
   recordButton.render();
+  presentButton.render();
   showRecording(state);
 }
 
@@ -216,6 +221,8 @@ function announce({ type: event, data }) {
   const added = event === 'participant.added' ? data.participant : null;
   if (added && added.type !== 'mixer' && added.id !== conference.participantId) {
     say(`${added.name} has joined`);
+  } else if (event === 'presentation.started') {
+    say('A file is presented');
   } else if (event === 'recording.updated') {
     const stopped = isPaused(conference.state) ? 'Recording is paused' : 'Recording has stopped';
     say(data.active ? 'Recording has started' : stopped);

@@ -16,9 +16,10 @@ export class Stage {
     new ResizeObserver(() => this.#arrange()).observe(element);
   }
 
-  // Shows the state: `mediaStream(streamId)` gives what arrives, `local` what we send.
-  render({ state, participantId, local, muted, mediaStream }) {
-    const wanted = tilesOf(state, participantId, local, muted);
+  // Shows the state: `mediaStream(streamId)` gives what arrives, `local` what we send,
+  // and `pageAddress(page)` where the image of a presented file's page is.
+  render({ state, participantId, local, muted, mediaStream, pageAddress }) {
+    const wanted = tilesOf(state, participantId, local, muted, pageAddress);
     const keys = new Set(wanted.map((one) => one.key));
     for (const [key, tile] of this.#tiles) {
       if (!keys.has(key)) {
@@ -28,7 +29,7 @@ export class Stage {
     }
     for (const one of wanted) {
       if (!this.#tiles.has(one.key)) this.#tiles.set(one.key, new Tile(this.#element, this.#onBlocked));
-      const media = one.own ? one.ownStream : one.streamId && mediaStream(one.streamId);
+      const media = one.sheet ? null : one.own ? one.ownStream : one.streamId && mediaStream(one.streamId);
       this.#tiles.get(one.key).show(one, media ?? null);
     }
     this.#order = wanted;
@@ -57,8 +58,19 @@ export class Stage {
   }
 }
 
-function tilesOf(state, participantId, local, muted) {
-  const tiles = [];
+// The page of a file that is presented, as a tile like a shared screen.
+function sheetOf({ presentation, participants }, participantId, pageAddress) {
+  const page = presentation?.kind === 'file' ? presentation.pages[presentation.page] : null;
+  const participant = participants.find(({ id }) => id === presentation?.ownerId);
+  if (!page || !participant) return [];
+  const own = participant.id === participantId;
+  const key = `presentation ${presentation.id}`;
+  const label = `${presentation.name || 'file'}, page ${presentation.page + 1} of ${presentation.pages.length}`;
+  return [{ key, own, participant, screen: true, sheet: pageAddress(page), what: label }];
+}
+
+function tilesOf(state, participantId, local, muted, pageAddress) {
+  const tiles = sheetOf(state, participantId, pageAddress);
   for (const participant of state.participants) {
     if (participant.type === 'mixer') continue;
     const own = participant.id === participantId;
@@ -99,6 +111,7 @@ class Tile {
   #audio = document.createElement('audio');
   #avatar = document.createElement('div');
   #label = document.createElement('div');
+  #sheet = null; // the image of a presented file's page
   #labelText = '';
   #avatarText = '';
   #onBlocked;
@@ -127,6 +140,7 @@ class Tile {
     this.#setMedia(this.#audio, own ? null : media);
     this.#video.hidden = !one.video || !media;
     this.#avatar.hidden = !this.#video.hidden || screen;
+    this.#showSheet(one.sheet);
     this.#showAvatar(participant);
     this.#showLabel(one);
   }
@@ -159,6 +173,16 @@ class Tile {
     if (media) this.play();
   }
 
+  #showSheet(address) {
+    if (!address) return;
+    if (this.#sheet === null) {
+      this.#sheet = new Image();
+      this.#sheet.alt = '';
+      this.#root.prepend(this.#sheet);
+    }
+    if (this.#sheet.src !== address) this.#sheet.src = address;
+  }
+
   #showAvatar({ id, name, avatarUrl }) {
     const text = `${id} ${name} ${avatarUrl}`;
     if (text === this.#avatarText) return;
@@ -166,9 +190,9 @@ class Tile {
     fillAvatar(this.#avatar, id, name, avatarUrl);
   }
 
-  #showLabel({ participant, own, screen, silent }) {
+  #showLabel({ participant, own, screen, silent, what = 'screen' }) {
     const name = own ? `${participant.name} (you)` : participant.name;
-    const text = screen ? `${name}: screen` : name;
+    const text = screen ? `${name}: ${what}` : name;
     const replayed = participant.type === 'robot';
     const shown = `${text} ${silent} ${replayed}`;
     if (shown === this.#labelText) return;

@@ -58,6 +58,15 @@ const reducers = {
     ...state,
     recording: { ...state.recording, ...data },
   }),
+  'presentation.started': (state, { presentation }) => ({ ...state, presentation }),
+  'presentation.updated': (state, data) =>
+    state.presentation?.id === data.id
+      ? { ...state, presentation: { ...state.presentation, ...data } }
+      : state,
+  'presentation.stopped': (state, { id }) => {
+    const { presentation, ...rest } = state;
+    return presentation?.id === id ? rest : state;
+  },
 };
 
 function withParticipant(state, id, change) {

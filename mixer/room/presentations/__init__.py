@@ -1,0 +1,1 @@
+"""Files that are presented in a room: asked for (routes.py), converted, kept (shelf.py)."""

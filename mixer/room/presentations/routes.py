@@ -1,0 +1,135 @@
+"""The interface of presentations, behind /rooms/NAME (docs/presentations.md).
+
+A page's address has 128 random bits: who knows it is in the conference, or was told by somebody
+who is. Everything else is asked with the participant's token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakKeyDictionary
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from mixer.conference.state import FilePresentation
+from mixer.room import input as checked
+from mixer.room.access import Ended, Host
+from mixer.room.attendance import Attendance
+from mixer.room.live import LiveConference
+from mixer.room.presentations.shelf import MAX_FILE_BYTES, TOO_LARGE, Shelf
+from mixer.room.visit import attendance_of, room_name, token_of
+
+CONVERTING = 1  # at a time, of all conferences: each takes a core
+MAX_UPLOADS = 4  # that are under way, of all conferences
+MAX_NAME_CHARS = 200
+KINDS = ("application/pdf", "image/png", "image/jpeg", "image/webp", "image/gif")
+FOR_GOOD = {"cache-control": "private, max-age=31536000, immutable"}
+
+
+def presentation_routes(host: Host) -> list[BaseRoute]:
+    """The routes, to stand behind /rooms/NAME."""
+    presentations = _Presentations(host)
+    return [
+        Route("/presentations", presentations.start, methods=["POST"]),
+        Route("/presentations/{id}", presentations.turn, methods=["PATCH"]),
+        Route("/presentations/{id}", presentations.stop, methods=["DELETE"]),
+        Route("/presentations/{id}/{file}", presentations.page, methods=["GET"]),
+    ]
+
+
+class _Presentations:
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._shelves: WeakKeyDictionary[LiveConference, Shelf] = WeakKeyDictionary()
+        self._converting = asyncio.Semaphore(CONVERTING)
+        self._uploads = 0
+
+    async def start(self, request: Request) -> Response:
+        conference = await self._host.existing(room_name(request))
+        attendance = _presenter(request, conference)
+        name = _file_name(request)
+        if int(request.headers.get("content-length") or 0) > MAX_FILE_BYTES:
+            raise HTTPException(413, TOO_LARGE)
+        if self._uploads >= MAX_UPLOADS:
+            raise HTTPException(429, "other files are being read: try again in a moment")
+        self._uploads += 1
+        try:
+            shelf = self._shelf(conference)
+            id, pages = await shelf.add(request.stream(), self._converting)
+        finally:
+            self._uploads -= 1
+        if conference.ended:
+            raise Ended("the conference has ended", "ended")
+        attendance = _presenter(request, conference)  # who may have gone meanwhile
+        conference.present(
+            FilePresentation(
+                kind="file", id=id, ownerId=attendance.id, name=name, pages=pages, page=0
+            )
+        )
+        return JSONResponse(conference.presentation, 201)
+
+    async def turn(self, request: Request) -> Response:
+        conference, shown = await self._shown(request)
+        page = (await checked.read_json(request)).get("page")
+        if (
+            not isinstance(page, int)
+            or isinstance(page, bool)
+            or not 0 <= page < len(shown["pages"])
+        ):
+            raise HTTPException(400, f"page is 0 to {len(shown['pages']) - 1}")
+        if conference.presentation is not None and conference.presentation["id"] == shown["id"]:
+            conference.turn(page)
+        return JSONResponse({})
+
+    async def stop(self, request: Request) -> Response:
+        conference, _ = await self._shown(request)
+        conference.stop_presenting()
+        return JSONResponse({})
+
+    async def page(self, request: Request) -> Response:
+        conference = await self._host.existing(room_name(request))
+        shelf = self._shelves.get(conference)
+        id, name = request.path_params["id"], request.path_params["file"]
+        path = shelf.page(id, name) if shelf is not None else None
+        if path is None:
+            raise HTTPException(404, "there is no such page")
+        return FileResponse(path, headers=FOR_GOOD)
+
+    def _shelf(self, conference: LiveConference) -> Shelf:
+        if conference not in self._shelves:
+            shelf = self._shelves[conference] = Shelf()
+            conference.on_close.append(shelf.close)
+        return self._shelves[conference]
+
+    async def _shown(self, request: Request) -> tuple[LiveConference, FilePresentation]:
+        """What the participant who asks presents."""
+        conference = await self._host.existing(room_name(request))
+        attendance = attendance_of(conference, token_of(request))
+        shown = conference.presentation
+        if shown is None or shown["id"] != request.path_params["id"]:
+            raise HTTPException(404, "this is not presented any more")
+        if shown["ownerId"] != attendance.id:
+            raise HTTPException(403, "only who presents turns pages and stops")
+        return conference, shown
+
+
+def _presenter(request: Request, conference: LiveConference) -> Attendance:
+    """Who asks, if they may present now."""
+    attendance = attendance_of(conference, token_of(request))
+    if attendance.type != "user" or "SHARE_FILE" not in attendance.permissions:
+        raise HTTPException(403, "you may not share files here")
+    shown = conference.presentation
+    if shown is not None and shown["ownerId"] != attendance.id:
+        raise HTTPException(409, "somebody else presents a file: ask them to stop first")
+    return attendance
+
+
+def _file_name(request: Request) -> str:
+    """`name`, as people call the file; the content type says that it is one of ours."""
+    if request.headers.get("content-type", "").split(";")[0].strip() not in KINDS:
+        raise HTTPException(415, "only PDF, PNG, JPEG, WebP and GIF can be presented")
+    name = request.query_params.get("name", "")
+    return "".join(c for c in name if c.isprintable()).strip()[:MAX_NAME_CHARS]
