@@ -1,4 +1,4 @@
-"""`mixer app`: the applications that may use the service. Works on its database directly."""
+"""`mixer app`: applications and operators of the service. Works on its database directly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-app = typer.Typer(help="Applications of the service: create, set, list.", no_args_is_help=True)
+app = typer.Typer(help="Applications and operators of the service.", no_args_is_help=True)
 
 
 @app.command("create")
@@ -65,6 +65,33 @@ def list_all(data: Data = None, config: Config = None, as_json: Json = False) ->
     from ..service import applications
 
     _print(run(_with_database(config, data, applications.list_all), as_json), as_json)
+
+
+@app.command("operator")
+def operator(
+    email: str,
+    remove: Annotated[bool, typer.Option("--remove", help="They may log in no more.")] = False,
+    data: Data = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Gives somebody access to the dashboard, or a new password; it is shown this once."""
+    import secrets
+
+    from ..dashboard import operators
+
+    password = secrets.token_urlsafe(15)
+
+    async def act(db: Database) -> None:
+        await (operators.remove(db, email) if remove else operators.put(db, email, password))
+
+    run(_with_database(config, data, act), as_json)
+    if remove:
+        print(json.dumps({"email": email, "removed": True}) if as_json else f"removed: {email}")
+    elif as_json:
+        print(json.dumps({"email": email, "password": password}))
+    else:
+        print(f"email:    {email}\npassword: {password}")
 
 
 async def _with_database(config: Any, data: Any, act: Callable[[Database], Awaitable[T]]) -> T:

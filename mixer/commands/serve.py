@@ -57,11 +57,12 @@ def serve(
     run(serve_all(), as_json)
 
 
-def _say(url: str) -> None:
+def _say(url: str, dashboard: str) -> None:
     print(f"Service:    {url}")
     print(f"Rooms:      {url}/rooms/ALIAS")
-    print(f"REST API:   {url}/docs", flush=True)
+    print(f"REST API:   {url}/docs")
+    print(f"Dashboard:  {dashboard}", flush=True)
 
 
-def _say_json(url: str) -> None:
-    print(json.dumps({"event": "ready", "url": url}), flush=True)
+def _say_json(url: str, dashboard: str) -> None:
+    print(json.dumps({"event": "ready", "url": url, "dashboard": dashboard}), flush=True)

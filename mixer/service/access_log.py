@@ -27,6 +27,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 MOUNTED = frozenset({"rooms", "static", "dashboard"})
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SIGNED = re.compile(r"(/dashboard/reports/[^/]+/).+")  # a signature follows
 
 
 class AccessLog:
@@ -68,7 +69,8 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     SECONDS.labels(route).observe(seconds)
     if scope["path"] not in QUIET:
         took_ms = round(seconds * 1000, 1)
-        log.info("request", method=method, path=scope["path"], status=status, took_ms=took_ms)
+        path = _SIGNED.sub(r"\1…", scope["path"])
+        log.info("request", method=method, path=path, status=status, took_ms=took_ms)
 
 
 def _route(scope: Scope) -> str:

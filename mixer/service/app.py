@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from .. import __version__
+from ..dashboard import dashboard
 from .access_log import AccessLog
 from .auth import FailedSecrets
 from .context import Service
@@ -65,7 +66,7 @@ def create_app(service: Service) -> FastAPI:
     install_errors(app, settings.base_url)
     for module in ROUTERS:
         app.include_router(module.router)
-    app.router.routes.extend(service.rooms.routes())
+    app.router.routes.extend([*service.rooms.routes(), *dashboard(service)])
     app.add_middleware(
         BodyLimit,
         base_url=settings.base_url,

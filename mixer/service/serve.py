@@ -20,6 +20,7 @@ import structlog
 import uvicorn
 from cryptography import x509
 
+from .. import dashboard
 from ..errors import EnvironmentMissing, UsageError
 from ..room.server import MAX_WEBSOCKET_BYTES, QuietServer, listen
 from ..room.tls import machine_addresses, write_self_signed
@@ -38,14 +39,16 @@ RESTART_AFTER_S = 5.0
 RENEW_BEFORE = timedelta(days=14)
 
 Loop = Callable[[], Awaitable[object]]
+OnReady = Callable[[str, str], object]
 
 
 async def run_service(
-    settings: ServiceSettings, *, on_ready: Callable[[str], object] | None = None
+    settings: ServiceSettings, *, on_ready: OnReady | None = None
 ) -> None:
     """Serves until SIGINT, SIGTERM or cancellation; recordings go on without it.
 
-    `on_ready` is called once with the service's address when conferences can be joined. Raises
+    `on_ready` is called once when conferences can be joined, with the addresses of the service and
+    of its dashboard; the latter is a secret as long as there is no operator. Raises
     EnvironmentMissing (no Janus), UsageError (port, certificate) and StorageError.
     """
     if shutil.which(str(settings.janus)) is None:
@@ -66,7 +69,7 @@ async def _serve(
     listener: socket.socket,
     service: Service,
     presence: Presence,
-    on_ready: Callable[[str], object] | None,
+    on_ready: OnReady | None,
 ) -> None:
     """Runs everything. The server's end, or that of the rooms, ends all."""
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
@@ -123,11 +126,11 @@ async def _finish(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _announce(service: Service, on_ready: Callable[[str], object] | None) -> None:
+async def _announce(service: Service, on_ready: OnReady | None) -> None:
     await service.rooms.wait_ready()
     log.info("service.ready", url=service.settings.base_url)
     if on_ready is not None:
-        on_ready(service.settings.base_url)
+        on_ready(service.settings.base_url, await dashboard.address(service))
 
 
 @contextlib.contextmanager

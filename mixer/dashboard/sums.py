@@ -1,0 +1,140 @@
+"""Sums over recordings: bytes by kind, minutes by month, what goes when, what has gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..records.models import Application, Recording, Session
+from ..service import listing
+from ..service.applications import ApplicationSettings
+from ..service.files.retention import DAY_MS
+
+KINDS = {
+    "video": "Mixes, video",
+    "sound": "Mixes, sound",
+    "participant": "Participants’ audio",
+    "remix": "Remixes",
+}
+RECENT_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    count: int = 0
+    bytes: int = 0
+    ms: int = 0
+
+    def __add__(self, other: Sum) -> Sum:
+        return Sum(self.count + other.count, self.bytes + other.bytes, self.ms + other.ms)
+
+
+def _kind() -> Any:
+    """Which of KINDS a recording is, for SQL."""
+    return case(
+        (Recording.remix.is_(True), "remix"),
+        (Recording.kind == "participant", "participant"),
+        (Recording.media_type == "video/mp4", "video"),
+        else_="sound",
+    )
+
+
+_SUMS = func.count(), func.sum(Recording.size), func.sum(Recording.duration)
+
+
+async def kept(db: AsyncSession) -> dict[str, Sum]:
+    """What can be downloaded, by kind."""
+    kind = _kind()
+    query = select(kind, *_SUMS).where(listing.downloadable()).group_by(kind)
+    found = {name: _sum(rest) for name, *rest in await db.execute(query)}
+    return {name: found.get(name, Sum()) for name in KINDS}
+
+
+async def by_month(
+    db: AsyncSession, months: Sequence[tuple[str, int, int]]
+) -> list[tuple[str, dict[str, Sum]]]:
+    """What was recorded in each month, by kind, deleted or not. Files of whole recordings only:
+    what a part shows is in the whole, too."""
+    month = case(
+        *((Recording.end_time >= start, name) for name, start, _ in months),
+        else_="",
+    )
+    kind = _kind()
+    query = select(month, kind, *_SUMS).where(
+        Recording.merged.is_(True), Recording.end_time >= months[-1][1]
+    )
+    found: dict[tuple[str, str], Sum] = {}
+    for name, one, *rest in await db.execute(query.group_by(month, kind)):
+        found[name, one] = _sum(rest)
+    return [(name, {one: found.get((name, one), Sum()) for one in KINDS}) for name, *_ in months]
+
+
+async def due(db: AsyncSession, now: int, days: Sequence[int]) -> list[tuple[int, Sum, int]]:
+    """For each number of days: files that go until then (and not before), and raw recordings."""
+    files = await db.execute(
+        select(Recording.keep_until, Recording.size).where(
+            listing.downloadable(), Recording.keep_until <= now + days[-1] * DAY_MS
+        )
+    )
+    ends = [(int(at or 0), Sum(1, size)) for at, size in files]
+    raw = await _raw_ends(db)
+    found, since = [], 0
+    for day in days:
+        until = now + day * DAY_MS
+        going = [one for at, one in ends if since < at <= until]
+        found.append((day, sum(going, Sum()), sum(since < at <= until for at in raw)))
+        since = until
+    return found
+
+
+async def _raw_ends(db: AsyncSession) -> list[int]:
+    """When the raw recordings that are there may be removed."""
+    apps = await db.scalars(select(Application))
+    settings = {app.key: ApplicationSettings(**app.settings) for app in apps}
+    there = select(Session.app_key, Session.closed_at).where(
+        Session.deleted_at.is_(None), Session.closed_at.is_not(None)
+    )
+    return [
+        (closed_at or 0) + settings[app_key].retention_raw_days * DAY_MS
+        for app_key, closed_at in await db.execute(there)
+    ]
+
+
+async def gone(db: AsyncSession, now: int) -> list[tuple[int, Sum, int]]:
+    """What was removed on each of the last days: the day's first ms, files, raw recordings."""
+    day = Recording.deleted_at - Recording.deleted_at % DAY_MS
+    since = now - RECENT_DAYS * DAY_MS
+    files = await db.execute(select(day, *_SUMS).where(Recording.deleted_at >= since).group_by(day))
+    raw_day = Session.deleted_at - Session.deleted_at % DAY_MS
+    raw = await db.execute(
+        select(raw_day, func.count()).where(Session.deleted_at >= since).group_by(raw_day)
+    )
+    sums = {int(at or 0): _sum(rest) for at, *rest in files}
+    counts = {int(at or 0): int(count) for at, count in raw}
+    days = sorted({*sums, *counts}, reverse=True)
+    return [(at, sums.get(at, Sum()), counts.get(at, 0)) for at in days]
+
+
+def folder_bytes(top: Path) -> int:
+    """What a folder takes, each file once however many names it has. Reads the whole tree."""
+    total, seen = 0, set()
+    for folder, _, names in os.walk(top):
+        for name in names:
+            try:
+                found = (Path(folder) / name).lstat()
+            except OSError:  # it went meanwhile
+                continue
+            if found.st_ino not in seen:
+                seen.add(found.st_ino)
+                total += found.st_blocks * 512
+    return total
+
+
+def _sum(row: Sequence[Any]) -> Sum:
+    return Sum(*(int(value or 0) for value in row))
