@@ -87,10 +87,12 @@ class Recorder:
 
         Raises the error that ended it, if one did, after everything recorded is finished.
         """
-        if not self.settings.resume:
+        if self.settings.resume:
+            self.folder.load()  # there is something to go on with
+        else:
             for mix in self._parts.plan.mixes:
                 self._check_layout(mix)
-        self._check_folder()
+        check_folder(self.settings)
         with locked(self.folder.lock, f"{self.settings.out} is being recorded already"):
             if self.settings.resume:
                 self._parts.plan = self.settings.resumed(self.folder.load())
@@ -272,7 +274,8 @@ class Recorder:
 
     async def _finish(self) -> None:
         """Everything is journalled: ends the mixes there, waits for their files, joins parts."""
-        if self._journal is None and self._goes_on:
+        journalled = (self.folder.journal / "journal.json").exists()
+        if self._journal is None and self.settings.resume and journalled:
             self._parts.go_on(await self._open_journal())
         if self._journal is not None:
             self._journal.refresh()
@@ -290,7 +293,7 @@ class Recorder:
             self._error = self._error or made.first_error
             outputs = [*made.videos.values(), *made.sounds]
             self.files = [self.folder.directory / output.path for output in outputs]
-        elif not (self.folder.journal / "journal.json").exists():
+        elif not journalled:
             # Nothing was journalled: the folder can be used again.
             self.folder.plan.unlink(missing_ok=True)
         self.status.stage = "finished"
@@ -394,13 +397,3 @@ class Recorder:
         """Raises LayoutError where there is no such layout; a page's faults show later."""
         if self._parts.plan.has_video:
             layout_path(mix.layout)
-
-    @property
-    def _goes_on(self) -> bool:
-        """Whether there is something of an earlier recorder."""
-        return self.settings.resume and (self.folder.journal / "journal.json").exists()
-
-    def _check_folder(self) -> None:
-        if self.settings.resume:
-            self.folder.load()
-        check_folder(self.settings)
