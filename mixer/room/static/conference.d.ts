@@ -67,8 +67,7 @@ export interface FilePresentation {
   page: number;
 }
 
-export class Presenting {
-  private constructor();
+export interface Presenting {
   readonly current: FilePresentation | null;
   /** Whether `current` is ours: only who presents turns pages and stops. */
   readonly own: boolean;
