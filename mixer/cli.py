@@ -13,6 +13,7 @@ import structlog
 import typer
 
 from .commands.app import app as applications
+from .commands.check import check
 from .commands.forget import forget
 from .commands.look import doctor, export, inspect
 from .commands.preview import preview
@@ -41,6 +42,7 @@ for command in (
     replay,
     report,
     preview,
+    check,
     upload,
     inspect,
     export,
