@@ -14,8 +14,8 @@ from mixer.layout.track import MatteTrackWriter
 
 DEFAULT = "default"
 REPLACED, STALLED, SUPPRESSED = "page.replaced", "page.stalled", "page.suppressed"
-MISSING = "missing-glyphs"
-TOLD = (REPLACED, STALLED, SUPPRESSED, MISSING)
+MISSING, FINISHED = "missing-glyphs", "page.finished"
+TOLD = (REPLACED, STALLED, SUPPRESSED, MISSING, FINISHED)
 DECISIONS = (REPLACED, STALLED)
 MAX_NOTES = 200  # of what pages do; decisions are always noted
 MAX_ALIKE = 20  # of one kind of what pages were not let do
@@ -65,6 +65,11 @@ class Notebook:
         alike = [data for data in known if data["kind"] == kind]
         if len(alike) < MAX_ALIKE and all(data["detail"] != detail for data in alike):
             self.note(frame, SUPPRESSED, kind=kind, detail=detail)
+
+    def finished(self, frame: int) -> None:
+        """The page has nothing more to show; the first time it says so counts."""
+        if all(note.type != FINISHED for note in self._writer.notes):
+            self.note(frame, FINISHED)
 
     def missing(self) -> set[str]:
         """Characters without glyph that are noted already."""

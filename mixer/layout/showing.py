@@ -137,4 +137,4 @@ class Showing:
         if found := "".join(sorted(set(look.missing) - notebook.missing())):
             notebook.note(frame, MISSING, characters=found, count=len(found))
         if look.finished:
-            notebook.tell("finished-by-page", frame=frame)
+            notebook.finished(frame)

@@ -55,6 +55,7 @@ _WORDS = {
         "layout",
         "The layout failed; from there on the built-in one is shown.",
     ),
+    "page.finished": ("note", "layout", "The layout said that it has nothing more to show."),
     "page.suppressed": ("note", "layout", "The layout tried {times} what pages must not do."),
 }
 _OTHER = ("note", "recording", "Noted {times}: {type}.")

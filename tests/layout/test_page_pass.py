@@ -104,6 +104,22 @@ async def test_a_quiet_page_costs_no_steps(tmp_path: Path, monkeypatch: pytest.M
     assert len([frame for frame in steps if frame >= 0]) < 20  # those before it load the page
 
 
+async def test_a_page_that_finishes_is_noted_and_goes_on(tmp_path: Path) -> None:
+    """`finish()` is noted at its frame, once, and once more to whom a restarted pass tells it."""
+    body = (
+        "<script>mixerLayout.ready();"
+        "mixerLayout.addEventListener('change', () => mixerLayout.finish());</script>"
+    )
+    recording, track = journal(tmp_path / "j", EVENTS[:4], 1.5), tmp_path / "m"
+    wanted = settings(page_of(tmp_path, body))
+    for _ in range(2):
+        told = await passed(recording, track, wanted)
+        notes = [fields for event, fields in told if event == "note"]
+        assert [note["type"] for note in notes] == ["page.finished"]
+        assert notes[0]["frame"] == 15
+    assert MatteTrackReader.open(track).frames == 45
+
+
 def browsers() -> list[psutil.Process]:
     """Those that run: processes of one that was killed before may be vanishing just now."""
     found = []
