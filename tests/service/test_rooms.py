@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from mixer.conference.session import ConferenceOver, RoomSession, join
 from mixer.errors import ConferenceError, ConferenceRefused, ConferenceUnknown
@@ -288,6 +290,36 @@ async def test_permissions_change_while_somebody_is_there(house: House, guarded:
     with pytest.raises(ConferenceRefused):
         await join(url, "Nobody")
     assert (await ask(house, "DELETE", path, token=ada["token"])).status_code == 200  # has KICK now
+
+
+@module
+async def test_presenting_takes_a_permission(house: House, guarded: Any) -> None:
+    """Without SHARE_FILE nobody presents; who loses it presents no more."""
+    made = await house.create(app=guarded)
+    path = f"/rooms/{made.id}"
+    cat = house.token(made, "ada", "JOIN", "SHARE_FILE")
+    ada = (await joined(house, made, "Ada", cat)).json()
+    eve = (await joined(house, made, "Eve", house.token(made, "eve", "JOIN"))).json()
+
+    async def upload(token: str) -> httpx2.Response:
+        picture = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(picture, "PNG")
+        headers = {"authorization": f"Bearer {token}", "content-type": "image/png"}
+        async with httpx2.AsyncClient(timeout=60) as client:
+            url = f"{house.url}{path}/presentations"
+            return await client.post(url, content=picture.getvalue(), headers=headers)
+
+    assert (await upload(eve["token"])).status_code == 403
+    shown = await upload(ada["token"])
+    assert shown.status_code == 201, shown.text
+    page = f"{path}/{shown.json()['pages'][0]['url']}"
+    assert (await ask(house, "GET", page)).content.startswith(b"\x89PNG")
+    row = await conferences.find(house.service, guarded.key, made.id)
+    await conferences.permit(house.service, row, {"ada": ["JOIN"]})
+    state = (await ask(house, "GET", f"{path}/state", cat=cat)).json()
+    assert "presentation" not in state
+    await house.service.rooms.end(made.id, "ended")
+    assert (await ask(house, "GET", page)).status_code in (404, 410)
 
 
 @module
