@@ -61,6 +61,7 @@ async def shown(request: Request, service: Service) -> Response:
         conference=row,
         application=app,
         stays=stays,
+        names={stay.participant_id: stay.name for stay in stays},
         recordings=sorted(recorded, key=_order),
         urls=await _addresses(service, recorded),
         archive=files.archive_url(service, app, row.id) if app and recorded else None,

@@ -36,13 +36,14 @@ class Sum:
 
 
 def _kind() -> Any:
-    """Which of KINDS a recording is, for SQL."""
+    """Which of KINDS a recording is, for SQL. Grouped by its label: PostgreSQL takes two
+    expressions with parameters for different ones."""
     return case(
         (Recording.remix.is_(True), "remix"),
         (Recording.kind == "participant", "participant"),
         (Recording.media_type == "video/mp4", "video"),
         else_="sound",
-    )
+    ).label("of_kind")
 
 
 _SUMS = func.count(), func.sum(Recording.size), func.sum(Recording.duration)
@@ -51,7 +52,7 @@ _SUMS = func.count(), func.sum(Recording.size), func.sum(Recording.duration)
 async def kept(db: AsyncSession) -> dict[str, Sum]:
     """What can be downloaded, by kind."""
     kind = _kind()
-    query = select(kind, *_SUMS).where(listing.downloadable()).group_by(kind)
+    query = select(kind, *_SUMS).where(listing.downloadable()).group_by("of_kind")
     found = {name: _sum(rest) for name, *rest in await db.execute(query)}
     return {name: found.get(name, Sum()) for name in KINDS}
 
@@ -64,19 +65,19 @@ async def by_month(
     month = case(
         *((Recording.end_time >= start, name) for name, start, _ in months),
         else_="",
-    )
+    ).label("in_month")
     kind = _kind()
     query = select(month, kind, *_SUMS).where(
         Recording.merged.is_(True), Recording.end_time >= months[-1][1]
     )
     found: dict[tuple[str, str], Sum] = {}
-    for name, one, *rest in await db.execute(query.group_by(month, kind)):
+    for name, one, *rest in await db.execute(query.group_by("in_month", "of_kind")):
         found[name, one] = _sum(rest)
     return [(name, {one: found.get((name, one), Sum()) for one in KINDS}) for name, *_ in months]
 
 
-async def due(db: AsyncSession, now: int, days: Sequence[int]) -> list[tuple[int, Sum, int]]:
-    """For each number of days: files that go until then (and not before), and raw recordings."""
+async def due(db: AsyncSession, now: int, days: Sequence[int]) -> list[tuple[int, int, Sum, int]]:
+    """What goes from one number of days to the next: both, files, and raw recordings."""
     files = await db.execute(
         select(Recording.keep_until, Recording.size).where(
             listing.downloadable(), Recording.keep_until <= now + days[-1] * DAY_MS
@@ -84,12 +85,12 @@ async def due(db: AsyncSession, now: int, days: Sequence[int]) -> list[tuple[int
     )
     ends = [(int(at or 0), Sum(1, size)) for at, size in files]
     raw = await _raw_ends(db)
-    found, since = [], 0
+    found, earlier, since = [], 0, 0
     for day in days:
         until = now + day * DAY_MS
-        going = [one for at, one in ends if since < at <= until]
-        found.append((day, sum(going, Sum()), sum(since < at <= until for at in raw)))
-        since = until
+        going = sum((one for at, one in ends if since < at <= until), Sum())
+        found.append((earlier, day, going, sum(since < at <= until for at in raw)))
+        earlier, since = day, until
     return found
 
 
@@ -108,12 +109,14 @@ async def _raw_ends(db: AsyncSession) -> list[int]:
 
 async def gone(db: AsyncSession, now: int) -> list[tuple[int, Sum, int]]:
     """What was removed on each of the last days: the day's first ms, files, raw recordings."""
-    day = Recording.deleted_at - Recording.deleted_at % DAY_MS
+    day = (Recording.deleted_at - Recording.deleted_at % DAY_MS).label("on_day")
     since = now - RECENT_DAYS * DAY_MS
-    files = await db.execute(select(day, *_SUMS).where(Recording.deleted_at >= since).group_by(day))
-    raw_day = Session.deleted_at - Session.deleted_at % DAY_MS
+    files = await db.execute(
+        select(day, *_SUMS).where(Recording.deleted_at >= since).group_by("on_day")
+    )
+    raw_day = (Session.deleted_at - Session.deleted_at % DAY_MS).label("on_day")
     raw = await db.execute(
-        select(raw_day, func.count()).where(Session.deleted_at >= since).group_by(raw_day)
+        select(raw_day, func.count()).where(Session.deleted_at >= since).group_by("on_day")
     )
     sums = {int(at or 0): _sum(rest) for at, *rest in files}
     counts = {int(at or 0): int(count) for at, count in raw}

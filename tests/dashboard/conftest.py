@@ -11,7 +11,9 @@ import pytest
 
 from mixer.dashboard import operators
 from mixer.service.context import Service
+from tests.service.conftest import database_url as database_url
 from tests.service.conftest import in_process
+from tests.service.conftest import postgresql as postgresql
 
 from .seeded import empty_service
 
@@ -19,8 +21,8 @@ EMAIL, PASSWORD = "ada@example.org", "a long enough password"
 
 
 @pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[Service]:
-    async with empty_service(tmp_path / "data") as service:
+async def service(tmp_path: Path, database_url: str | None) -> AsyncIterator[Service]:
+    async with empty_service(tmp_path / "data", database_url=database_url) as service:
         yield service
 
 

@@ -16,12 +16,12 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mixer.records.models import Conference, Event, Mix, Session
 from mixer.recorder.control import listening
 from mixer.recorder.plan import MixPlan, Plan, RecordFolder
+from mixer.records.models import Conference, Event, Mix, Session
 from mixer.service import applications
-from mixer.service.context import Service, now_ms
 from mixer.service.conferences import alias_key
+from mixer.service.context import Service, now_ms
 from mixer.service.sessions import Sessions
 from mixer.storage import open_storage
 from mixer.webhooks import open_outbox
@@ -86,10 +86,11 @@ def sound(path: Path, seconds: float = 2.0) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def empty_service(data: Path) -> AsyncIterator[Service]:
+async def empty_service(data: Path, **fields: Any) -> AsyncIterator[Service]:
     """With real storage, outbox and sessions; without Janus and recorders."""
     rooms = RoomsNotebook()
-    async with open_service(data, rooms=rooms, allow_private_webhooks=True) as service:
+    fields = {"rooms": rooms, "allow_private_webhooks": True, **fields}
+    async with open_service(data, **fields) as service:
         rooms.stopping = False  # type: ignore[attr-defined]
         service.storage = open_storage(service.settings, service.secrets.urls)
         service.outbox = open_outbox(service.settings, service.database, service.storage)
@@ -166,7 +167,11 @@ async def _recorded(
         (await db.get_one(Session, session.id)).wanted = wanted
     await archive.mix(session, "default")
     mix = Asked(width=640, height=360)
-    who = {"participantId": "6f1d7c2a", "source": "Camera", "stayStartedAt": at + 60_000}
+    who = {
+        "participantId": f"{conference.id[:8]}-0",
+        "source": "Camera",
+        "stayStartedAt": at + 60_000,
+    }
     video_bytes, audio_bytes = film.read_bytes(), tone.read_bytes()
     await archive.publish(
         session,

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from mixer import dashboard
-from mixer.service.context import Service
+from mixer.service.context import Service, now_ms
 from tests.service.conftest import served
 
 from .conftest import EMAIL, PASSWORD
@@ -66,8 +66,8 @@ PALE = """() => {
 }"""
 
 # Fields and buttons without a name for those who hear pages instead of seeing them.
-NAMELESS = """() => [...document.querySelectorAll('input:not([type=hidden]), select, button, a, img')]
-  .filter((e) => e.matches('img') ? !e.hasAttribute('alt')
+NAMELESS = """() => [...document.querySelectorAll(
+  'input:not([type=hidden]), select, button, a, img')].filter((e) => e.matches('img') ? !e.hasAttribute('alt')
     : !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label')))
   .map((e) => e.outerHTML.slice(0, 120))"""
 
@@ -160,6 +160,30 @@ async def test_every_page_in_every_look(service: Service, browser: Browser) -> N
             await context.close()
 
 
+async def test_long_names_fit(service: Service, browser: Browser) -> None:
+    """250 characters without a space, wherever they are shown."""
+    from mixer.dashboard import operators
+    from tests.service.published import Archive
+
+    site = await seed(service, conferences=2)
+    archive = Archive(service, site.keys[0])
+    long = await archive.conference("W" * 250, created_at=now_ms() + 1000)
+    await archive.stay(long, "p", name="M" * 250, external_id="i" * 250)
+    session = await archive.session(long)
+    await archive.publish(session, archive.made(session, "audio/all.mp3", b"x", merged=True))
+    await operators.put(service.database, EMAIL, PASSWORD)
+    async with served(service) as there:
+        for look in ("light", "phone"):
+            context = await browser.new_context(**LOOKS[look])
+            watched = await opened(context, f"{there.url}/dashboard/")
+            await log_in(watched.page)
+            for path in (f"conferences/{long.id}", "conferences", "recordings", "webhooks"):
+                await watched.page.goto(f"{there.url}/dashboard/{path}")
+                watched.errors.clear()  # the sound is none that plays
+                await examine(watched, f"long-{path[:11]}", look)
+            await context.close()
+
+
 async def _loaded(page: Page) -> None:
     """All pictures are there."""
     for picture in await page.locator("img").all():
@@ -187,10 +211,10 @@ async def test_from_the_first_link_to_the_first_conference(
         await examine(watched, "created", "light")
         await page.get_by_role("link", name="Town hall").click()
         await page.get_by_label("Format").select_option("both")
-        await page.get_by_label("Mixes").fill("90")
+        await page.locator("[name=retention_mix_days]").fill("90")
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_role("status")).to_have_text("The settings have been saved.")
-        assert await page.get_by_label("Mixes").input_value() == "90"
+        assert await page.locator("[name=retention_mix_days]").input_value() == "90"
         await page.get_by_role("link", name="Conferences", exact=True).click()
         await page.get_by_label("Alias can").fill("weekly sync")
         await page.get_by_role("button", name="Open conference").click()

@@ -12,9 +12,18 @@ from mixer.service.context import Service
 
 from .conftest import EMAIL, PASSWORD, log_in, send, token_in
 
-PAGES = (
-    "/ /live /conferences /recordings /webhooks /applications /storage /retention /usage /account"
-).split()
+PAGES = [
+    "/",
+    "/live",
+    "/conferences",
+    "/recordings",
+    "/webhooks",
+    "/applications",
+    "/storage",
+    "/retention",
+    "/usage",
+    "/account",
+]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/live/events", "/applications/x", "/webhooks/x"])

@@ -1,0 +1,80 @@
+"""Sums of storage, usage and retention, on both databases."""
+
+from __future__ import annotations
+
+import httpx2
+
+from mixer.dashboard import formats, sums
+from mixer.service.context import Service, now_ms
+from mixer.service.files import sweep
+from mixer.service.files.retention import DAY_MS
+from tests.service.conftest import BOTH_DATABASES
+
+from .seeded import MINUTE_MS, seed
+
+pytestmark = BOTH_DATABASES
+
+
+async def test_sums(service: Service, operator: httpx2.AsyncClient) -> None:
+    """What is there, what was recorded, what goes when and what has gone agree with each other."""
+    await seed(service, conferences=11)  # four of them recorded: video, part, sound, one person's
+    now = now_ms()
+    async with service.database.reading() as db:
+        kept = await sums.kept(db)
+        months = await sums.by_month(db, formats.months(now, 12))
+        due = await sums.due(db, now, (1, 30, 180))
+    assert {kind: one.count for kind, one in kept.items()} == {
+        "video": 8,
+        "sound": 4,
+        "participant": 4,
+        "remix": 0,
+    }
+    whole = sum((kinds["video"] for _, kinds in months), sums.Sum())
+    assert (whole.count, whole.ms) == (4, 4 * 18 * MINUTE_MS)
+    assert [(since, until, files.count) for since, until, files, _ in due] == [
+        (0, 1, 0),
+        (1, 30, 4),
+        (30, 180, 12),
+    ]
+    await sweep(service, now + 16 * DAY_MS)
+    async with service.database.reading() as db:
+        ((day, files, raw),) = await sums.gone(db, now)
+        assert (await sums.kept(db))["participant"].count == 0
+        after = await sums.by_month(db, formats.months(now, 12))
+    assert (day % DAY_MS, files.count, raw) == (0, 4, 0)
+    assert after == months  # usage counts what was deleted, too
+
+
+async def test_pages(service: Service, operator: httpx2.AsyncClient) -> None:
+    """All lists and filters answer."""
+    site = await seed(service, conferences=4)
+    pages = ["/", "/live", "/storage", "/retention", "/usage", f"/conferences/{site.recorded.id}"]
+    pages += [
+        f"/recordings?kind={kind}" for kind in ("", "merged", "parts", "participant", "remix")
+    ]
+    pages += ["/conferences?q=x_%25&state=ended&from=2026-01-01", "/conferences?state=recorded"]
+    pages += [f"/webhooks?state=dead&type=Recording.Failed&conference={site.live.id}&before=9"]
+    pages += ["/conferences?q=%00", "/webhooks?type=%00", "/conferences?from=9999-99-99"]
+    for path in pages:
+        assert (await operator.get(f"/dashboard{path}")).status_code == 200, path
+
+
+def test_formats() -> None:
+    assert [formats.size(n) for n in (0, 999, 1000, 999_500, 1_500_000, 2 * 10**12)] == [
+        "0 B",
+        "999 B",
+        "1 kB",
+        "1.0 MB",
+        "1.5 MB",
+        "2.0 TB",
+    ]
+    assert [formats.clock(ms) for ms in (None, 0, 61_000, 3_600_000)] == [
+        "–",
+        "0:00",
+        "1:01",
+        "1:00:00",
+    ]
+    assert [name for name, *_ in formats.months(1_700_000_000_000, 2)] == [
+        "November 2023",
+        "October 2023",
+    ]
