@@ -45,13 +45,13 @@ def journalled(presentation: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**presentation, "pages": [{**one, "url": JOURNALLED + name} for one, name in named]}
 
 
-def placed(presentation: Mapping[str, Any], base: str) -> dict[str, Any]:
-    """The presentation with its journalled pages at the address `base` + name."""
+def placed(presentation: Mapping[str, Any], base: str, before: str = JOURNALLED) -> dict[str, Any]:
+    """The presentation with its pages at the address `base` + name that were at `before` + name:
+    by default the journalled ones."""
     pages = presentation.get("pages") or []
-    return {**presentation, "pages": [_placed(page, base) for page in pages]}
+    return {**presentation, "pages": [_placed(page, base, before) for page in pages]}
 
 
-def _placed(page: Mapping[str, Any], base: str) -> dict[str, Any]:
+def _placed(page: Mapping[str, Any], base: str, before: str) -> dict[str, Any]:
     url = str(page["url"])
-    moved = base + url.removeprefix(JOURNALLED) if url.startswith(JOURNALLED) else url
-    return {**page, "url": moved}
+    return {**page, "url": base + url.removeprefix(before) if url.startswith(before) else url}

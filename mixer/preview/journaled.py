@@ -11,10 +11,12 @@ import av
 from PIL import Image
 
 from mixer.clock import SECOND
-from mixer.journal import Journal
+from mixer.conference.presentation import OBJECTS, is_object_name, placed
+from mixer.journal import Event, Journal
 from mixer.picture.decode import StreamPictures
 
 JPEG_WIDTH = 640
+PRESENTED = "/__mixer__/presented/"  # where pages of the preview get those of presented files
 
 
 class Recorded:
@@ -35,13 +37,23 @@ class Recorded:
         return stream in self._streams
 
     @property
+    def objects(self) -> Path:
+        """The folder with the pages of presented files."""
+        return self._journal.directory / OBJECTS
+
+    def presented(self, name: str) -> bytes | None:
+        """A page of a presented file."""
+        path = self.objects / name
+        return path.read_bytes() if is_object_name(name) and path.is_file() else None
+
+    @property
     def duration_s(self) -> float:
         return max(0.0, (self._journal.watermark_ns - self._first_ns) / SECOND)
 
     def script(self) -> dict[str, Any]:
         """As scripts.py has it: seconds since the first event."""
         events = [
-            {"t": round((e.t_ns - self._first_ns) / SECOND, 3), "type": e.type, "data": e.data}
+            {"t": round((e.t_ns - self._first_ns) / SECOND, 3), "type": e.type, "data": _data(e)}
             for e in self._journal.events()
         ]
         return {
@@ -72,3 +84,10 @@ class Recorded:
         rgb = frame.reformat(width, height, format="rgb24").to_ndarray()
         Image.fromarray(rgb).save(picture, "JPEG", quality=78)
         return picture.getvalue()
+
+
+def _data(event: Event) -> dict[str, Any]:
+    """What the event says, with pages of files where the preview has them."""
+    if event.type != "presentation.started":
+        return event.data
+    return {**event.data, "presentation": placed(event.data["presentation"], PRESENTED)}

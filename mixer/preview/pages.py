@@ -106,6 +106,12 @@ class Pages:
             picture = await run_in_threadpool(self._recorded.jpeg, stream, t_s)
             if picture is not None:
                 return Response(picture, media_type="image/jpeg", headers=HEADERS)
+        if name.startswith("presented/") and self._recorded is not None:
+            presented = name.removeprefix("presented/")
+            page = await run_in_threadpool(self._recorded.presented, presented)
+            if page is not None:
+                kind = mimetypes.guess_type(presented)[0]
+                return Response(page, media_type=kind, headers=HEADERS)
         return Response("nothing there", 404, headers=HEADERS)
 
     def _from_disk(self, request: Request) -> Response:

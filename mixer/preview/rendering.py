@@ -17,6 +17,7 @@ from typing import Any
 import av
 from playwright.async_api import Browser
 
+from mixer.conference.presentation import placed
 from mixer.errors import MixerError
 from mixer.layout import stills
 from mixer.layout.browser import launched
@@ -24,8 +25,9 @@ from mixer.layout.look import VideoElement
 from mixer.layout.opening import opened
 from mixer.layout.page import PageFailure, PageSettings
 from mixer.layout.serving import find_site
+from mixer.layout.timeline import OBJECTS_URL
 from mixer.preview import faces
-from mixer.preview.journaled import Recorded
+from mixer.preview.journaled import PRESENTED, Recorded
 from mixer.preview.moment import Moment, rendered, run_until_calm
 from mixer.proxy import Reach
 
@@ -108,6 +110,7 @@ class Renderer:
             "language": wish.language,
         }
         site = find_site(wish.layout, variables)
+        site.objects = self._recorded.objects if self._recorded is not None else None
         settings = PageSettings(
             wish.width,
             wish.height,
@@ -121,7 +124,7 @@ class Renderer:
         )
         began = time.monotonic()
         reach = Reach.from_environment().and_origin(wish.layout)
-        async with opened(browser, site, settings, wish.state, reach) as (page, _):
+        async with opened(browser, site, settings, _state(wish), reach) as (page, _):
             await stills.prepare(page)
             _, look = await run_until_calm(page, 0, fps=wish.fps)
             opened_ms = (time.monotonic() - began) * 1000
@@ -138,3 +141,11 @@ class Renderer:
         )
         size = (video.width, video.height)
         return faces.as_frame(faces.drawn(video.stream, wish.t_s, size, speaking=bool(speaking)))
+
+
+def _state(wish: Wish) -> Mapping[str, Any]:
+    """The state as the mixer's page gets it: pages of files are the journal's."""
+    shown = wish.state.get("presentation")
+    if not isinstance(shown, Mapping) or shown.get("kind") != "file":
+        return wish.state
+    return {**wish.state, "presentation": placed(shown, OBJECTS_URL, PRESENTED)}
