@@ -14,11 +14,11 @@ EXIT = {BROKEN: 20, FAULT: 21, ADVICE: 0, GOOD: 0}
 UNREADABLE = 3.0  # contrast below which nobody reads it
 MANY = 4  # examples that a finding names
 SLOW_READY_MS = 3000.0  # of page time
-EXPENSIVE_CORES = 1.0
+EXPENSIVE_CORES = 2.0  # of the script, in which something happens every 0.6 s
 
 NOT_LET = {
-    "refused": "The mixer's proxy refuses private addresses: serve it from a public one, put it into "
-    "the layout's folder, or allow it with --layout-allow.",
+    "refused": "The mixer's proxy refuses private addresses: serve it from a public one, put it "
+    "into the layout's folder, or allow it with --layout-allow.",
     "dialog": "Nobody answers dialogs in a recording: show text in the page instead.",
     "popup": "A recording is one page: nothing else is opened.",
     "download": "Nothing is downloaded while recording.",
@@ -75,9 +75,8 @@ def _contract(looks: Looks) -> Iterator[Finding]:
         )
     for kind in dict.fromkeys(kind for kind, _ in looks.suppressed):
         details = [detail for one, detail in looks.suppressed if one == kind]
-        yield Finding(
-            FAULT, "contract", f"Not let: {kind} ({_some(details)}).", NOT_LET.get(kind, "")
-        )
+        text = f"Not let: {kind} ({_some(details)})."
+        yield Finding(FAULT, "contract", text, NOT_LET.get(kind, ""))
 
 
 def _mend_failure(reason: str) -> str:
@@ -117,15 +116,11 @@ def _shown(pictures: Sequence[Picture]) -> Iterator[Finding]:
             "No camera is shown at any number of participants.",
             "Where that is not meant: video.srcObject = mixerLayout.mediaStream(stream.id).",
         )
-    elif people and not any(one.count == 1 and one.videos for one in people):
-        yield Finding(ADVICE, "contract", "One participant alone is not shown.", "")
+    elif any(one.count == 1 and not one.videos for one in people):
+        yield Finding(ADVICE, "contract", "One participant alone is not shown.")
     shares = [one for one in pictures if one.share]
-    if (
-        people
-        and any(one.videos for one in people)
-        and shares
-        and not any(s.videos for s in shares)
-    ):
+    shows = any(one.videos for one in people)
+    if shows and shares and not any(one.videos for one in shares):
         text = "While a screen is shared no video is shown."
         yield Finding(FAULT, "contract", text, "Show mixerLayout.share.")
 
@@ -205,7 +200,7 @@ def _course(course: Course) -> Iterator[Finding]:
         f"{course.page_cpu_ms:.1f} ms, pictures {course.picture_cpu_ms:.1f} ms of CPU a frame."
     )
     if course.cores > EXPENSIVE_CORES:
-        mend = "Keep still what need not move: each change of look costs several stills."
+        mend = "Let nothing move that need not: each change of look costs several stills."
         yield Finding(ADVICE, "cost", text, mend)
     else:
         yield Finding(GOOD, "cost", text)

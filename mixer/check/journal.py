@@ -140,7 +140,6 @@ def _encoded(clip: _Clip) -> list[bytes]:
     made: list[bytes] = []
     for number in range(clip.fps):
         image = faces.drawn(clip.stream, number / clip.fps, clip.size)
-        made += [
-            bytes(packet) for packet in context.encode(faces.as_frame(image, number, clip.fps))
-        ]
+        frame = faces.as_frame(image, number, clip.fps)
+        made += [bytes(packet) for packet in context.encode(frame)]
     return made

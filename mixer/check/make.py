@@ -8,13 +8,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mixer import __version__
+from mixer.check import cast
 from mixer.check.compare import Difference, compared
 from mixer.check.course import FPS, SIZE, Course, run_course
 from mixer.check.findings import EXIT, Finding, judge, worst
@@ -37,7 +38,13 @@ class Checked:
 
 
 async def check_layout(
-    layout: str, out: Path, say: Progress = lambda text: None, *, ready_s: float = 10.0
+    layout: str,
+    out: Path,
+    say: Progress = lambda text: None,
+    *,
+    sizes: Sequence[tuple[int, int]] = cast.SIZES,
+    counts: Sequence[int] = cast.COUNTS,
+    ready_s: float = 10.0,
 ) -> Checked:
     """Checks a layout, and writes check.json, report.html, requests.har and pictures/ to `out`.
 
@@ -46,7 +53,7 @@ async def check_layout(
     began = time.monotonic()
     _writable(out)
     async with launched() as browser:
-        looks = await look_at(browser, layout, say, ready_s=ready_s)
+        looks = await look_at(browser, layout, say, sizes=sizes, counts=counts, ready_s=ready_s)
     course = None
     if looks.failure is None:
         say("script")

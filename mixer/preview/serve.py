@@ -83,9 +83,12 @@ async def _serve(
             loop.add_signal_handler(number, stop)
     warming = asyncio.create_task(_warm(renderer))
     on_ready(address)
+    serving = asyncio.create_task(server.serve(sockets=listeners))
     try:
-        await server.serve(sockets=listeners)
-    finally:
+        await asyncio.shield(serving)
+    finally:  # also when cancelled: whoever is connected is let go before the sockets are closed
+        stop()
+        await asyncio.wait({serving}, timeout=SHUTDOWN_S + 2)
         warming.cancel()
         await asyncio.gather(warming, return_exceptions=True)
 

@@ -1,0 +1,106 @@
+"""`mixer check` on real pages: what is wrong is said, with how to mend it, and CI is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from mixer.check import cast
+from mixer.check.compare import compared
+from mixer.check.findings import judge, worst
+from mixer.check.looks import Looks, look_at
+from mixer.check.make import check_layout
+from mixer.layout.browser import launched
+
+PAGES = Path(__file__).parent / "pages"
+READY_S = 6.0
+
+
+def find(document: Any, severity: str, *words: str) -> Any:
+    """The finding of that severity whose text has all these words."""
+    for one in document["findings"]:
+        if one["severity"] == severity and all(word in one["text"] for word in words):
+            return one
+    raise AssertionError(f"no {severity} with {words} among {document['findings']}")
+
+
+async def test_the_default_layout_is_found_good() -> None:
+    """No faults; a picture for each number and size, and one of a shared screen."""
+    looked = await look(["1920x1080"], "default", (1, 4))
+    assert worst(judge(looked, None)) == "good"
+    assert [one.name for one in looked.pictures] == [
+        "1920x1080-1",
+        "1920x1080-4",
+        "1920x1080-share",
+    ]
+    assert {one.mode for one in looked.pictures} == {"matte"}
+    assert [one.videos for one in looked.pictures] == [1, 4, 2]
+
+
+async def look(sizes: list[str], layout: str, counts: tuple[int, ...]) -> Looks:
+    pairs = [(int(wide), int(high)) for wide, _, high in (size.partition("x") for size in sizes)]
+    async with launched() as browser:
+        return await look_at(
+            browser, layout, lambda _: None, sizes=pairs, counts=counts, ready_s=READY_S
+        )
+
+
+@pytest.mark.parametrize(
+    ("page", "reason", "mend"),
+    [
+        ("throws.html", "threw before it was ready", "Mend the error"),
+        ("never.html", "ready() was not called", "Call mixerLayout.ready()"),
+    ],
+)
+async def test_a_page_that_cannot_be_shown(
+    page: str, reason: str, mend: str, tmp_path: Path
+) -> None:
+    """It is broken: exit code 20, why, and what to do; the report is there nevertheless."""
+    checked = await check_layout(str(PAGES / page), tmp_path, ready_s=READY_S)
+    assert checked.exit_code == 20
+    assert mend in find(checked.document, "broken", reason)["mend"]
+    assert reason in checked.report.read_text("utf-8")
+    assert checked.document["script"] is None
+
+
+async def test_filters_and_failed_requests(tmp_path: Path) -> None:
+    """A blurred video needs pixels, and the rule is named; errors and requests are faults; a second
+    check compares its pictures with the first."""
+    page = str(PAGES / "blur.html")
+    checked = await check_layout(page, tmp_path, sizes=[(640, 360)], counts=(1, 2), ready_s=READY_S)
+    assert checked.exit_code == 21
+    script = checked.document["script"]
+    assert script["modes"][0]["mode"] == "pixels"
+    assert "blur" in script["modes"][0]["reason"]
+    assert script["pixel_share"] == 1.0
+    assert script["cpu_ms_a_frame"]["page"] > 0
+    assert "blur" in find(checked.document, "advice", "rendered as pixels")["text"]
+    find(checked.document, "fault", "left in by somebody")
+    find(checked.document, "fault", "missing.png", "answers 404")
+    har = json.loads((tmp_path / "requests.har").read_text("utf-8"))
+    assert any(one["response"]["status"] == 404 for one in har["log"]["entries"])
+    first = tmp_path / "pictures" / "640x360-1.png"
+    again = compared(first, Image.open(first).convert("RGB"))
+    assert again.share == 0.0
+    assert not again.is_one
+    white = compared(first, Image.new("RGB", (640, 360), "white"))
+    assert white.is_one
+    assert white.marked is not None
+
+
+async def test_texts() -> None:
+    """Names that are cut off, put in as markup, of those who are never drawn; faint text."""
+    looked = await look(["1280x720"], str(PAGES / "names.html"), (4, 9))
+    found = {"findings": [vars_of(one) for one in judge(looked, None)]}
+    find(found, "fault", "does not fit", "is cut off by div.name")
+    find(found, "fault", "hard to read", "hard to read", "1.")
+    find(found, "fault", "put in as markup")
+    find(found, "fault", "must not be", cast.UNSEEN["mixer"])
+
+
+def vars_of(finding: Any) -> dict[str, str]:
+    return {name: getattr(finding, name) for name in ("severity", "area", "text", "mend")}
