@@ -27,6 +27,7 @@ NAMES = (
     "pause",
     "remix",
     "monitor",
+    "service",
     "hostile",
 )
 

@@ -33,6 +33,11 @@ class Site:
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx2.Client(base_url=self.url, timeout=60, trust_env=False)
 
+    def set(self, **fields: str) -> None:
+        """Changes settings of its application."""
+        given = [f"{name}={value}" for name, value in fields.items()]
+        mixer("app", "set", self._app["key"], *given, "--data", str(self.data))
+
     @contextlib.contextmanager
     def serving(self) -> Iterator[int]:
         """Its process' id, from when it answers until the block ends."""
