@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from PIL import Image
 from mixer.conference.presentation import object_of
 from mixer.conference.session import RoomSession, join
 from mixer.room.presentations.convert import MAX_SIDE, Unreadable, convert
-from mixer.room.presentations.shelf import MAX_FILE_BYTES, MAX_KEPT, Shelf
+from mixer.room.presentations.shelf import MAX_FILE_BYTES, MAX_KEPT, PREFIX, Shelf
 from tests.room.serving import Server, until
 
 RED, BLUE = (200, 30, 30), (20, 60, 190)
@@ -118,6 +120,25 @@ async def test_a_shelf_keeps_the_last_ones() -> None:
     assert len(list(folder.iterdir())) == MAX_KEPT
     shelf.close()
     assert not folder.exists()
+
+
+async def test_what_a_killed_server_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the next one; what a living one has stays, however old it is."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    living = Shelf()
+    [kept] = tmp_path.iterdir()
+    left = tmp_path / f"{PREFIX}left"
+    left.mkdir()
+    (left / "page.png").touch()
+    for folder in (kept, left):
+        os.utime(folder, (0, 0))
+    other = Shelf()
+    assert kept.exists() and not left.exists()
+    living.close()
+    other.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- the interface ----------------------------------------------------------------------------

@@ -28,6 +28,7 @@ PDF_MARK = b"%PDF-"  # within the first kilobyte (ISO 32000-1, annex H, 3.4.1)
 CPU_S = 120
 MEMORY_BYTES = 2 << 30
 FILE_BYTES = 64 << 20
+MADE_BYTES = 256 << 20  # of all pages together
 JPEG_QUALITY = 90
 
 
@@ -95,9 +96,12 @@ def encoded(page: Image.Image) -> tuple[bytes, str]:
 
 def convert(path: Path, directory: Path) -> list[dict[str, Any]]:
     """Writes the pages. Raises Unreadable, OSError."""
-    made = []
+    made, size = [], 0
     for page in pages(path):
         data, ending = encoded(page)
+        size += len(data)
+        if size > MADE_BYTES:
+            raise Unreadable(f"its pages are larger than {MADE_BYTES >> 20} MB: split the file")
         name = f"{hashlib.sha256(data).hexdigest()}.{ending}"
         (directory / name).write_bytes(data)
         made.append({"file": name, "width": page.width, "height": page.height})

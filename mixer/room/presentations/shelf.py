@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -14,6 +15,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from mixer.conference.state import FilePage
 
 log = structlog.get_logger()
 
+PREFIX = "mixer-presented-"  # of the folders' names in the temporary one
+YOUNG_S = 60.0  # a younger folder may not have been locked yet
 MAX_FILE_BYTES = 50 << 20
 MAX_KEPT = 10  # presentations of one conference; older ones are deleted
 UPLOAD_TIMEOUT_S = 300.0
@@ -36,7 +40,10 @@ class Shelf:
     """A folder of its own, with one folder for each presentation. `close` removes all."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="mixer-presented-"))
+        _sweep(Path(tempfile.gettempdir()))
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as long as this process lives
         self._shown: list[str] = []  # ids, in order
         self._closed = False
 
@@ -73,8 +80,24 @@ class Shelf:
         return path if path.is_file() else None
 
     def close(self) -> None:
-        self._closed = True
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if not self._closed:
+            self._closed = True
+            shutil.rmtree(self._folder, ignore_errors=True)
+            os.close(self._lock)
+
+
+def _sweep(directory: Path) -> None:
+    """Removes the folders of servers that were killed: nobody has locked them."""
+    for folder in directory.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime < YOUNG_S:
+                continue
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def _page(id: str, made: dict[str, Any]) -> FilePage:
