@@ -12,7 +12,21 @@ from mixer.layout.timeline import Timeline
 from tests.layout.support import added, journal, speaking
 
 RATES = Rates(fps=30)
-STILL = Look(True, None, False, False, True, True, None, False, (), (), "", ())
+STILL = Look(
+    settled=True,
+    due_ms=None,
+    moving=False,
+    animated=False,
+    loaded=True,
+    ready=True,
+    failed=None,
+    awaits="",
+    finished=False,
+    notes=(),
+    readers=(),
+    missing="",
+    videos=(),
+)
 
 
 def test_a_page_that_waits_for_nothing_is_left_alone() -> None:
