@@ -67,7 +67,8 @@ PALE = """() => {
 
 # Fields and buttons without a name for those who hear pages instead of seeing them.
 NAMELESS = """() => [...document.querySelectorAll(
-  'input:not([type=hidden]), select, button, a, img')].filter((e) => e.matches('img') ? !e.hasAttribute('alt')
+  'input:not([type=hidden]), select, button, a, img')].filter((e) =>
+    e.matches('img') ? !e.hasAttribute('alt')
     : !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label')))
   .map((e) => e.outerHTML.slice(0, 120))"""
 

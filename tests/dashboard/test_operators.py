@@ -14,15 +14,8 @@ from .conftest import EMAIL, PASSWORD, log_in, send, token_in
 
 PAGES = [
     "/",
-    "/live",
-    "/conferences",
-    "/recordings",
-    "/webhooks",
-    "/applications",
-    "/storage",
-    "/retention",
-    "/usage",
-    "/account",
+    *(f"/{name}" for name in ("live", "conferences", "recordings", "webhooks", "applications")),
+    *(f"/{name}" for name in ("storage", "retention", "usage", "account")),
 ]
 
 

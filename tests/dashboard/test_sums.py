@@ -12,9 +12,8 @@ from tests.service.conftest import BOTH_DATABASES
 
 from .seeded import MINUTE_MS, seed
 
-pytestmark = BOTH_DATABASES
 
-
+@BOTH_DATABASES
 async def test_sums(service: Service, operator: httpx2.AsyncClient) -> None:
     """What is there, what was recorded, what goes when and what has gone agree with each other."""
     await seed(service, conferences=11)  # four of them recorded: video, part, sound, one person's
@@ -45,6 +44,7 @@ async def test_sums(service: Service, operator: httpx2.AsyncClient) -> None:
     assert after == months  # usage counts what was deleted, too
 
 
+@BOTH_DATABASES
 async def test_pages(service: Service, operator: httpx2.AsyncClient) -> None:
     """All lists and filters answer."""
     site = await seed(service, conferences=4)
