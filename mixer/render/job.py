@@ -91,6 +91,7 @@ class RenderJob:
         self._slots = Slots.from_environment()
         self._warm = warm or Warm()
         self._page_pass: Child | None = None
+        self._remade = False  # the matte track, once
         self._done: set[int] = set()
         self._busy: dict[int, int] = {}  # worker → segment
         self._begun: dict[int, int] = {}  # worker → frames of it that are encoded
@@ -210,9 +211,34 @@ class RenderJob:
                 async for event in child.events:
                     await self._heard_of_page(event)
                 self._page_pass = None
-                return (await child.wait()).clean
+                clean = (await child.wait()).clean
+            return clean and await self._is_long_enough()
         finally:
             await asyncio.to_thread(sweep)  # what a killed page pass left of its browser
+
+    async def _is_long_enough(self) -> bool:
+        """Whether a finished matte track reaches the render's end.
+
+        One that was finished while the journal looked as if it had ended, with which another
+        recorder then went on, does not: it is made anew. Raises RenderError when that does not
+        help.
+        """
+        await self._until(lambda: self.progress.total is not None)
+        total, final = self.progress.total, self.progress.final
+        if total is None or final >= total:
+            return True
+        if self._remade:
+            raise RenderError(
+                f"the page pass ends after {final} of {total} frames; "
+                f"see {self._work.log('page-pass')}"
+            )
+        self._remade = True
+        self._note("matte-track-remade", had=final, wanted=total)
+        self.progress.final = 0
+        await asyncio.to_thread(shutil.rmtree, self._work.matte)
+        for worker in list(self._children.values()):
+            worker.kill()  # it reads the old one
+        return False
 
     async def _heard_of_page(self, event: dict[str, Any]) -> None:
         match event.pop("event"):
@@ -238,9 +264,7 @@ class RenderJob:
                 argv.append("--encodes-sound")
             name = f"worker-{number}"
             log_path = self._work.log(name)
-            starting = self._warm.child(
-                name, argv, nice=NICE, environment=QUICK, log_path=log_path
-            )
+            starting = self._warm.child(name, argv, nice=NICE, environment=QUICK, log_path=log_path)
             async with await starting as child:
                 self._children[number] = child
                 try:

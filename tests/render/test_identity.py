@@ -122,3 +122,20 @@ def descendants(parent: psutil.Process, victim: str) -> Iterator[psutil.Process]
         with contextlib.suppress(psutil.Error):
             if any(victim in part for part in process.cmdline()):
                 yield process
+
+
+def test_a_matte_track_that_ends_too_early_is_made_anew(
+    recording: Path, whole: Path, tmp_path: Path
+) -> None:
+    """Where a page pass took a pause between two recorders for the end, the next render sees to
+    the rest, and the file is the same."""
+    out = tmp_path / "out.mp4"
+    frames = SETTINGS.segment_frames
+    render(recording, out, seconds=frames / SETTINGS.fps)
+    notes = []
+
+    async def look(job: RenderJob) -> None:
+        notes.append(job.progress.notes)
+
+    assert not difference(render(recording, out, seconds=SECONDS, disturb=look), whole)
+    assert [note["had"] for note in notes[0] if note["type"] == "matte-track-remade"] == [frames]
