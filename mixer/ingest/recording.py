@@ -82,6 +82,7 @@ class Recording:
         self._status = Status()
         self._names = Names()
         self._closing: list[asyncio.Task[None]] = []  # connections on their way out
+        self._lost_ns = 0  # since when there is no connection to the SFU; 0: there is one
         self._slow_ns = 0  # how late the event loop has been lately
         self._unsupported: set[tuple[object, str, str]] = set()
 
@@ -213,21 +214,21 @@ class Recording:
 
     async def _follow_media(self) -> None:
         """Connects to the SFU again and again."""
-        failures, lost_ns = 0, 0
+        failures = 0
         while True:
             try:
                 media = await self._session.connect_media()
             except ConferenceError as error:
                 log.info("media.unreachable", error=error.__class__.__name__, failures=failures)
-                lost_ns = lost_ns or self.now_ns()
+                self._lost_ns = self._lost_ns or self.now_ns()
                 await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1
                 continue
-            if lost_ns:
-                self._note_reconnect(lost_ns)
-            failures = 0
+            if self._lost_ns:
+                self._note_reconnect(self._lost_ns)
+            failures = self._lost_ns = 0
             await self._receive(media)
-            lost_ns = self.now_ns()
+            self._lost_ns = self.now_ns()
             log.warning("media.lost")
 
     async def _receive(self, media: Media) -> None:
@@ -295,8 +296,9 @@ class Recording:
             fields: dict[str, Any] = self._status.describe(
                 self.now_ns(), self._telling.known, self._receivers(), self._writer
             )
-            codecs = sorted({codec for _, _, codec in self._unsupported})
-            self._emit("status", **fields, unsupported=codecs, paused=self._writer.paused)
+            fields["unsupported"] = sorted({codec for _, _, codec in self._unsupported})
+            connected = not self._lost_ns
+            self._emit("status", **fields, connected=connected, paused=self._writer.paused)
 
 
 async def _disconnect(media: Media, subscriptions: Subscriptions) -> None:

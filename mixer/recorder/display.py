@@ -151,6 +151,7 @@ def summary(status: Status) -> str:
         "max-duration": "the longest duration allowed was reached",
         "empty-timeout": "everybody had left",
         "start-timeout": "nobody came",
+        "unreachable": "the conference's server did not come back",
         "disk-full": "the disk was nearly full",
     }
     return reasons.get(status.reason, status.reason)

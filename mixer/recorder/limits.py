@@ -7,11 +7,17 @@ from .settings import RecordSettings, Status
 
 
 def limit_reached(
-    settings: RecordSettings, status: Status, *, paused: bool, user_seen: bool, alone_s: float
+    settings: RecordSettings,
+    status: Status,
+    *,
+    paused: bool,
+    user_seen: bool,
+    alone_s: float,
+    away_s: float,
 ) -> tuple[str, MixerError | None] | None:
     """Why the recording is over, and the error that it ends with if it is one; None: it is not.
 
-    `alone_s`: seconds since anybody was there.
+    `alone_s`: seconds since anybody was there; `away_s`: since there was a connection.
     """
     s = settings
     if status.free_bytes < s.min_free_bytes:
@@ -27,4 +33,6 @@ def limit_reached(
         return "start-timeout", NothingToRecord(f"nobody came within {s.start_timeout_s:g} s")
     if s.empty_timeout_s is not None and user_seen and alone_s >= s.empty_timeout_s:
         return "empty-timeout", None
+    if s.unreachable_timeout_s is not None and away_s >= s.unreachable_timeout_s:
+        return "unreachable", None
     return None

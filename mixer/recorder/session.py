@@ -74,6 +74,7 @@ class Recorder:
         self._error: MixerError | None = None
         self._user_seen = False
         self._user_seen_at = time.monotonic()
+        self._connected_at = time.monotonic()
         self._journal: Journal | None = None
 
     def stop(self, reason: str = "stopped") -> None:
@@ -217,6 +218,7 @@ class Recorder:
             paused=self._ingest_paused,
             user_seen=self._user_seen,
             alone_s=time.monotonic() - self._user_seen_at,
+            away_s=time.monotonic() - self._connected_at,
         )
         if reached is not None:
             reason, error = reached
@@ -227,6 +229,8 @@ class Recorder:
         if ingest["users"]:
             self._user_seen = True
             self._user_seen_at = time.monotonic()
+        if ingest["connected"]:
+            self._connected_at = time.monotonic()
 
     async def _warm_up(self) -> None:
         """While the conference is being joined, what the first mixes need is started."""

@@ -37,6 +37,7 @@ class RecordSettings:
     max_duration_s: float | None = None
     start_timeout_s: float | None = None
     empty_timeout_s: float | None = None
+    unreachable_timeout_s: float | None = None  # without a connection to the conference's media
     min_free_bytes: int = MIN_FREE_BYTES
     keep_work: bool = False
     resume: bool = False
@@ -90,6 +91,7 @@ ORDERED = (
     "max_duration_s",
     "start_timeout_s",
     "empty_timeout_s",
+    "unreachable_timeout_s",
     "min_free_bytes",
     "keep_work",
     "resume",

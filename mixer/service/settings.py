@@ -91,6 +91,7 @@ class ServiceSettings(BaseSettings):
     # recorders
     max_recorders: PositiveInt | None = None  # None: what this machine carries
     spare_recorders: int = Field(1, ge=0, le=8)
+    unreachable_timeout_s: PositiveFloat = 900.0  # then a recorder ends without its room
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_json: bool = True

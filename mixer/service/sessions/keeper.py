@@ -126,6 +126,7 @@ class Keeper:
             "out": str(self._directory),
             "log": str(self._directory / "recorder.log"),
             "fence": view.session.fence,
+            "unreachable_timeout_s": service.settings.unreachable_timeout_s,
             "environment": {"MIXER_ROOM_TOKEN": token, **insecure},
         }
         if plan is not None:
