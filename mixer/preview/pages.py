@@ -5,6 +5,7 @@ It is another port than the preview's: a page has its own origin, and none of th
 
 from __future__ import annotations
 
+import json
 import mimetypes
 import re
 from pathlib import Path
@@ -131,8 +132,7 @@ class Pages:
                     headers={"accept": request.headers.get("accept", "*/*")},
                 )
             except httpx2.HTTPError as error:
-                text = f"{url} cannot be had: {error}. Is the page's server running?"
-                return Response(text, 502, headers=HEADERS)
+                return _unreachable(url, str(error) or type(error).__name__, request)
         kind = got.headers.get("content-type", mimetypes.guess_type(url)[0] or "")
         return _answer(got.content, kind, got.status_code)
 
@@ -143,6 +143,16 @@ def _answer(body: bytes, kind: str, status: int = 200) -> Response:
     elif "javascript" in kind:
         body = _own_sdk(with_stand_in(body))
     return Response(body, status, headers={**HEADERS, "content-type": kind})
+
+
+def _unreachable(url: str, reason: str, request: Request) -> Response:
+    """Where a document was asked for: a page that says so, and gives up."""
+    text = f"{url} cannot be had: {reason}. Is the page's server running?"
+    if "text/html" not in request.headers.get("accept", ""):
+        return Response(text, 502, headers=HEADERS)
+    told = json.dumps(text).replace("<", "\\u003c")
+    page = f"<!doctype html><title>Unreachable</title><script>mixerLayout.fail({told})</script>"
+    return _answer(page.encode(), "text/html; charset=utf-8", 502)
 
 
 def _script(text: str) -> Response:

@@ -262,7 +262,8 @@ document.addEventListener('keydown', (event) => {
 });
 new EventSource('/api/changes').addEventListener('message', load);
 
-$('layout').textContent = subject.layout;
+$('layout').textContent = /^https?:/.test(subject.layout) ? subject.layout : subject.layout.replace(/\/$/, '').split('/').at(-1);
+$('layout').title = subject.layout;
 document.title = `${subject.layout} · Layout preview`;
 $('parameters').value = lines(subject.path.split('?')[1] ?? '');
 if (subject.script) take(subject.script);

@@ -29,6 +29,7 @@ export class Problems {
     const key = `${kind} ${detail}`;
     const known = this.#known.get(key);
     if (known) {
+      if (kind === 'not-ready') return;
       known.count += 1;
       known.often.textContent = ` ×${known.count}`;
       return;

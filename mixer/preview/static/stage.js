@@ -5,6 +5,7 @@ export class Stage extends EventTarget {
   #box;
   #frame = null;
   #run = 0;
+  #isThere = false;
   #subject;
 
   constructor(box, subject) {
@@ -14,6 +15,7 @@ export class Stage extends EventTarget {
     new ResizeObserver(() => this.fit()).observe(box);
     window.addEventListener('message', ({ source, data }) => {
       if (source !== this.#frame?.contentWindow || data?.mixer === undefined || data.run !== this.#run) return;
+      this.#isThere = true;
       this.dispatchEvent(new CustomEvent(data.mixer, { detail: data }));
     });
   }
@@ -21,6 +23,7 @@ export class Stage extends EventTarget {
   /** Loads the page anew. What it begins with goes in the frame's name: it is there at once. */
   load({ state, parameters, query, t, playing }) {
     this.#run += 1;
+    this.#isThere = false;
     const [width, height] = this.size;
     const frame = document.createElement('iframe');
     const begin = { run: this.#run, state, t, playing, recording: this.#subject.recording,
@@ -36,7 +39,8 @@ export class Stage extends EventTarget {
     this.fit();
   }
 
-  tell(message) { this.#frame?.contentWindow?.postMessage(message, this.#subject.pages); }
+  /** To the page, once it is there: it then asks for all that it has missed ('hello'). */
+  tell(message) { if (this.#isThere) this.#frame.contentWindow?.postMessage(message, this.#subject.pages); }
 
   fit() {
     for (const shown of this.#box.querySelectorAll('iframe, img')) fitInto(this.#box, shown, this.size);
