@@ -242,7 +242,7 @@ class RenderJob:
 
     async def _heard_of_page(self, event: dict[str, Any]) -> None:
         match event.pop("event"):
-            case "progress":
+            case "progress" | "ended":
                 self.progress.final = max(self.progress.final, event["frames"])
                 await self._tell()
             case "note":
