@@ -42,9 +42,7 @@ Loop = Callable[[], Awaitable[object]]
 OnReady = Callable[[str, str], object]
 
 
-async def run_service(
-    settings: ServiceSettings, *, on_ready: OnReady | None = None
-) -> None:
+async def run_service(settings: ServiceSettings, *, on_ready: OnReady | None = None) -> None:
     """Serves until SIGINT, SIGTERM or cancellation; recordings go on without it.
 
     `on_ready` is called once when conferences can be joined, with the addresses of the service and
