@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -76,6 +77,8 @@ async def _serve(
 
     def stop() -> None:
         server.should_exit = True
+        # What is broken off now is no news.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

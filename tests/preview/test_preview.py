@@ -28,7 +28,6 @@ function draw() {
   const all = document.querySelector('#all');
   all.replaceChildren(...layout.participants.map((one) => {
     const video = document.createElement('video');
-    video.autoplay = true;
     const { stream } = layout.find(one.id);
     video.srcObject = stream && layout.mediaStream(stream.id);
     return video;
@@ -91,7 +90,8 @@ async def test_a_layout_is_shown_and_changes_at_once(browser: Browser, tmp_path:
         await page.locator("#count").fill("3")
         await frame.wait_for_function("document.querySelectorAll('video').length === 3")
         await frame.wait_for_function(
-            "[...document.querySelectorAll('video')].every((video) => video.videoWidth > 0)"
+            "[...document.querySelectorAll('video')]"
+            ".every((video) => video.videoWidth > 0 && video.currentTime > 0)"
         )
         (tmp_path / "index.html").write_text(PAGE.replace("first", "second"))
         await page.wait_for_function("document.querySelector('#rendered img') !== null")

@@ -32,8 +32,24 @@ function createMediaStream(id) {
   const draw = canvas.getContext('2d');
   sources.set(id, { canvas, draw, asked: false });
   paint(id, sources.get(id));
-  return canvas.captureStream(FACES_HZ);
+  const stream = canvas.captureStream(FACES_HZ);
+  ours.add(stream);
+  return stream;
 }
+
+/** As in the mixer, a video that shows a stream of the conference plays, without being asked to. */
+const ours = new WeakSet();
+const srcObject = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'srcObject');
+Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
+  ...srcObject,
+  set(stream) {
+    srcObject.set.call(this, stream);
+    if (!ours.has(stream)) return;
+    this.muted = true;
+    this.autoplay = true;
+    this.play().catch(() => {}); // not in the document yet: it plays when it is
+  },
+});
 
 function whose(id) {
   for (const participant of sdk.state.participants) {
