@@ -314,15 +314,19 @@ class Page:
 
     async def still(self, otherwise: str, names: Mapping[int, str] | None = None) -> bytes:
         """PNG with every video showing card `otherwise`, those in `names` (by number) theirs."""
-        names = names or {}
-        if unseen := await self._shows(otherwise, names):
-            await see(self, unseen)
+        await self.sees(otherwise, names)
         return await self.shot(otherwise, names)
 
-    async def shot(self, otherwise: str, names: Mapping[int, str]) -> bytes:
+    async def shot(self, otherwise: str, names: Mapping[int, str] | None = None) -> bytes:
         """As `still`, but new videos may not be painted yet."""
-        await self._shows(otherwise, names)
+        await self._shows(otherwise, names or {})
         return await self.screenshot()
+
+    async def sees(self, otherwise: str, names: Mapping[int, str] | None = None) -> bool:
+        """Waits until all videos are painted; False if it was known already that they are."""
+        if unseen := await self._shows(otherwise, names or {}):
+            await see(self, unseen)
+        return bool(unseen)
 
     async def _shows(self, otherwise: str, names: Mapping[int, str]) -> list[int]:
         """Waits until every video says that it shows its card; those that may not be painted."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from mixer.layout import stills
+from mixer.layout import cards, stills
 from mixer.layout.chunks import Base
 from mixer.layout.colour import Converter, Rgb, decode_png
 from mixer.layout.look import Look
@@ -21,7 +21,7 @@ from mixer.layout.matte import Tile
 from mixer.layout.matting import NotMatte, same_videos
 from mixer.layout.page import Page
 from mixer.layout.pixels import PICTURE, PictureFeed
-from mixer.layout.proof import doubt
+from mixer.layout.proof import doubt, saw
 from mixer.layout.schedule import Rates
 from mixer.layout.timeline import Timeline
 from mixer.layout.track import MatteTrackWriter
@@ -184,9 +184,13 @@ class Painter:
 
     async def _matte_seen(self, look: Look) -> int:
         rest = await stills.resting(self._page, look)
-        known = self._writer.seen.get(f"still {rest.key}")
-        if known is not None:
-            return int(known)
+        known = self._known(rest)
+        if known is None and await self._page.sees(cards.RAMP):
+            rest = await stills.resting(self._page, look)
+            known = self._known(rest)
+        if known is not None:  # with all videos that were painted then
+            await saw(self._page, [video.number for video in look.videos])
+            return known
         unseen = await stills.Unseen.taken(self._page, look, rest)
         tiles = self._references.tiles_like(unseen)
         fresh = tiles is None
@@ -197,6 +201,10 @@ class Painter:
         if fresh:
             self._references.keep(unseen, matte_id, tiles)
         return matte_id
+
+    def _known(self, rest: stills.Resting) -> int | None:
+        known = self._writer.seen.get(f"still {rest.key}")
+        return None if known is None else int(known)
 
     # ---- pixels -------------------------------------------------------------------------------
 

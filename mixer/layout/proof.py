@@ -26,7 +26,7 @@ class Shown(Protocol):
 
     async def host(self, method: str, *values: Any) -> Any: ...
     async def frame(self) -> bool: ...
-    async def shot(self, otherwise: str, names: Mapping[int, str]) -> bytes:
+    async def shot(self, otherwise: str, names: Mapping[int, str] | None = None) -> bytes:
         """PNG with the cards that the videos say they show."""
         ...
 
@@ -36,6 +36,11 @@ async def see(page: Shown, numbers: Sequence[int]) -> None:
     patience, left = Patience(SEEN_WALL_S), list(numbers)
     while (left := await _not_painted(page, left)) and not patience.over():
         await page.frame()
+    await saw(page, numbers)
+
+
+async def saw(page: Shown, numbers: Sequence[int]) -> None:
+    """These videos are painted."""
     await page.host("seen", list(numbers))
 
 
@@ -53,7 +58,7 @@ async def doubt(page: Shown) -> None:
 
 async def _not_painted(page: Shown, numbers: Sequence[int]) -> list[int]:
     """Those whose own colour is nowhere to be seen; three at a time, by red, green and blue."""
-    black = decode_png(await page.shot(cards.BLACK, {})).astype(np.int16)
+    black = decode_png(await page.shot(cards.BLACK)).astype(np.int16)
     missing: list[int] = []
     for first in range(0, len(numbers), len(cards.SOLO)):
         names = dict(zip(numbers[first:], cards.SOLO, strict=False))

@@ -64,7 +64,8 @@ async def prepare(page: Page) -> None:
 
 
 async def resting(page: Page, look: Look) -> Resting:
-    png = await page.still(cards.RAMP)
+    """New videos may not be painted yet, unless `page.sees` came before."""
+    png = await page.shot(cards.RAMP)
     return Resting(png, _hash(png, _shown(look)))
 
 
