@@ -79,9 +79,11 @@ class Keeper:
     async def _step(self) -> bool | None:
         """One look at everything. True: something is on its way; None: the session is closed."""
         view = await store.view(self._service, self._id)
-        if view.session.closed_at is not None:
-            return None
+        if view.session.closed_at is not None or view.session.owner != self._service.instance:
+            return None  # it is done with, or another server looks after it
         plan = await asyncio.to_thread(load_plan, self._folder)
+        if plan is not None and plan.ended:
+            await self._pass_on(view, plan)
         if plan is not None and plan.merged and plan.ended:  # all is made; it may still report
             await self._close(view, plan)
             return None
@@ -264,15 +266,37 @@ class Keeper:
         await self._closed(view, problems)
 
     async def _closed(self, view: View, problems: list[tuple[Mix | None, str]]) -> None:
-        now = now_ms()
+        now, known = now_ms(), {mix.id for mix in view.mixes}
         async with self._service.database.writing() as db:
+            # whoever starts a mix locks this row, too: what comes later finds the session closed
+            await db.get_one(type(view.conference), view.conference.id, with_for_update=True)
             session = await db.get_one(type(view.session), self._id, with_for_update=True)
-            for mix in await store.mixes_of(db, self._id):
+            mixes = await store.mixes_of(db, self._id)
+            new = await store.passed_on(
+                self._service, db, view, [mix for mix in mixes if mix.id not in known]
+            )
+            for mix in (mix for mix in mixes if mix.id in known):
                 mix.stopped_at = mix.stopped_at or view.conference.ended_at or now
             session.state = store.FAILED if problems else store.FINISHED
             session.error = problems[0][1] if problems else None
             session.closed_at = now
         log.info("session.closed", session=self._id, problems=len(problems))
+        if new is not None:
+            self._service.sessions.wake(new.id)
+
+    async def _pass_on(self, view: View, plan: Plan) -> None:
+        """What was started while this recording ends by itself is recorded in another session."""
+        wanted = view.session.wanted
+        late = {mix.id for mix in view.running if self._planned(plan, mix, wanted) is None}
+        if not late:
+            return
+        async with self._service.database.writing() as db:
+            mixes = [mix for mix in await store.mixes_of(db, self._id) if mix.id in late]
+            new = await store.passed_on(self._service, db, view, mixes)
+        view.mixes[:] = [mix for mix in view.mixes if mix.id not in late]
+        if new is not None:
+            log.info("session.passed_on", session=self._id, to=new.id, mixes=len(mixes))
+            self._service.sessions.wake(new.id)
 
     def _error(self) -> str:
         """What the recorder said when it failed."""

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from ...engine import Child
 from ...errors import MixerError
+from ...journal import write_whole
 from ...recorder.plan import RecordFolder
 from ...records.models import Conference, Mix, Session
 from .. import applications
@@ -133,8 +134,11 @@ class Remixes:
             self._kept.discard(session_id)
 
     async def _made(self, view: View, mix: Mix) -> str | None:
-        """Runs `mixer render`; None, or why there are no files."""
+        """Runs `mixer render`, unless it has ended well before and only its files were not handed
+        out; None, or why there are no files."""
         problem = ""
+        if await asyncio.to_thread(_made_already, self._result(view)):
+            return None
         for attempt in range(ATTEMPTS):
             said, status = await self._rendered(view, mix)
             if status == 0:
@@ -167,14 +171,16 @@ class Remixes:
                 if event.get("event") == "error":
                     said = str(event.get("message", ""))
                 if event.get("event") == "result":
-                    (folder / "result.json").write_text(json.dumps(event["files"]))
+                    write_whole(self._result(view), json.dumps(event["files"]).encode())
             return said, (await child.wait()).status
+
+    def _result(self, view: View) -> Path:
+        return self._sessions.service.settings.sessions_folder / view.session.id / "result.json"
 
     async def _hand_out(self, view: View, mix: Mix) -> None:
         settings = self._sessions.service.settings
-        folder = settings.sessions_folder / view.session.id
         raw = RecordFolder(settings.sessions_folder / str(view.session.wanted["raw"]))
-        files = [Path(path) for path in json.loads((folder / "result.json").read_text())]
+        files = [Path(path) for path in json.loads(self._result(view).read_text())]
         found = await asyncio.to_thread(lambda: list(_found(raw, files, mix)))
         await publishing.publish(self._sessions.service, view.session, found)
 
@@ -198,6 +204,14 @@ def _found(raw: RecordFolder, files: list[Path], mix: Mix) -> Iterator[Found]:
             yield Found(path, "participant", AUDIO, mix, None, True, start_ms, length, who)
         else:
             yield Found(path, "mix", AUDIO, mix, None, True, start_ms, length)
+
+
+def _made_already(result: Path) -> bool:
+    try:
+        files = json.loads(result.read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(files) and all(Path(path).is_file() for path in files)
 
 
 def _seconds(path: Path) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +58,27 @@ def new_session(
         fence=1,
         created_at=now,
     )
+
+
+async def passed_on(
+    service: Service, db: AsyncSession, view: View, mixes: Sequence[Mix]
+) -> Session | None:
+    """A new session with those mixes of a session that has no recorder for them any more.
+
+    Their parts are counted anew: the new session has files of its own.
+    """
+    if not mixes:
+        return None
+    wanted = view.session.wanted
+    session = new_session(service, view.conference, RECORD, {**wanted, "paused": False})
+    db.add(session)
+    await db.flush()
+    parts: Counter[str] = Counter()
+    for mix in mixes:
+        lane = mix.mix_id if wanted["live"] else ""
+        parts[lane] += 1
+        mix.session_id, mix.part = session.id, parts[lane]
+    return session
 
 
 async def open_session(db: AsyncSession, conf_id: str, kind: str) -> Session | None:

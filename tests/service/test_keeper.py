@@ -1,0 +1,150 @@
+"""Whose recording it is, and what becomes of mixes that are started while one ends by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from sqlalchemy import select
+
+from mixer.recorder.plan import MixPlan, Plan, RecordFolder
+from mixer.records.models import Conference, Mix, Session
+from mixer.service.context import Service
+from mixer.service.sessions import Sessions, store
+from mixer.service.sessions.keeper import Keeper
+
+from .conftest import Notebook
+from .test_sessions import conference, ended, mixes, sessions, start
+
+__all__ = ["sessions"]  # a fixture
+
+
+class Ending:
+    """A recorder that makes its files and hears nothing."""
+
+    folder = Path()
+
+    def is_alive(self) -> bool:
+        return True
+
+    async def ask(self, command: str, **fields: Any) -> dict[str, Any]:
+        return {}
+
+    async def kill(self) -> None:
+        pass
+
+
+class Bench:
+    """A launcher that starts nothing and writes down what it was to start."""
+
+    def __init__(self, found: Ending | None = None) -> None:
+        self.orders: list[Mapping[str, Any]] = []
+        self._found = found
+
+    async def start(self, order: Mapping[str, Any]) -> Ending:
+        self.orders.append(order)
+        return Ending()
+
+    def adopt(self, folder: Path) -> Ending | None:
+        return self._found
+
+    async def run(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+async def rows(service: Service) -> list[Session]:
+    async with service.database.reading() as db:
+        return list(await db.scalars(select(Session).order_by(Session.created_at, Session.id)))
+
+
+def failures(service: Service) -> int:
+    told = service.outbox.told  # type: ignore[attr-defined]
+    return sum(args[3] == "Recording.Failed" for name, args in told if name == "add")
+
+
+async def by_mix(service: Service) -> dict[str, Mix]:
+    return {mix.mix_id: mix for mix in await mixes(service)}
+
+
+async def test_another_servers_session_is_left_alone(
+    api: httpx2.AsyncClient, service: Service
+) -> None:
+    """Two servers, one database: who does not own a session neither starts nor closes it."""
+    id = await conference(api)
+    await start(api, id)
+    (session,) = await rows(service)
+    service.instance = "another server"
+    bench = Bench()
+    await Keeper(service, bench, session.id).run()
+    async with service.database.writing() as db:
+        row = await db.get_one(Conference, id)
+        row.ended_at = row.created_at
+    await Keeper(service, bench, session.id).run()
+    (session,) = await rows(service)
+    assert (bench.orders, session.closed_at, failures(service)) == ([], None, 0)
+
+
+async def test_started_while_the_session_closes(api: httpx2.AsyncClient, service: Service) -> None:
+    """What is started between a keeper's last look and the closing is recorded all the same."""
+    id = await conference(api)
+    await start(api, id, mixId="first")
+    (session,) = await rows(service)
+    await service.sessions.stop((await store.view(service, session.id)).conference)
+    seen = await store.view(service, session.id)
+    await start(api, id, mixId="late")
+    await Keeper(service, Bench(), session.id)._close(seen, None)
+    old, new = sorted(await rows(service), key=lambda one: one.closed_at is None)
+    found = await by_mix(service)
+    assert (found["first"].session_id, found["late"].session_id) == (old.id, new.id)
+    assert found["late"].stopped_at is None
+    assert (new.kind, new.owner, new.closed_at) == (store.RECORD, service.instance, None)
+    assert failures(service) == 1  # the first one's
+
+
+async def test_started_while_the_recorder_finishes(
+    api: httpx2.AsyncClient, service: Service
+) -> None:
+    """A recorder that has ended by itself (a full disk) takes no mixes: another one does."""
+    id = await conference(api)
+    await start(api, id, mixId="first")
+    (session,) = await rows(service)
+    folder = RecordFolder(service.settings.sessions_folder / session.id)
+    folder.save(Plan(url="", mixes=(MixPlan("first", start_ns=0, stop_ns=1),), ended="disk-full"))
+    assert await start(api, id, mixId="late") == (200, "")
+    keeper = Keeper(service, Bench(Ending()), session.id)
+    assert await keeper._step() is not None
+    old, new = sorted(await rows(service), key=lambda one: one.id != session.id)
+    found = await by_mix(service)
+    assert (found["first"].session_id, found["late"].session_id) == (old.id, new.id)
+    assert (found["late"].part, new.state) == (1, store.QUEUED)
+    bench = Bench()
+    await Keeper(service, bench, new.id)._step()
+    assert [mix["id"] for order in bench.orders for mix in order["mixes"]] == ["late"]
+
+
+async def test_a_made_remix_is_not_made_again(
+    api: httpx2.AsyncClient, service: Service, sessions: Sessions
+) -> None:
+    """While the storage is away the files of a remix wait: hours of rendering are not repeated."""
+    id = await conference(api)
+    await start(api, id)
+    await ended(service, id)
+    (recorded,) = await rows(service)
+    journal = service.settings.sessions_folder / recorded.id / "journal"
+    journal.mkdir()
+    (journal / "journal.json").write_text("{}")
+    await api.post(f"/v2/conferences/mix/{id}/remix/start", json={})
+    remix = next(one for one in await rows(service) if one.kind == store.REMIX)
+    view = await store.view(service, remix.id)
+    folder = service.settings.sessions_folder / remix.id
+    renders = Notebook(answers={"rendered": ("", 0)})
+    sessions.remixes._rendered = renders.rendered  # type: ignore[method-assign]
+    (folder / "result.json").write_text(f'["{folder}/remix.mp4"]')
+    (folder / "remix.mp4").write_bytes(b"film")
+    assert await sessions.remixes._made(view, view.mixes[0]) is None
+    assert renders.told == []
