@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sqlalchemy import Executable, Row, create_engine, event
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
 BUSY_MS = 10_000
+AWAY = (OperationalError, InterfaceError, NoConnection)  # it does not answer now, or is full
 READERS = 2  # threads that read lists; SQLite's own work holds no lock of Python's
 
 

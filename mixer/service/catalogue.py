@@ -39,6 +39,7 @@ FAULTS = (
         "NOT_SERVED",
         "this server does not have it (streaming, spatial audio): leave the call out",
     ),
+    Fault(503, 503, "DATABASE_UNAVAILABLE", "the database does not answer: try again later"),
     Fault(1000, 401, "TOKEN_MISSING", "send `Authorization: Bearer TOKEN`"),
     Fault(
         1001,

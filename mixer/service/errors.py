@@ -18,6 +18,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from ..records.database import AWAY
+
 log = structlog.get_logger()
 
 MAX_DESCRIPTION_CHARS = 500
@@ -89,6 +91,14 @@ def install_errors(app: FastAPI, base_url: str) -> None:
         sentence = "This should not have happened; the server's log says more. Try again."
         return error_answer(base_url, ApiError(500, 500, "INTERNAL_ERROR", sentence))
 
+    async def away(request: Request, error: Exception) -> JSONResponse:
+        log.warning("database.away", path=request.url.path, error=type(error).__name__)
+        sentence = "The database does not answer: try again later."
+        headers = {"retry-after": "2"}
+        return error_answer(base_url, ApiError(503, 503, "DATABASE_UNAVAILABLE", sentence, headers))
+
+    for absence in AWAY:
+        app.add_exception_handler(absence, away)
     app.add_exception_handler(HTTPException, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, unforeseen)

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy import func, select
 
+from ..records.database import AWAY
 from ..records.models import Attendance, Conference
 from . import attendance, conferences, recording_choice
 from .attendance import Stay
@@ -23,6 +24,7 @@ FIRST_MS = 120_000  # for the first to come (contract 2.1, ttl: at least 30 s)
 GRACE_MS = 30_000  # for coming back after a restart
 EMPTY_MS = 10_000  # so that the only participant may load the page again
 EVERY_S = 2.0
+AGAIN_S = 1.0  # between tries to reach a database that is away
 
 
 class Presence:
@@ -33,7 +35,20 @@ class Presence:
         self._since = now_ms()
 
     async def on_event(self, conf_id: str, type: str, data: dict[str, Any]) -> None:
-        """What happens in a room (docs/conference-state.md)."""
+        """What happens in a room (docs/conference-state.md).
+
+        While the database is away it is tried again: nobody else remembers who came, who left and
+        which conference has ended.
+        """
+        while True:
+            try:
+                return await self._write_down(conf_id, type, data)
+            except AWAY as error:
+                reason = str(error).splitlines()[0][:200]
+                log.warning("presence.database_away", conference=conf_id, type=type, error=reason)
+                await asyncio.sleep(AGAIN_S)
+
+    async def _write_down(self, conf_id: str, type: str, data: dict[str, Any]) -> None:
         if type == "conference.ended":
             await conferences.terminate(self._service, conf_id, str(data.get("reason", "ended")))
             return

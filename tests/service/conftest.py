@@ -18,6 +18,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from mixer.records import Database
 from mixer.records.models import Base
@@ -79,6 +80,19 @@ class RoomsNotebook(Notebook):
 
     def participants(self, conf_id: str) -> list[dict[str, Any]]:
         return self.present.get(conf_id, [])
+
+
+class Away:
+    """Stands for a database that does not answer; `asked` once somebody has tried."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    def _refuse(self, *queries: Any) -> Any:
+        self.asked.set()
+        raise OperationalError("SELECT", {}, OSError("connection refused"))
+
+    reading = writing = fetched = _refuse
 
 
 @dataclass(frozen=True)

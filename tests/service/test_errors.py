@@ -14,7 +14,7 @@ import mixer.service
 from mixer.service.catalogue import FAULTS
 from mixer.service.context import Service
 
-from .conftest import open_service, served
+from .conftest import Away, open_service, served
 
 CATALOGUE = Path(__file__).parents[2] / "docs" / "api-errors.md"
 
@@ -49,6 +49,15 @@ async def test_unforeseen(service: Service, api: httpx2.AsyncClient) -> None:
     async with served(service) as there, httpx2.AsyncClient(headers=api.headers) as client:
         answer = await client.post(f"{there.url}/v2/conferences/create", json={}, timeout=60)
     assert "42" not in str(assert_error(answer, 500, 500))
+
+
+async def test_a_database_that_is_away(api: httpx2.AsyncClient, service: Service) -> None:
+    """503, which clients try again, and not a fault of the server's."""
+    there, service.database = service.database, Away()  # type: ignore[assignment]
+    answer = await api.get("/v2/monitor/recordings")
+    service.database = there
+    assert_error(answer, 503, 503)
+    assert answer.headers["retry-after"] == "2"
 
 
 async def test_oversized_body(api: httpx2.AsyncClient, service: Service) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 from mixer.records.models import Attendance, Conference
 from mixer.service import attendance
+from mixer.service import presence as presence_module
 from mixer.service.context import Service, now_ms
 from mixer.service.presence import EMPTY_MS, FIRST_MS, GRACE_MS, Presence
 
-from .conftest import BOTH_DATABASES
+from .conftest import BOTH_DATABASES, Away
 
 pytestmark = BOTH_DATABASES
 
@@ -173,3 +175,24 @@ async def test_stays_of_a_killed_server(service: Service, conf_id: str) -> None:
     left = {one.participant_id: one.reason for one in await stays(service, conf_id)}
     assert left == {"ada": "timeoutEviction", "bob": None}
     assert (await row_of(service, conf_id)).ended_at is None
+
+
+async def test_a_database_that_is_away_for_a_while(
+    service: Service, conf_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who came and that the conference has ended is written down when it is back."""
+    monkeypatch.setattr(presence_module, "AGAIN_S", 0.01)
+    presence, there = Presence(service), service.database
+    for type, data in (
+        ("participant.added", somebody("ada")),
+        ("conference.ended", {"reason": "ended"}),
+    ):
+        away = Away()
+        service.database = away  # type: ignore[assignment]
+        told = asyncio.create_task(presence.on_event(conf_id, type, data))
+        async with asyncio.timeout(30):
+            await away.asked.wait()
+            service.database = there
+            await told
+    assert (await row_of(service, conf_id)).end_reason == "ended"
+    assert [stay.participant_id for stay in await stays(service, conf_id)] == ["ada"]
