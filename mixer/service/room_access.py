@@ -7,6 +7,7 @@ show a mixer token always, robots where not everybody may send.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from starlette.exceptions import HTTPException
@@ -65,10 +66,18 @@ def shown_claims(tokens: Tokens, row: Conference, token: str) -> Claims | None:
     return claims
 
 
-def check_looking(tokens: Tokens, row: Conference, token: str) -> None:
-    """Whether somebody who is not in the conference may see it. Raises HTTPException."""
+def check_looking(
+    tokens: Tokens, row: Conference, token: str, changed: Mapping[str, Collection[str]]
+) -> None:
+    """Whether somebody who is not in the conference may see it. Raises HTTPException.
+
+    `changed`: permissions by external id that hold instead of a token's own.
+    """
     claims = shown_claims(tokens, row, token)
-    if claims is not None and "JOIN" not in claims.permissions:
+    if claims is None:
+        return
+    permissions = changed.get(claims.external_id) if row.protected else None
+    if "JOIN" not in (claims.permissions if permissions is None else permissions):
         raise HTTPException(403, "this access token does not permit to join: ask for another")
 
 

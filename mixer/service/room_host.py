@@ -57,7 +57,7 @@ class RoomHost:
 
     async def state(self, name: str, conference_token: str) -> State:
         hosted = await self._rooms.find(name)
-        room_access.check_looking(self._tokens, hosted.row, conference_token)
+        room_access.check_looking(self._tokens, hosted.row, conference_token, hosted.permissions)
         return hosted.live.state
 
     async def how_ended(self, id: str) -> str | None:
@@ -83,7 +83,8 @@ class RoomHost:
         return admitted
 
     def check_watching(self, conference: LiveConference, conference_token: str) -> None:
-        room_access.check_looking(self._tokens, self._hosted(conference).row, conference_token)
+        hosted = self._hosted(conference)
+        room_access.check_looking(self._tokens, hosted.row, conference_token, hosted.permissions)
 
     def check_ending(self, attendance: Attendance, conference: LiveConference) -> None:
         room_access.check_ending(self._hosted(conference), attendance)
@@ -125,7 +126,7 @@ class RoomHost:
         if hosted is not None and token:
             attendance_of(hosted.live, token)
         else:
-            room_access.check_looking(self._tokens, row, conference_token)
+            room_access.check_looking(self._tokens, row, conference_token, row.permissions)
         new = await self._all().sessions.replay(row, offset_ms)
         begun: dict[str, Any] = {"conferenceId": new.id, "path": f"/rooms/{new.id}"}
         if new.protected:
