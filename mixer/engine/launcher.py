@@ -22,7 +22,7 @@ import structlog
 
 from ..errors import MixerError
 from .child import spawnable
-from .supervise import LEAN
+from .supervise import LEAN, without_secrets
 
 log = structlog.get_logger()
 
@@ -30,7 +30,6 @@ STOP_TIMEOUT_S = 10.0
 POLL_S = 0.05
 SPARE_AFTER_S = 5.0  # a new spare is not to be in the way of the recording that took the last one
 LOCK = Path("journal", "recorder.lock")
-SECRET = ("MIXER_S3_", "AWS_", "MIXER_DATABASE_URL")  # none of a recorder's business
 
 
 class Running(Protocol):
@@ -114,8 +113,10 @@ class LocalLauncher:
             self._spares = [one for one in self._spares if one.poll() is None]
             self._started = [one for one in self._started if one.poll() is None]
             if len(self._spares) < self._wanted:
-                spare = await asyncio.to_thread(self._spawn)
-                self._spares.append(spare)
+                try:
+                    self._spares.append(await asyncio.to_thread(self._spawn))
+                except OSError as error:  # no memory, no processes: recordings go on without
+                    log.warning("spare.failed", error=str(error))
             self._taken.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._taken.wait(), SPARE_AFTER_S)
@@ -164,7 +165,6 @@ class LocalLauncher:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         """Popen rather than asyncio's: that one kills its children when its loop ends."""
-        own = {k: v for k, v in os.environ.items() if not k.startswith(SECRET)}
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("ab") as output:
             return subprocess.Popen(
@@ -172,7 +172,7 @@ class LocalLauncher:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                env={**LEAN, **own, **self._environment},
+                env={**LEAN, **without_secrets(os.environ), **self._environment},
                 start_new_session=True,
             )
 

@@ -27,6 +27,8 @@ LEAN = {
     "MALLOC_TRIM_THRESHOLD_": "1000000",
     "NODE_OPTIONS": "--max-semi-space-size=1",
 }
+# None of a child's business, and pages run in children of children. Who needs one is given it.
+SECRET = ("MIXER_S3_", "AWS_", "MIXER_DATABASE_URL")
 STOP_TIMEOUT_S = 10.0
 
 
@@ -106,7 +108,7 @@ class Child:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
-                env=_set({**LEAN, **os.environ, **self._environment}),
+                env=_set({**LEAN, **without_secrets(os.environ), **self._environment}),
                 limit=LINE_LIMIT,
                 preexec_fn=_preparation(self._nice),
                 start_new_session=True,  # Ctrl-C is the parent's to handle
@@ -174,6 +176,10 @@ class Child:
         self.kill()  # also what the child may have left behind
         ended = await self.wait()
         log.info("child.ended", child=self.name, pid=self.pid, how=str(ended))
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: v for name, v in environment.items() if not name.startswith(SECRET)}
 
 
 def _preparation(nice: int) -> Callable[[], None]:

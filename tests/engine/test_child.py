@@ -27,6 +27,11 @@ async def main():
 asyncio.run(main())
 """
 
+ENVIRONMENT = """
+import json, os
+print(json.dumps({"event": "ready", "values": list(os.environ.values())}), flush=True)
+"""
+
 DEAF = """
 import signal, time, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -52,6 +57,17 @@ async def test_commands_and_events_pass(tmp_path: Path, monkeypatch: pytest.Monk
         assert (await anext(events))["event"] == "ended"
         assert [event async for event in events] == []
         assert (await child.wait()).clean
+
+
+async def test_a_child_inherits_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of the storage and the database do not get near the browsers of pages."""
+    for name in ("MIXER_S3_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "MIXER_DATABASE_URL"):
+        monkeypatch.setenv(name, "hidden")
+    argv = program(tmp_path, monkeypatch, ENVIRONMENT)
+    async with Child("telling", argv, environment={"MIXER_GIVEN": "given"}) as child:
+        told = [event["values"] async for event in child.events]
+    assert "given" in told[0]
+    assert "hidden" not in told[0]
 
 
 async def test_a_deaf_child_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

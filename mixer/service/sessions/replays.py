@@ -87,10 +87,10 @@ class Replays:
         from .. import conferences
 
         service = self._sessions.service
-        view = await store.view(service, session_id)
-        conf_id = view.conference.id
         problem = None
         try:
+            view = await store.view(service, session_id)
+            conf_id = view.conference.id
             if await self._somebody(conf_id):
                 await store.change(service, session_id, state=store.RUNNING)
                 problem = await self._play(view)
