@@ -43,6 +43,7 @@ AT_ONCE = 32
 AT_ONCE_EACH = 8  # of one application: a slow receiver leaves room for the others
 POLL_S = 1.0  # for events of other instances, and those whose time comes
 GONE = "its recordings were deleted before it could be sent"
+UNWANTED = "the application has no webhook address any more"
 
 
 class Outbox:
@@ -183,10 +184,11 @@ class Outbox:
             app = await db.get_one(Application, one.app_key)
             rows = await _recordings(db, one.recordings)
         settings = ApplicationSettings(**app.settings)
-        if one.recordings and not rows:
-            await self._settled(one, one.url, None, Answer(error=GONE), dead=True)
+        url = settings.webhook_url  # of now: a wrong address can be mended within the day
+        if url is None or (one.recordings and not rows):
+            why = UNWANTED if url is None else GONE
+            await self._settled(one, one.url, None, Answer(error=why), dead=True)
             return
-        url = settings.webhook_url or one.url  # a wrong address can be mended within the day
         now = now_ms()
         addresses = await self._addresses(rows, signed=settings.signed_urls)
         told = rendered(one.type, one.body, rows, addresses, region=self._region, now=now)

@@ -148,6 +148,18 @@ async def test_a_mended_address_is_used(desk: Desk, receiver: Receiver) -> None:
         assert (await db.scalars(select(Event.url))).one() == receiver.url
 
 
+async def test_an_address_that_was_taken_away_gets_nothing_more(
+    desk: Desk, receiver: Receiver
+) -> None:
+    """Events have addresses of recordings in them: whoever is to have none any more gets none."""
+    outbox = desk.outbox()
+    await desk.add(outbox, "c0")
+    await settings(desk, webhook_url=None)
+    async with delivering(outbox):
+        await until(lambda: _all(desk, "dead"))
+    assert receiver.events == []
+
+
 async def test_private_receivers_are_refused_by_default(desk: Desk, receiver: Receiver) -> None:
     """The reason is in the log of events."""
     outbox = desk.outbox(allow_private=False)
