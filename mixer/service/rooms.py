@@ -135,6 +135,9 @@ class HostedRooms:
 
     async def end(self, conf_id: str, reason: str) -> None:
         """Ends it for everybody. One that is not there (any more) is fine."""
+        self._ended[conf_id] = reason  # also where it is being opened just now
+        while len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
         hosted = self._by_id.pop(conf_id, None)
         if hosted is None:
             return
@@ -142,9 +145,6 @@ class HostedRooms:
         ids.discard(conf_id)
         if not ids:
             del self._by_alias[hosted.row.alias_key]
-        self._ended[conf_id] = reason
-        while len(self._ended) > REMEMBERED:
-            self._ended.popitem(last=False)
         hosted.live.end(reason)
         self._reports.ended(hosted.live, reason)
         log.info("room.ended", conference=conf_id, reason=reason)
