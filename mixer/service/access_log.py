@@ -78,7 +78,7 @@ def _route(scope: Scope) -> str:
     path: str | None = getattr(scope.get("route"), "path", None)
     if path is not None:
         return path
-    first = scope["path"].split("/")[1]
+    first = scope["path"].removeprefix("/").partition("/")[0]  # `OPTIONS *` has no slash
     return f"/{first}/*" if first in MOUNTED else "none"
 
 

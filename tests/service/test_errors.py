@@ -162,3 +162,13 @@ async def test_page_of_errors(anybody: httpx2.AsyncClient) -> None:
     """An error's `type` leads to a line about it."""
     page = (await anybody.get("/docs/errors")).text
     assert all(f'id="{one.code}"' in page for one in FAULTS)
+
+
+async def test_the_address_of_everything(url: str, service: Service) -> None:
+    """`OPTIONS *`, which asks for the server itself, has no slash in it."""
+    async with asyncio.timeout(60):
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.settings.port)
+        writer.write(b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 404 "), answer[:100]

@@ -9,6 +9,7 @@ import httpx2
 from sqlalchemy import update
 
 from mixer.records.models import Recording
+from mixer.service import applications
 from mixer.service.context import Service, now_ms
 
 from .conftest import BOTH_DATABASES, Credentials, bearer
@@ -253,6 +254,17 @@ async def test_version_1_pages(archive: Archive, api: httpx2.AsyncClient) -> Non
     for size in (1, 2, 5, 100):
         found = await listed(api, "/v1/monitor/recordings", "recordings", max=size)
         assert [one["alias"] for one in found] == [f"Conference {n}" for n in (4, 3, 2, 1, 0)]
+
+
+async def test_live_recording_by_the_applications_setting(
+    archive: Archive, api: httpx2.AsyncClient, service: Service
+) -> None:
+    """A conference that did not say is what its application's conferences are."""
+    await archive.mix(await archive.session(await archive.conference()), "a")
+    for live, told in ((False, 0), (True, 6_418)):
+        await applications.change(service.database, archive.app_key, {"live_recording": live})
+        (one,) = await listed(api, "/v1/monitor/conferences", "conferences")
+        assert one["mixerLiveRecording"] == told
 
 
 async def test_conferences(archive: Archive, api: httpx2.AsyncClient) -> None:

@@ -10,10 +10,12 @@ from fastapi.responses import Response
 
 from ...records.models import Attendance, Conference
 from .. import conference_listing, conferences
+from ..applications import ApplicationSettings
 from ..context import now_ms
 from ..errors import ApiError, answers
 from ..pages import Position, Range, tokens
 from ..pattern import MAX_PATTERN_CHARS, Pattern, PatternError
+from ..recording_choice import live_recording
 from .conferences import ConferenceId
 from .monitor import GivenService, Reader
 from .monitor_answers import Conferences, Participants
@@ -64,7 +66,10 @@ async def list_conferences(
         stays = await conference_listing.stays_of(db, ids)
         recorded = await conference_listing.recorded_ms(db, ids)
     region = service.settings.region
-    told = [summary(row, stays[row.id], recorded[row.id], region, livestats) for row in rows]
+    told = [
+        summary(row, stays[row.id], recorded[row.id], region, reader.app.settings, livestats)
+        for row in rows
+    ]
     return json_answer({**tokens(places, given), "conferences": told})
 
 
@@ -81,7 +86,8 @@ async def conference(
     async with service.database.reading() as db:
         stays = (await conference_listing.stays_of(db, [row.id]))[row.id]
         recorded = (await conference_listing.recorded_ms(db, [row.id]))[row.id]
-    return json_answer(summary(row, stays, recorded, service.settings.region, livestats))
+    region, settings = service.settings.region, reader.app.settings
+    return json_answer(summary(row, stays, recorded, region, settings, livestats))
 
 
 @router.get(
@@ -157,7 +163,12 @@ async def participant(
 
 
 def summary(
-    row: Conference, stays: Sequence[Attendance], recorded: int, region: str, livestats: bool
+    row: Conference,
+    stays: Sequence[Attendance],
+    recorded: int,
+    region: str,
+    settings: ApplicationSettings,
+    livestats: bool,
 ) -> dict[str, Any]:
     """Ongoing conferences have the first fields only, and the numbers if they are asked for."""
     start = row.started_at or row.created_at
@@ -180,7 +191,7 @@ def summary(
         "type": row.type.lower(),
         "presenceDuration": sum((stay.left_at or row.ended_at) - stay.joined_at for stay in people),
         "recordingDuration": recorded,
-        "mixerLiveRecording": recorded if row.parameters.get("liveRecording") else 0,
+        "mixerLiveRecording": recorded if live_recording(row, settings) else 0,
         "mixerHlsStreaming": 0,
         "mixerRtmpStreaming": 0,
         "mixerRtsStreaming": 0,
