@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 from sqlalchemy import select
 
 from mixer.recorder.plan import MixPlan, Plan, RecordFolder
 from mixer.records.models import Conference, Mix, Session
 from mixer.service.context import Service
-from mixer.service.sessions import Sessions, store
+from mixer.service.sessions import Sessions, publishing, store
 from mixer.service.sessions.keeper import Keeper
 
 from .conftest import Notebook
@@ -148,3 +149,21 @@ async def test_a_made_remix_is_not_made_again(
     (folder / "remix.mp4").write_bytes(b"film")
     assert await sessions.remixes._made(view, view.mixes[0]) is None
     assert renders.told == []
+
+
+@pytest.mark.parametrize("video", [True, False])
+async def test_progress_names_the_mix_of_a_video(
+    api: httpx2.AsyncClient, service: Service, *, video: bool
+) -> None:
+    """Sound alone has no layout, and no size."""
+    id = await conference(api)
+    await start(api, id, mixId="stage")
+    (session,) = await rows(service)
+    seen = await store.view(service, session.id)
+    (mix,) = seen.mixes
+    for _ in range(2):  # told once
+        await publishing.tell_progress(service, seen.conference, mix, 1000, video=video)
+    told = [args[4] for name, args in service.outbox.told if name == "add"]  # type: ignore[attr-defined]
+    general = {"createdAt": "1970-01-01T00:00:01.000Z", "startedAt": "1970-01-01T00:00:01.000Z"}
+    of_mix = {"mixId": "stage", "width": 1920, "height": 1080}
+    assert told[1:] == [general | (of_mix if video else {})]

@@ -217,7 +217,10 @@ class Keeper:
     async def _began(self, view: View, mix: Mix, planned: MixPlan) -> None:
         if mix.began_at is None and view.session.wanted["live"]:
             began_at = started_ms(self._folder) + (planned.start_ns or 0) // 1_000_000
-            await publishing.tell_progress(self._service, view.conference, mix, began_at)
+            video = view.session.wanted["format"] != "mp3"
+            await publishing.tell_progress(
+                self._service, view.conference, mix, began_at, video=video
+            )
 
     # --- what came of it ----------------------------------------------------------------------
 

@@ -46,21 +46,24 @@ def _details(one: Found) -> dict[str, Any]:
     return {**told, "stayStartedAt": one.start_time}
 
 
-async def tell_progress(service: Service, conference: Conference, mix: Mix, began_at: int) -> None:
-    """Recording.Live.InProgress, once for each start of a mix."""
+async def tell_progress(
+    service: Service, conference: Conference, mix: Mix, began_at: int, *, video: bool
+) -> None:
+    """Recording.Live.InProgress, once for each start of a mix; which mix, where there is a video
+    (contract 5.2)."""
     async with service.database.writing() as db:
         row = await db.get_one(Mix, mix.id, with_for_update=True)
         if row.began_at is not None:
             return
         row.began_at = began_at
-        body = bodies.live_in_progress(
-            began_at,
-            layout_url=mix.layout_url,
-            layout_name=mix.layout_name,
-            mix_id=mix.mix_id,
-            width=mix.width,
-            height=mix.height,
-        )
+        told: dict[str, Any] = {
+            "layout_url": mix.layout_url,
+            "layout_name": mix.layout_name,
+            "mix_id": mix.mix_id,
+            "width": mix.width,
+            "height": mix.height,
+        }
+        body = bodies.live_in_progress(began_at, **(told if video else {}))
         await service.outbox.add(
             db, conference.app_key, conference.id, "Recording.Live.InProgress", body
         )

@@ -117,7 +117,8 @@ class Remixes:
             view = await store.view(service, session_id)
             mix = view.mixes[0]
             await store.change(service, session_id, state=store.RUNNING)
-            await publishing.tell_progress(service, view.conference, mix, now_ms())
+            video = view.session.wanted["format"] != "mp3"
+            await publishing.tell_progress(service, view.conference, mix, now_ms(), video=video)
             problem = await self._made(view, mix)
             if problem is None:
                 await self._hand_out(view, mix)
