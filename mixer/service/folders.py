@@ -13,7 +13,12 @@ def make_folders(settings: ServiceSettings) -> None:
     """
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings.sessions_folder.mkdir(exist_ok=True)
+        # a folder that somebody else has made may be open to others: what matters in it is not
+        settings.sessions_folder.mkdir(mode=0o700, exist_ok=True)
+        if settings.storage_url is None:
+            settings.files_folder.mkdir(mode=0o700, exist_ok=True)
+        if settings.database_url is None:
+            settings.database_file.touch(mode=0o600)
     except OSError as error:
         reason = error.strerror or error
         raise StorageError(f"cannot use the data folder {settings.data}: {reason}") from error

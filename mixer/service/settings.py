@@ -155,11 +155,16 @@ class ServiceSettings(BaseSettings):
         """The SQLAlchemy URL with the driver that we use."""
         url = self.database_url
         if url is None:
-            return f"sqlite+aiosqlite:///{self.data / 'mixer.db'}"
+            return f"sqlite+aiosqlite:///{self.database_file}"
         for plain in ("postgresql://", "postgres://"):
             if url.startswith(plain):
                 return "postgresql+psycopg://" + url.removeprefix(plain)
         return url.replace("sqlite://", "sqlite+aiosqlite://", 1)
+
+    @property
+    def database_file(self) -> Path:
+        """SQLite's, where no other database is set."""
+        return self.data / "mixer.db"
 
     @property
     def files_folder(self) -> Path:
