@@ -119,7 +119,8 @@ class LocalLauncher:
                     log.warning("spare.failed", error=str(error))
             self._taken.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._taken.wait(), SPARE_AFTER_S)
+                async with asyncio.timeout(SPARE_AFTER_S):
+                    await self._taken.wait()
                 await asyncio.sleep(SPARE_AFTER_S)
 
     async def start(self, order: Mapping[str, Any]) -> LocalRecorder:

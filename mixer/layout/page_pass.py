@@ -219,7 +219,8 @@ class PagePass:
         """Waits for the journal; False when told to stop."""
         if not self.timeline.refresh():
             try:
-                await asyncio.wait_for(self._stopping.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._stopping.wait()
             except TimeoutError:
                 self.timeline.refresh()
         return not self._stopping.is_set()

@@ -193,7 +193,8 @@ class Recorder:
             self._look()
             self._changed()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._stop.wait()
         joined.cancel()
         stopped.cancel()
         self.status.stage = "finishing"
@@ -326,7 +327,8 @@ class Recorder:
         await self._steer_ingest()
         if waiting:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._resumed.wait(), RESUME_TIMEOUT_S)
+                async with asyncio.timeout(RESUME_TIMEOUT_S):
+                    await self._resumed.wait()
         if self._stop.is_set() or not self._parts.is_planned(mix):
             if self._parts.is_planned(mix):
                 self._parts.drop(mix)

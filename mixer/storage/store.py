@@ -9,7 +9,7 @@ minutes (obstore), and longer by whoever called.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
@@ -60,7 +60,7 @@ class Storage:
             elif self._multipart is not None and size > PART_BYTES:
                 await self._multipart.put(path, key, headers)
             else:
-                await obstore.put_async(self._store, key, path, attributes=cast(Any, headers))
+                await _call(obstore.put, self._store, key, path, attributes=cast(Any, headers))
         except (OSError, BaseError) as error:
             raise StorageError(_sentence(f"store {path.name} in", self.location, error)) from error
         return size
@@ -68,7 +68,7 @@ class Storage:
     async def size(self, key: str) -> int | None:
         """The object's bytes; None when there is no such object."""
         try:
-            found = await obstore.head_async(self._store, key)
+            found = await _call(obstore.head, self._store, key)
         except FileNotFoundError:
             return None
         except (OSError, BaseError) as error:
@@ -78,8 +78,9 @@ class Storage:
     async def blocks(self, key: str) -> AsyncIterator[bytes]:
         """The object's bytes in pieces of about BLOCK_BYTES. Raises StorageError."""
         try:
-            found = await obstore.get_async(self._store, key)
-            async for block in found.stream(min_chunk_size=BLOCK_BYTES):
+            found = await _call(obstore.get, self._store, key)
+            blocks = iter(found.stream(min_chunk_size=BLOCK_BYTES))
+            while (block := await _call(next, blocks, None)) is not None:
                 yield bytes(block)
         except (OSError, BaseError) as error:
             raise StorageError(_sentence(f"read {key} from", self.location, error)) from error
@@ -91,7 +92,8 @@ class Storage:
             return
         try:
             for first in range(0, len(keys), DELETED_AT_ONCE):
-                await obstore.delete_async(self._store, list(keys[first : first + DELETED_AT_ONCE]))
+                batch = list(keys[first : first + DELETED_AT_ONCE])
+                await _call(obstore.delete, self._store, batch)
         except FileNotFoundError:
             return
         except (OSError, BaseError) as error:
@@ -107,7 +109,7 @@ class Storage:
         try:
             store = cast("S3Store", self._store)
             lasting = timedelta(seconds=expires_s)
-            return list(await obstore.sign_async(store, "GET", list(keys), lasting))
+            return list(await _call(obstore.sign, store, "GET", list(keys), lasting))
         except BaseError as error:
             raise StorageError(_sentence("sign addresses of", self.location, error)) from error
 
@@ -165,6 +167,12 @@ def _open(location: Location) -> ObjectStore:
         )
     except (OSError, BaseError, ValueError) as error:
         raise StorageError(_sentence("open", location, error)) from error
+
+
+async def _call(function: Callable[..., Any], *values: Any, **named: Any) -> Any:
+    """On a thread of ours: obstore's own threads call back into Python, and abort a process that
+    ends just then."""
+    return await asyncio.to_thread(function, *values, **named)
 
 
 def _second_name(path: Path, other: Path) -> None:

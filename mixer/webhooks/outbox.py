@@ -125,8 +125,10 @@ class Outbox:
                     for one in claimed:
                         group.create_task(self._delivered(one))
                     if not claimed:
+                        # not wait_for: Python 3.11's loses a cancellation that comes as it ends
                         with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(self._wake.wait(), POLL_S)
+                            async with asyncio.timeout(POLL_S):
+                                await self._wake.wait()
         finally:
             await self._destination.close()
 

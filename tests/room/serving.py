@@ -57,7 +57,8 @@ class Server:
         process = self._process
         assert process is not None
         if process.returncode is None:
-            os.kill(process.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # ended, and not told yet
+                os.kill(process.pid, number)
         return await asyncio.wait_for(process.wait(), TIMEOUT_S)
 
 

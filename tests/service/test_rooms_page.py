@@ -29,7 +29,15 @@ FORCE = """async (kind) => {
   const janus = await Janus.open(`${sockets}/janus?token=${window.stolen}`);
   const handle = await janus.attach(() => {});
   const feed = `${conference.participantId}.${kind === 'screen' ? 'screen' : 'camera'}`;
-  await janus.message(handle, {request: 'join', ptype: 'publisher', id: feed});
+  for (;;) {  // Janus lets go of the page's own feed of that id a little later
+    try {
+      await janus.message(handle, {request: 'join', ptype: 'publisher', id: feed});
+      break;
+    } catch (error) {
+      if (!error.message.includes('already exists')) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
   const pc = new RTCPeerConnection();
   pc.addTransceiver(kind === 'audio' ? 'audio' : 'video', {direction: 'sendonly'});
   const offer = await pc.createOffer();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -185,6 +186,21 @@ async def test_several_instances_share_the_work(desk: Desk, receiver: Receiver) 
         await until(lambda: _all(desk, "delivered"))
     for conference in ("c0", "c1", "c2"):
         assert numbers(receiver, conference) == list(range(20))
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_it_ends_when_it_is_told_to(desk: Desk, turns: int) -> None:
+    """Also when that comes just as it wakes up."""
+    outbox = desk.outbox()
+    running = asyncio.create_task(outbox.run())
+    await until(lambda: outbox._wake._waiters)
+    outbox._wake.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    async with asyncio.timeout(30):
+        await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
 
 
 async def test_keys_rotate(desk: Desk) -> None:

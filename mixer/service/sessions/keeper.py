@@ -74,7 +74,8 @@ class Keeper:
             if busy is None:
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), BUSY_S if busy else IDLE_S)
+                async with asyncio.timeout(BUSY_S if busy else IDLE_S):
+                    await self._wake.wait()
 
     async def _step(self) -> bool | None:
         """One look at everything. True: something is on its way; None: the session is closed."""
