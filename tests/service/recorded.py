@@ -48,10 +48,15 @@ class Site:
             self._log_in()
             yield server.pid
 
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """Key and secret of its application."""
+        return self._app["key"], self._app["secret"]
+
     def _log_in(self) -> None:
-        auth = (self._app["key"], self._app["secret"])
         body = {"grant_type": "client_credentials"}
-        token = self.client.post("/v1/auth/token", data=body, auth=auth).json()["access_token"]
+        answer = self.client.post("/v1/auth/token", data=body, auth=self.credentials)
+        token = answer.json()["access_token"]
         self.client.headers["authorization"] = f"Bearer {token}"
 
     def post(self, path: str, expected: int = 200, **body: Any) -> Any:
