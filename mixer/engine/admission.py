@@ -1,8 +1,9 @@
 """Whether this machine can carry one more recording: a pure function of measured facts.
 
 What must keep up is ingest; renders queue (slots.py) and have a lower priority, so their load
-refuses nobody. Figures, measured on a 2-core machine (docs/performance.md): a participant who sends
-720p30 and sound costs ingest 0.03 core; a recorder with its ingest process, waiting, has 170 MB.
+refuses nobody. Measured on a 2-core machine (docs/performance.md): a participant who sends 720p30
+and sound costs ingest 0.03 core; a recorder that waits, with the ingest process, the page pass and
+the worker that wait with it, has 170 MB (PSS). The other figures are chosen.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def refusal(machine: Machine, carried: Carried, limit: int | None = None) -> str
 def measured(disk: Path) -> Machine:
     """This machine now; `disk`: the folder in which recordings are made."""
     return Machine(
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+        cores=len(os.sched_getaffinity(0)),
         load=os.getloadavg()[0],
         free_memory=psutil.virtual_memory().available,
         free_disk=shutil.disk_usage(disk).free,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ from typing import Any, Protocol
 import structlog
 
 from ..errors import MixerError
+from ..lock import is_held
 from .child import spawnable
 from .supervise import LEAN, without_secrets
 
@@ -62,7 +62,7 @@ class LocalRecorder:
         """Also while it has not taken its lock yet, or makes its report without it."""
         if self._process is not None:
             return self._process.poll() is None
-        return _is_locked(self.folder / LOCK)
+        return is_held(self.folder / LOCK)
 
     async def ask(self, command: str, **fields: Any) -> dict[str, Any]:
         """Raises UsageError when it refuses or does not listen, MixerError when it is silent."""
@@ -142,7 +142,7 @@ class LocalLauncher:
 
     def adopt(self, folder: Path) -> LocalRecorder | None:
         """The recorder that lives in a folder, if one does."""
-        return LocalRecorder(folder) if _is_locked(folder / LOCK) else None
+        return LocalRecorder(folder) if is_held(folder / LOCK) else None
 
     async def close(self) -> None:
         """Spares go; recorders stay."""
@@ -182,17 +182,3 @@ def _give(process: subprocess.Popen[bytes], line: bytes) -> None:
     assert process.stdin
     process.stdin.write(line)
     process.stdin.close()
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -7,10 +7,8 @@ is asked.
 from __future__ import annotations
 
 import bisect
-import fcntl
 import heapq
 import json
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from .. import clock
 from ..clock import SECOND
 from ..edit import Span
 from ..errors import JournalDamaged, JournalMissing, JournalTooNew
+from ..lock import is_held
 from . import records
 from .absence import Absence
 from .model import PAUSED, RESUMED, Alignment, Event, Frame, FrameFlag, Gap, Note, Picture, Track
@@ -183,9 +182,7 @@ class Journal:
     def is_live(self, besides: str = "") -> bool:
         """Whether a writer, or the recorder that starts them, is alive now; `besides`: a lock that
         does not count. Only for deciding on recovery; never in a render."""
-        return any(
-            _is_locked(path) for path in self.directory.glob("*.lock") if path.name != besides
-        )
+        return any(is_held(path) for path in self.directory.glob("*.lock") if path.name != besides)
 
     def close(self) -> None:
         for run in self.runs:
@@ -265,17 +262,3 @@ def media_time_ns(alignment: Alignment, clock_rate: int, rtp: int) -> int:
     ticks = rtp - alignment.rtp
     skew_ns = round(ticks * 1000 * alignment.ppm / clock_rate) if alignment.ppm else 0
     return alignment.media_ns + ticks * SECOND // clock_rate + skew_ns
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False

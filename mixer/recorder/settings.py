@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,24 +63,6 @@ class RecordSettings:
         ended = plan.ended or ("conference-ended" if self.finish else "")
         fence = max(self.fence, plan.fence)
         return replace(plan, url=self.url or plan.url, fence=fence, ended=ended)
-
-    def to_order(self) -> dict[str, Any]:
-        """As JSON: what `order_from` reads."""
-        order = {name: getattr(self, name) for name in ORDERED}
-        order |= {"url": self.url, "out": str(self.out), "audio": asdict(self.audio)}
-        order["mixes"] = [
-            {
-                "id": mix.id,
-                "part": mix.part,
-                "size": f"{mix.width}x{mix.height}",
-                "fps": mix.fps,
-                "preset": mix.preset,
-                "crf": mix.crf,
-                "layout": mix.layout,
-            }
-            for mix in self.mixes
-        ]
-        return {**order, "environment": dict(self.ingest_environment)}
 
 
 ORDERED = (

@@ -1,11 +1,11 @@
 """`python -m mixer.recorder.spare`: a recorder that is there before it is needed.
 
 It has imported everything, and so have the ingest process, the page pass and the worker that it
-keeps; what it is to record comes
-on stdin as one line of JSON, an order (settings.py), with what is secret in it: never on a command
-line. Further keys of the order: `log` (a file; else stderr), `report` (true: make one at the end).
-End of file instead of an order: it was not needed. After the order stdin means nothing, and the
-recorder is on its own: told by control.sock and SIGTERM, watched by its folder.
+keeps; what it is to record comes on stdin as one line of JSON, an order (settings.py), with what is
+secret in it: never on a command line. Further keys of the order: `log` (a file; else stderr),
+`report` (true: make one at the end). End of file instead of an order: it was not needed. After the
+order stdin means nothing, and the recorder is on its own: told by control.sock and SIGTERM, watched
+by its folder.
 
 The exit code is that of the error that ended it (docs/exit-codes.md); `error.json` beside plan.json
 says the same, for those who are not its parent.

@@ -18,6 +18,7 @@ from mixer.journal import Journal
 from mixer.recorder import MixPlan, RecordFolder, RecordSettings
 from mixer.recorder.control import ask
 from mixer.recorder.settings import order_from
+from mixer.render.audio_settings import AudioSettings
 from tests.system.processes import mixer, process, publisher, room, until
 
 SMALL = ("--size", "320x180", "--fps", "15", "--bitrate", "200000")
@@ -102,15 +103,26 @@ def test_an_order_that_makes_no_sense_is_refused() -> None:
 
 
 def test_an_order_says_all_that_settings_do(tmp_path: Path) -> None:
-    """Settings, written as an order and read again, are the same."""
-    mixes = (MixPlan(), MixPlan(id="b", width=390, height=844, layout="https://example.org/?a=1"))
-    settings = RecordSettings(
+    """What a service writes is read as the settings it stands for."""
+    order = {
+        "url": "http://h/rooms/x",
+        "out": str(tmp_path),
+        "mixes": [{"id": "b", "part": 2, "size": "390x844", "layout": "https://example.org/?a=1"}],
+        "format": "both",
+        "live": False,
+        "audio": {"legs": True},
+        "fence": 7,
+        "unreachable_timeout_s": 900.0,
+        "environment": {"MIXER_ROOM_TOKEN": "secret"},
+    }
+    assert order_from(json.loads(json.dumps(order))) == RecordSettings(
         "http://h/rooms/x",
         tmp_path,
-        mixes,
+        (MixPlan(id="b", part=2, width=390, height=844, layout="https://example.org/?a=1"),),
         format="both",
         live=False,
+        audio=AudioSettings(legs=True),
         fence=7,
+        unreachable_timeout_s=900.0,
         ingest_environment={"MIXER_ROOM_TOKEN": "secret"},
     )
-    assert order_from(json.loads(json.dumps(settings.to_order()))) == settings
