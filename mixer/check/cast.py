@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mixer.conference import state as conference
+from mixer.preview import faces
 
 NAMES = (
     "Ada Lovelace",
@@ -21,7 +22,7 @@ NAMES = (
 )
 MARKUP = "[data-mixer-check]"  # found in the page: a name was put in as markup
 UNSEEN = {"mixer": "Mixer, never drawn", "listener": "Listener, never drawn"}
-CAMERA, SCREEN = (640, 360), (1280, 720)
+CAMERA, SCREEN = faces.CAMERA, faces.SCREEN
 COUNTS = (1, 2, 4, 9, 25, 50)
 SIZES = ((1920, 1080), (1080, 1920), (1080, 1080))
 

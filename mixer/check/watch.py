@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -104,11 +104,4 @@ class WatchedSite(Site):
 
 
 def watched(site: Site, noted: Noted) -> WatchedSite:
-    return WatchedSite(
-        url=site.url,
-        folder=site.folder,
-        name=site.name,
-        variables=site.variables,
-        cache=site.cache,
-        noted=noted,
-    )
+    return WatchedSite(**{one.name: getattr(site, one.name) for one in fields(site)}, noted=noted)

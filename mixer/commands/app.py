@@ -67,6 +67,47 @@ def list_all(data: Data = None, config: Config = None, as_json: Json = False) ->
     _print(run(_with_database(config, data, applications.list_all), as_json), as_json)
 
 
+@app.command("renew-secret")
+def renew_secret(key: str, data: Data = None, config: Config = None, as_json: Json = False) -> None:
+    """Gives an application a new secret, shown this once; the old one is void from now on."""
+    from ..service import applications
+
+    async def renew(db: Database) -> str:
+        return await applications.renew_secret(db, key)
+
+    secret = run(_with_database(config, data, renew), as_json)
+    print(json.dumps({"key": key, "secret": secret}) if as_json else f"secret: {secret}")
+
+
+@app.command("webhook-secret")
+def webhook_secret(
+    key: str, data: Data = None, config: Config = None, as_json: Json = False
+) -> None:
+    """Shows what an application checks the Standard Webhooks signatures of its events with."""
+    from ..service import applications
+    from ..webhooks.keys import WebhookKeys
+
+    async def look(db: Database) -> str:
+        if await applications.get(db, key) is None:
+            raise UsageError(f"there is no application with the key {key!r}: `mixer app list`")
+        return await WebhookKeys(db).secret_of(key)
+
+    secret = run(_with_database(config, data, look), as_json)
+    print(json.dumps({"key": key, "webhookSecret": secret}) if as_json else secret)
+
+
+@app.command("rotate-webhook-key")
+def rotate_webhook_key(data: Data = None, config: Config = None, as_json: Json = False) -> None:
+    """Makes a new key for `Dolby-Signature`; receivers see it before it signs, and lose nothing."""
+    from ..webhooks.keys import WebhookKeys
+
+    async def rotate(db: Database) -> str:
+        return await WebhookKeys(db).rotate()
+
+    id = run(_with_database(config, data, rotate), as_json)
+    print(json.dumps({"keyId": id}) if as_json else f"new key: {id}")
+
+
 @app.command("operator")
 def operator(
     email: str,

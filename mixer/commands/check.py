@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .files import LayoutAllow, allow_layouts
 from .running import Json, run
+
+if TYPE_CHECKING:
+    from ..check.findings import Finding
 
 
 def check(
@@ -17,6 +21,7 @@ def check(
     out: Annotated[
         Path, typer.Option(help="Folder for the report; a later check there tells what changed.")
     ] = Path("mixer-check"),
+    layout_allow: LayoutAllow = None,
     as_json: Json = False,
 ) -> None:
     """Plays a standard script through the real renderer; says what is wrong, what it costs."""
@@ -27,6 +32,7 @@ def check(
             print(f"\r\x1b[K{text} …", end="", file=sys.stderr, flush=True)
 
     async def job() -> Checked:
+        allow_layouts(layout_allow)
         return await check_layout(layout, out, say)
 
     checked = run(job(), as_json)
@@ -50,12 +56,9 @@ VERDICTS = {
 }
 
 
-def _lines(findings: tuple[object, ...], layout: str, verdict: str) -> list[str]:
-    from ..check.findings import Finding
-
+def _lines(findings: tuple[Finding, ...], layout: str, verdict: str) -> list[str]:
     lines = [f"{layout}: {VERDICTS[verdict]}"]
     for one in findings:
-        assert isinstance(one, Finding)
         lines.append(f"  {MARKS[one.severity]}  {one.text}")
         if one.mend:
             lines.append(f"          {one.mend}")

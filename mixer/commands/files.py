@@ -45,8 +45,8 @@ def allow_layouts(grants: list[str] | None, conference: str = "") -> None:
     """
     from ..proxy import Reach
 
-    Reach.of(grants or ())
     os.environ["MIXER_LAYOUT_ALLOW"] = " ".join(grants or ())
+    Reach.from_environment()
     os.environ["MIXER_LAYOUT_CONFERENCE"] = conference
 
 

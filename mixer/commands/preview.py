@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .files import LayoutAllow, allow_layouts
 from .running import run
 
 
@@ -22,6 +23,7 @@ def preview(
         Path | None,
         typer.Option(help="A record's folder: its conference is played, with its pictures."),
     ] = None,
+    layout_allow: LayoutAllow = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Shows a layout with a simulated conference, and the mixer's own picture beside it."""
@@ -40,4 +42,8 @@ def preview(
         if open_:
             typer.launch(address)
 
-    run(run_preview(settings, ready))
+    async def job() -> None:
+        allow_layouts(layout_allow)
+        await run_preview(settings, ready)
+
+    run(job())

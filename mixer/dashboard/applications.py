@@ -69,10 +69,6 @@ class Field:
     choices: tuple[str, ...] = ()
 
 
-async def listing(request: Request, service: Service) -> Response:
-    return await _list(request, service)
-
-
 async def _list(
     request: Request, service: Service, status: int = 200, created: Any = None, wrong: str = ""
 ) -> Response:
@@ -161,7 +157,7 @@ def _given(form: Any) -> dict[str, Any]:
 
 
 ROUTES: list[BaseRoute] = [
-    Route("/applications", private(listing), methods=["GET"]),
+    Route("/applications", private(_list), methods=["GET"]),
     Route("/applications", private(create), methods=["POST"]),
     Route("/applications/{key}", private(one), methods=["GET", "POST"]),
 ]

@@ -18,7 +18,6 @@ from ..service import applications, conference_listing, conferences, files, list
 from ..service.context import Service
 from ..service.errors import ApiError
 from ..service.sessions import MixOrder
-from ..service.sessions.order import MAX_SIDE, MIN_SIDE
 from . import pages, reports
 from .login import sentence
 from .visits import field_of, private
@@ -68,7 +67,6 @@ async def shown(request: Request, service: Service) -> Response:
         raw=[Raw(one, reports.report_of(service, one) is not None) for one in sessions],
         join=_join_address(service, row, request.state.visit.operator),
         sizes=SIZES,
-        sides=(MIN_SIDE, MAX_SIDE),
         **await _going_on(service, row),
     )
 

@@ -95,7 +95,7 @@ async def setup(request: Request) -> Response:
             )
             return _welcome(request, operator, told="Welcome. Create an application first.")
         except UsageError as error:
-            return _setup_form(request, 400, str(error))
+            return _setup_form(request, 400, sentence(error))
     return _setup_form(request)
 
 

@@ -15,7 +15,7 @@ from ..records.models import Attendance, Conference, Event, Recording, Session
 from ..service import applications, listing
 from ..service.attendance import PEOPLE
 from ..service.context import Service, now_ms
-from . import formats, live, pages, sums
+from . import formats, pages, sums
 from .visits import private
 
 LATEST = 6
@@ -27,6 +27,9 @@ async def shown(request: Request, service: Service) -> Response:
             "live": await _count(db, Conference, Conference.ended_at.is_(None)),
             "people": await _count(
                 db, Attendance, Attendance.left_at.is_(None), Attendance.type.in_(PEOPLE)
+            ),
+            "recordings": await _count(
+                db, Session, Session.closed_at.is_(None), Session.kind == "record"
             ),
             "remixes": await _count(
                 db, Session, Session.closed_at.is_(None), Session.kind == "remix"
@@ -41,7 +44,6 @@ async def shown(request: Request, service: Service) -> Response:
         request,
         "overview.html.j2",
         counts=counts,
-        going=await live.going(service),
         latest=latest,
         month=(month[0], sum(month[1].values(), sums.Sum())),
         disk=disk,

@@ -67,7 +67,7 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
 
 def headers(service: Service) -> dict[str, str]:
     """No script and no style that is not ours; pictures and films from here, or from the bucket."""
-    films = "'self'" if _is_local(service) else "'self' https: http:"
+    films = "'self'" if service.storage.location.folder is not None else "'self' https: http:"
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         f"media-src {films}; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -80,10 +80,6 @@ def headers(service: Service) -> dict[str, str]:
         "x-content-type-options": "nosniff",
         "cross-origin-opener-policy": "same-origin",
     }
-
-
-def _is_local(service: Service) -> bool:
-    return not (service.settings.storage_url or "").startswith("s3:")
 
 
 def to(request: Request, path: str, told: str = "", *, failed: bool = False) -> Response:

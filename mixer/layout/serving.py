@@ -115,14 +115,15 @@ class Site:
         await route.fulfill(status=200, body=path.read_bytes(), headers=headers)
 
     async def _from_disk(self, route: Route, path: str) -> None:
-        body, kind = self._file(path)
+        body, kind = self.local_file(path)
         if body is None:
             await route.fulfill(status=404, body="no such file in the layout")
         else:
             headers = {"content-type": kind, "access-control-allow-origin": "*"}
             await route.fulfill(status=200, body=with_stand_in(body), headers=headers)
 
-    def _file(self, path: str) -> tuple[bytes | None, str]:
+    def local_file(self, path: str) -> tuple[bytes | None, str]:
+        """What a path of a local layout is answered with, and its type; None: nothing is there."""
         top, _, rest = path.lstrip("/").partition("/")
         folder = self.folder if top == self.name else BUILT_IN / top if top in COMMON else None
         if folder is None:

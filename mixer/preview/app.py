@@ -26,7 +26,7 @@ from mixer.preview.watching import changes
 
 BEAT_S = 15.0
 MAX_SIDE, LEAST_SIDE = 4096, 64
-LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
+LOOPBACK = ["127.0.0.1", "localhost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Rig:
             Mount("/sdk", StaticFiles(directory=BUILT_IN / "sdk")),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
-        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "testserver"])
+        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK)
         return Starlette(routes=routes, middleware=[hosts])
 
     async def _page(self, _: Request) -> Response:
@@ -81,18 +81,21 @@ class Rig:
             yield ": here\n\n"
             seen = changes(self._subject.layout)
             waiting = asyncio.ensure_future(anext(seen, None))
-            while not await request.is_disconnected():
-                done, _ = await asyncio.wait({waiting}, timeout=BEAT_S)
-                if not done:
-                    yield ": still here\n\n"
-                    continue
-                change = waiting.result()
-                if change is None:  # nothing on disk to be watched
-                    await asyncio.sleep(BEAT_S)
-                    yield ": still here\n\n"
-                    continue
-                yield f"data: {change}\n\n"
-                waiting = asyncio.ensure_future(anext(seen, None))
+            try:
+                while not await request.is_disconnected():
+                    done, _ = await asyncio.wait({waiting}, timeout=BEAT_S)
+                    if not done:
+                        yield ": still here\n\n"
+                        continue
+                    change = waiting.result()
+                    if change is None:  # nothing on disk to be watched
+                        await asyncio.sleep(BEAT_S)
+                        yield ": still here\n\n"
+                        continue
+                    yield f"data: {change}\n\n"
+                    waiting = asyncio.ensure_future(anext(seen, None))
+            finally:  # else it would look at the disk for ever
+                waiting.cancel()
 
         return StreamingResponse(told(), media_type="text/event-stream")
 

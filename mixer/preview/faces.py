@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 CAMERA, SCREEN = (640, 360), (1280, 720)
-PALE, BLUE = "#ffffff", "hsl(205, 45%, 50%)"
+PALE = "#ffffff"
 
 
 def _hsl(hue: float, saturation: float, lightness: float) -> tuple[int, int, int]:

@@ -14,6 +14,7 @@ from mixer.clock import SECOND
 from mixer.conference.presentation import OBJECTS, is_object_name, placed
 from mixer.journal import Event, Journal
 from mixer.picture.decode import StreamPictures
+from mixer.preview.script import FORMAT, VERSION
 
 JPEG_WIDTH = 640
 PRESENTED = "/__mixer__/presented/"  # where pages of the preview get those of presented files
@@ -51,14 +52,14 @@ class Recorded:
         return max(0.0, (self._journal.watermark_ns - self._first_ns) / SECOND)
 
     def script(self) -> dict[str, Any]:
-        """As scripts.py has it: seconds since the first event."""
+        """As script.py has it: seconds since the first event."""
         events = [
             {"t": round((e.t_ns - self._first_ns) / SECOND, 3), "type": e.type, "data": _data(e)}
             for e in self._journal.events()
         ]
         return {
-            "format": "mixer-preview-script",
-            "version": 1,
+            "format": FORMAT,
+            "version": VERSION,
             "duration": round(self.duration_s, 3),
             "events": events,
         }

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
+import ssl
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -116,14 +118,16 @@ class Pages:
         return Response("nothing there", 404, headers=HEADERS)
 
     def _from_disk(self, request: Request) -> Response:
-        body, kind = self._site._file(request.url.path)
+        body, kind = self._site.local_file(request.url.path)
         if body is None:
             return Response("no such file in the layout", 404, headers=HEADERS)
         return _answer(body, kind)
 
     async def _from_address(self, request: Request) -> Response:
         url = urlunsplit((*self._upstream[:2], request.url.path, request.url.query, ""))
-        async with httpx2.AsyncClient(timeout=FETCH_S, follow_redirects=True) as client:
+        async with httpx2.AsyncClient(
+            verify=_trust(), timeout=FETCH_S, follow_redirects=True
+        ) as client:
             try:
                 got = await client.request(
                     request.method,
@@ -135,6 +139,12 @@ class Pages:
                 return _unreachable(url, str(error) or type(error).__name__, request)
         kind = got.headers.get("content-type", mimetypes.guess_type(url)[0] or "")
         return _answer(got.content, kind, got.status_code)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Made once: it takes longer than a request to a server on this machine."""
+    return httpx2.create_ssl_context()
 
 
 def _answer(body: bytes, kind: str, status: int = 200) -> Response:

@@ -1,7 +1,7 @@
 """What the service remembers: applications, conferences, recordings, events that are due.
 
-`Database` opens it (SQLite or PostgreSQL), `models` are its tables. Questions that several parts
-ask lie in modules of their own beside them.
+`Database` opens it (SQLite or PostgreSQL), `models` are its tables, `migrate` brings them
+up to date.
 """
 
 from .database import Database

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ..records.models import Application, Attendance, Conference, Mix, Session
+from ..records.models import Application, Attendance, Conference
 from ..webhooks import bodies
 from .applications import ApplicationSettings
-from .context import Service, now_ms
+from .conference_listing import recorded_ms
+from .context import Service
 from .recording_choice import recording_format
 
 
@@ -27,11 +27,12 @@ async def conference_ended(
     service: Service, db: AsyncSession, conference: Conference, stays: Sequence[Attendance]
 ) -> None:
     app = await db.get_one(Application, conference.app_key)
+    recorded = await recorded_ms(db, [conference.id])
     body = bodies.conference_ended(
         conference,
         stays,
         recording_format=recording_format(conference, ApplicationSettings(**app.settings)),
-        recording_ms=await _recorded_ms(db, conference.id),
+        recording_ms=recorded[conference.id],
     )
     await _add(service, db, conference, "Conference.Ended", body)
 
@@ -52,19 +53,3 @@ async def _add(
     service: Service, db: AsyncSession, conference: Conference, type: str, body: dict[str, Any]
 ) -> None:
     await service.outbox.add(db, conference.app_key, conference.id, type, body)
-
-
-async def _recorded_ms(db: AsyncSession, conf_id: str) -> int:
-    """For how long at least one mix was recorded."""
-    chosen = (
-        select(Mix.started_at, Mix.stopped_at)
-        .join(Session, Session.id == Mix.session_id)
-        .where(Session.conference_id == conf_id, Session.kind == "record")
-        .order_by(Mix.started_at)
-    )
-    now, until, total = now_ms(), 0, 0
-    for start, stop in await db.execute(chosen):
-        end = stop or now
-        total += max(0, end - max(start, until))
-        until = max(until, end)
-    return total

@@ -3,7 +3,7 @@
 A secret is 256 random bits, so that its SHA-256 is as good as a slow hash: nobody can try 2^256
 of them however quick a try is, and a request for a token costs microseconds instead of the 50 ms
 of argon2. It is shown once, at creation. (People's passwords are another matter:
-mixer/dashboard hashes those with argon2.)
+mixer/dashboard/operators.py hashes those with argon2.)
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..errors import UsageError
 from ..records import Database
@@ -117,6 +118,17 @@ async def create(database: Database, name: str, webhook_url: str | None = None) 
     return key, secret
 
 
+async def renew_secret(database: Database, key: str) -> str:
+    """A new secret instead of the old one, with which nobody gets a token any more.
+
+    Tokens that are out stay good until they expire. Raises UsageError: no such application.
+    """
+    secret = secrets.token_urlsafe(32)
+    async with database.writing() as db:
+        (await _row(db, key)).secret_hash = _digest(secret)
+    return secret
+
+
 async def authenticate(database: Database, key: str, secret: str) -> Application | None:
     """The application whose key and secret these are, None when they are not."""
     async with database.reading() as db:
@@ -136,9 +148,7 @@ async def get(database: Database, key: str) -> Application | None:
 async def change(database: Database, key: str, fields: Mapping[str, Any]) -> Application:
     """Sets some fields of the settings. Raises UsageError: no such application, no such value."""
     async with database.writing() as db:
-        row = await db.get(tables.Application, key, with_for_update=True)
-        if row is None or row.deleted_at is not None:
-            raise UsageError(f"there is no application with the key {key!r}: `mixer app list`")
+        row = await _row(db, key)
         row.settings = _stored(_checked({**row.settings, **fields}))
     return _value(row)
 
@@ -149,6 +159,13 @@ async def list_all(database: Database) -> list[Application]:
     async with database.reading() as db:
         rows = await db.scalars(chosen.order_by(tables.Application.created_at))
     return [_value(row) for row in rows]
+
+
+async def _row(db: AsyncSession, key: str) -> tables.Application:
+    row = await db.get(tables.Application, key, with_for_update=True)
+    if row is None or row.deleted_at is not None:
+        raise UsageError(f"there is no application with the key {key!r}: `mixer app list`")
+    return row
 
 
 def _digest(secret: str) -> str:

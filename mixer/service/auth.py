@@ -63,7 +63,6 @@ class Caller:
     """An application that calls with an API token."""
 
     app: Application
-    scopes: frozenset[str]
 
     @property
     def app_key(self) -> str:
@@ -71,9 +70,17 @@ class Caller:
 
 
 def service_of(request: Request) -> Service:
-    """The service, for `Annotated[Service, Depends(service_of)]`."""
+    """The service that answers a request."""
     service: Service = request.app.state.service
     return service
+
+
+async def given_service(request: Request) -> Service:
+    """Without a thread of its own, which FastAPI gives to functions that are not async."""
+    return service_of(request)
+
+
+GivenService = Annotated[Service, Depends(given_service)]
 
 
 def caller(*scopes: str) -> Callable[..., Awaitable[Caller]]:
@@ -96,7 +103,7 @@ def caller(*scopes: str) -> Callable[..., Awaitable[Caller]]:
         app = await applications.get(service.database, claims.app_key)
         if app is None:
             raise _unauthorized(1002, "TOKEN_INVALID", "The token's application is gone.")
-        return Caller(app, frozenset(claims.scopes))
+        return Caller(app)
 
     return dependency
 

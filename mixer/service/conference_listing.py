@@ -31,9 +31,8 @@ async def page(
 ) -> tuple[list[Conference], list[Position]]:
     """A page's conferences, and the positions of them and of the next page's first."""
     chosen = select(Conference.created_at, Conference.id, Conference.alias)
-    until = given.until if given.position is None else min(given.until, given.position.at)
     query: Any = chosen.where(
-        Conference.app_key == app_key, Conference.created_at.between(given.since, until)
+        Conference.app_key == app_key, Conference.created_at.between(given.since, given.latest)
     )
     if filters.active:
         query = query.where(Conference.ended_at.is_(None))

@@ -23,10 +23,6 @@ from . import announce, attendance
 from .applications import Application
 from .context import Service, now_ms
 from .errors import ApiError
-from .recording_choice import RecordingFormat as RecordingFormat
-from .recording_choice import live_recording as live_recording
-from .recording_choice import recording_format as recording_format
-from .recording_choice import ttl_s as ttl_s
 
 log = structlog.get_logger()
 

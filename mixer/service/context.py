@@ -1,4 +1,4 @@
-"""What every part of the service is given: one value, made once by `serve.py`, frozen."""
+"""What every part of the service is given: one value, made once by `parts.py`."""
 
 from __future__ import annotations
 

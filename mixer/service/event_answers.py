@@ -7,19 +7,13 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from .rest.monitor_answers import RecordingItem
-
-CONFERENCE_ID = "a88484c6-2a47-4691-86e2-933eec80b316"
-
-
-class EventConference(BaseModel):
-    confId: str = Field(examples=[CONFERENCE_ID])
-    confAlias: str = Field(examples=["weekly sync"])
+from .applications import DEPRECATED_EVENTS
+from .rest.monitor_answers import ConferenceName, RecordingItem
 
 
 class _Event(BaseModel):
     thirdPartyId: str = Field(description="The application's key.", examples=["nb7a0jTY5qzPxJY3"])
-    conference: EventConference
+    conference: ConferenceName
 
 
 class _Regional(_Event):
@@ -165,6 +159,6 @@ def describe_events(webhooks: APIRouter) -> None:
             name=name,
             summary=name,
             description=f"{model.__doc__ or name}\n\n{SIGNED}",
-            deprecated=name in ("Recording.MP4.Available", "Recording.Audio.Available"),
+            deprecated=name in DEPRECATED_EVENTS,
             response_class=Response,
         )

@@ -117,9 +117,7 @@ def _kept(column: Any) -> Any:
 
 def _within(query: Any, given: Range) -> Any:
     """One row more than the page has: the next page's first."""
-    # the position's time besides the position: an index is entered by it
-    until = given.until if given.position is None else min(given.until, given.position.at)
-    query = query.where(Recording.end_time.between(given.since, until))
+    query = query.where(Recording.end_time.between(given.since, given.latest))
     place = tuple_(Recording.end_time, Recording.id)
     if given.position is not None:
         query = query.where(place <= tuple_(given.position.at, given.position.id))

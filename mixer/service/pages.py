@@ -35,10 +35,10 @@ class Range:
     most: int
     position: Position | None
 
-    @classmethod
-    def of(cls, since: int, until: int, most: int, start: str | None) -> Range:
-        """Raises ApiError 400 for a token that is none of ours."""
-        return cls(since, until, most, position(start) if start else None)
+    @property
+    def latest(self) -> int:
+        """No row of the part is later: asked for besides the position, for the index's sake."""
+        return self.until if self.position is None else min(self.until, self.position.at)
 
 
 def position(token: str) -> Position:

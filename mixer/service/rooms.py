@@ -18,11 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from ..conference.ice import parse_ice_server
-from ..conference.state import find
 from ..records import Database
 from ..records.models import Conference
 from ..room.access import Ended
-from ..room.attendance import Attendance
 from ..room.http import RoomInterface
 from ..room.janus_process import START_TIMEOUT_S, Janus
 from ..room.live import LiveConference
@@ -60,7 +58,6 @@ class HostedRooms:
         self._host = RoomHost(self, database, tokens)
         self._reports.on_event.append(self._host.on_event)
         self.stopping = False
-        self.port = settings.port  # the one listened on, where the setting is 0
 
     def attach(self, service: Service) -> None:
         """The service with all its parts: recordings and replays are its sessions'."""
@@ -111,7 +108,7 @@ class HostedRooms:
         host = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
         host = f"[{host}]" if ":" in host else host
         scheme = "https" if self._settings.secure else "http"
-        return f"{scheme}://{host}:{self.port}/rooms/{conf_id}"
+        return f"{scheme}://{host}:{self._settings.port}/rooms/{conf_id}"
 
     async def open(self, row: Conference) -> None:
         """Makes the conference's room, if there is none."""
@@ -151,11 +148,9 @@ class HostedRooms:
         await self._janus.forget_room(conf_id)
 
     def participants(self, conf_id: str) -> list[dict[str, Any]]:
-        """Who is there, in the order of joining, in the words of the wire (contract 2.2)."""
+        """Who is there, in the order of joining, as the room's state has them."""
         hosted = self._by_id.get(conf_id)
-        if hosted is None:
-            return []
-        return [_present(hosted.live, one) for one in hosted.live.attendances.values()]
+        return [dict(one) for one in hosted.live.state["participants"]] if hosted else []
 
     async def kick(self, conf_id: str, external_ids: Iterable[str]) -> None:
         for id in self._ids(conf_id, external_ids):
@@ -281,20 +276,3 @@ def room_settings(settings: ServiceSettings) -> RoomSettings:
 
 def _sets(permissions: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     return {external_id: frozenset(names) for external_id, names in permissions.items()}
-
-
-def _present(live: LiveConference, attendance: Attendance) -> dict[str, Any]:
-    someone = find(live.state, attendance.id)
-    assert someone is not None
-    return {
-        "id": attendance.id,
-        "userId": attendance.id,
-        "externalId": someone["externalId"],
-        "name": someone["name"],
-        "avatarUrl": someone["avatarUrl"],
-        "type": attendance.type,
-        "ipAddress": attendance.origin.ip_address,
-        "userAgent": attendance.origin.user_agent,
-        "lastJoinTimestamp": attendance.joined_at,
-        "nbSession": 1,
-    }

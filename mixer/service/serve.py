@@ -27,7 +27,6 @@ from ..room.tls import machine_addresses, write_self_signed
 from . import files
 from .app import create_app
 from .context import Service
-from .folders import make_folders
 from .parts import open_service
 from .presence import Presence
 from .settings import ServiceSettings
@@ -54,7 +53,6 @@ async def run_service(settings: ServiceSettings, *, on_ready: OnReady | None = N
             f"{settings.janus} is not there: install Janus (apt-get install janus) "
             "or name it with the setting janus"
         )
-    make_folders(settings)
     with listen(settings.host, settings.port) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         async with open_service(settings) as (service, presence):

@@ -34,7 +34,6 @@ class Claims:
     external_id: str = ""  # of client and conference tokens
     conf_id: str = ""  # of conference and mixer tokens
     permissions: tuple[str, ...] = ()  # of conference tokens: the claim `authorities`
-    expires_at: int = 0  # epoch seconds
 
 
 class Tokens:
@@ -104,7 +103,6 @@ def _claims(kind: Kind, found: dict[str, Any]) -> Claims:
         external_id=str(found.get("externalId", "")),
         conf_id=str(found.get("confId", "")),
         permissions=tuple(found.get("authorities", ())),
-        expires_at=int(found["exp"]),
     )
 
 

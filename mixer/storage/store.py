@@ -86,7 +86,10 @@ class Storage:
             raise StorageError(_sentence(f"read {key} from", self.location, error)) from error
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """Deletes objects; those that are not there are no error. Raises StorageError."""
+        """Deletes objects; those that are not there are no error. Raises StorageError.
+
+        A bucket that is not there is one: its answer, 404, says nothing of the objects.
+        """
         if self.location.folder is not None:
             await asyncio.to_thread(self._unlink, list(keys))
             return
@@ -94,8 +97,6 @@ class Storage:
             for first in range(0, len(keys), DELETED_AT_ONCE):
                 batch = list(keys[first : first + DELETED_AT_ONCE])
                 await _call(obstore.delete, self._store, batch)
-        except FileNotFoundError:
-            return
         except (OSError, BaseError) as error:
             raise StorageError(_sentence("delete from", self.location, error)) from error
 

@@ -13,7 +13,6 @@ from mixer.dashboard import operators
 from mixer.service.context import Service
 from tests.service.conftest import database_url as database_url
 from tests.service.conftest import in_process
-from tests.service.conftest import postgresql as postgresql
 
 from .seeded import empty_service
 

@@ -15,10 +15,13 @@ from playwright.async_api import Browser, Frame, Page
 
 from mixer.errors import UsageError
 from mixer.layout.browser import BrowserSettings, find_browser
+from mixer.preview.app import Rig, Subject
+from mixer.preview.rendering import Renderer
 from mixer.preview.script import read_script
 from mixer.preview.serve import PreviewSettings, run_preview
 from mixer.preview.watching import fingerprint
 from tests.instruments.make_journal import make_journal
+from tests.room.serving import until
 
 WAIT_MS = 60_000
 PAGE = """<!doctype html><meta charset="utf-8"><style>video { width: 50% }</style>
@@ -179,6 +182,35 @@ def test_scripts_that_are_none(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(UsageError, match=words):
             read_script(file)
+
+
+async def test_nobody_watches_the_disk_for_a_page_that_is_gone(tmp_path: Path) -> None:
+    """The stream of changes takes its watch with it when it ends."""
+    pages: Any = None
+    rig = Rig(Subject(str(tmp_path), 0), pages, Renderer()).app()
+    gone = asyncio.Event()
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message.get("body"):
+            gone.set()
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/changes",
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1")],
+    }
+    before = asyncio.all_tasks()
+    await rig(scope, receive, send)
+    assert sent[0]["status"] == 200
+    await until(lambda: not asyncio.all_tasks() - before, "the watch to end")
 
 
 def test_changes_are_seen(tmp_path: Path) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from mixer.cli import app as command
+from mixer.commands.files import allow_layouts
 from mixer.errors import UsageError
 from mixer.proxy import Grant, Reach, parse_grant
 from mixer.proxy.addresses import METADATA, parse_address, refusal
 from mixer.proxy.reach import own_addresses
 
+URL = "http://127.0.0.1:9/rooms/x"
 REFUSED = """
 127.0.0.1 127.255.255.254 0.0.0.0 0.1.2.3 10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1
 100.64.0.1 100.127.255.255 100.100.100.200 169.254.0.1 169.254.169.254 169.254.170.2 168.63.129.16
@@ -86,6 +90,26 @@ def test_a_wrong_grant_says_how_to_write_it(text: str) -> None:
     """One line with the forms that are understood."""
     with pytest.raises(UsageError, match="give HOST, ADDRESS or CIDR"):
         parse_grant(text)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("check", "default"), ("preview", "default"), ("render", "."), ("record", URL, "--out", "x")],
+    ids=lambda given: given[0],
+)
+def test_commands_take_grants(given: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that shows a layout has --layout-allow, and refuses what is none."""
+    monkeypatch.setenv("MIXER_LAYOUT_ALLOW", "")
+    told = CliRunner().invoke(command, [*given, "--layout-allow", "a/b/c"])
+    assert told.exit_code == UsageError.exit_code
+    assert "give HOST, ADDRESS or CIDR" in told.output
+
+
+def test_the_environment_may_have_commas_for_commands_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the setting means does not depend on who reads it."""
+    monkeypatch.setenv("MIXER_LAYOUT_ALLOW", "")
+    allow_layouts(["10.0.0.0/8,192.168.0.0/16"])
+    assert len(Reach.from_environment().grants) == 2
 
 
 def test_the_environment_and_the_layouts_origin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,14 @@ from mixer.errors import StorageError, UsageError
 from mixer.records import Database
 from mixer.records.migrate import upgrade
 from mixer.records.models import Base
-from tests.instruments.postgresql import new_database, running_postgresql
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    with running_postgresql() as address:
-        yield address
+from tests.instruments.postgresql import new_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'mixer.db'}"
-    url = new_database(request.getfixturevalue("cluster"))
+    url = new_database(request.getfixturevalue("postgresql"))
     return url.replace("postgresql://", "postgresql+psycopg://")
 
 

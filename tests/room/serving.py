@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 
 class Server:
@@ -127,15 +129,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def until(
-    condition: Callable[[], bool | Awaitable[bool]], what: str, timeout_s: float = TIMEOUT_S
-) -> None:
-    """Waits until the condition holds; fails saying what was waited for."""
+async def until(condition: Callable[[], Any], what: str, timeout_s: float = TIMEOUT_S) -> None:
+    """Waits until the condition, which may have to be awaited, holds; fails saying what was waited
+    for."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     while True:
         holds = condition()
-        if not isinstance(holds, bool):
+        if inspect.isawaitable(holds):
             holds = await holds
         if holds:
             return

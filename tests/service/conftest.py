@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,8 @@ from mixer.service.context import Service
 from mixer.service.secrets import Secrets
 from mixer.service.settings import ServiceSettings
 from mixer.service.tokens import Tokens
-from tests.instruments.postgresql import new_database, running_postgresql
+from tests.instruments.postgresql import new_database
+from tests.room.serving import free_port
 
 BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
@@ -109,12 +109,6 @@ class Served:
     url: str
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.asynccontextmanager
 async def open_service(data: Path, **fields: Any) -> AsyncIterator[Service]:
     """A service in a folder; `fields` are settings or parts to be used instead."""
@@ -160,13 +154,6 @@ async def served(service: Service) -> AsyncIterator[Served]:
     finally:
         server.should_exit = True
         await task
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """A cluster for all tests that want one."""
-    with running_postgresql() as address:
-        yield address
 
 
 @pytest.fixture

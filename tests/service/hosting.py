@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
-import types
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mixer.conference.session import RoomSession, join
-from mixer.records import Database
-from mixer.records.models import Base, Conference
+from mixer.records.models import Conference
 from mixer.service import applications, conferences
 from mixer.service.applications import Application
 from mixer.service.context import Service
 from mixer.service.presence import Presence
 from mixer.service.rooms import HostedRooms
-from mixer.service.secrets import Secrets
-from mixer.service.settings import ServiceSettings
-from mixer.service.tokens import Tokens
-from tests.service.conftest import Notebook, free_port, served
-
-
-@dataclass(frozen=True)
-class Order:
-    """Stands for a MixOrder where there are no sessions."""
-
-    mix_id: str = "default"
-
-
-try:
-    import mixer.service.sessions  # noqa: F401
-except ImportError:
-    sys.modules["mixer.service.sessions"] = types.SimpleNamespace(MixOrder=Order)  # type: ignore[assignment]
+from tests.service.conftest import open_service, served
 
 
 class Recorders:
@@ -165,43 +146,39 @@ async def hosting(
 
     `recorded`: conferences whose recorders go on, since when (epoch ms).
     """
-    data.mkdir(parents=True, exist_ok=True)
-    given = ServiceSettings(data=data, port=port or free_port(), log_level="error", **settings)
-    database = Database(given.database_address)
-    async with database.engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    secrets = Secrets(database)
-    await secrets.load()
-    tokens = Tokens(secrets)
-    rooms = HostedRooms(given, database, tokens)
-    parts: dict[str, Any] = {"storage": Notebook(), "outbox": Notebook(), "sessions": None}
-    service = Service(
-        settings=given, database=database, secrets=secrets, tokens=tokens, rooms=rooms, **parts
-    )
-    recorders = Recorders(service)
-    recorders.began.update(recorded or {})
-    recorders.status.update(dict.fromkeys(recorded or {}, "recording"))
-    service.sessions = recorders  # type: ignore[assignment]
-    rooms.attach(service)
-    found = await applications.get(database, app_key) if app_key else None
-    house = House(service, recorders, found)  # type: ignore[arg-type]
-    if found is None:
-        house.app = await house.application()
+    fields = {**settings, "port": port} if port else settings
+    async with open_service(data, **fields) as service:
+        rooms = HostedRooms(service.settings, service.database, service.tokens)
+        recorders = Recorders(service)
+        recorders.began.update(recorded or {})
+        recorders.status.update(dict.fromkeys(recorded or {}, "recording"))
+        service.rooms, service.sessions = rooms, recorders  # type: ignore[assignment]
+        rooms.attach(service)
+        found = await applications.get(service.database, app_key) if app_key else None
+        house = House(service, recorders, found)  # type: ignore[arg-type]
+        if found is None:
+            house.app = await house.application()
+        async with _running(house, rooms):
+            yield house
+
+
+@contextlib.asynccontextmanager
+async def _running(house: House, rooms: HostedRooms) -> AsyncIterator[None]:
+    """Rooms with their Janus, presence and the web application."""
 
     async def note(conference: str, type: str, data: dict[str, Any]) -> None:
         house.told.append((conference, type, data))
 
-    rooms.on_event.extend([note, Presence(service).on_event])
+    rooms.on_event.extend([note, Presence(house.service).on_event])
     running = asyncio.create_task(rooms.run())
     try:
-        async with served(service):
+        async with served(house.service):
             await rooms.wait_ready()
             try:
-                yield house
+                yield
             finally:
-                await recorders.close()
+                await house.recorders.close()
                 rooms.close()
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await database.close()

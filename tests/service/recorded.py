@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from tests.room.serving import free_port
 from tests.system.processes import mixer, process, told, until
 
 SMALL = ("--size", "320x180", "--fps", "15", "--bitrate", "200000")
@@ -27,9 +27,7 @@ class Site:
         self._settings = {f"MIXER_{name.upper()}": value for name, value in settings.items()}
         made = mixer("app", "create", "Tests", "--data", str(self.data), "--json")
         self._app = json.loads(made.stdout)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx2.Client(base_url=self.url, timeout=60, trust_env=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -12,9 +13,11 @@ from typer.testing import CliRunner
 
 from mixer.cli import app as command
 from mixer.errors import UsageError
+from mixer.records import Database
 from mixer.service import applications
 from mixer.service.context import Service
 from mixer.service.settings import ServiceSettings, read_settings
+from mixer.webhooks.keys import WebhookKeys
 
 from .conftest import BOTH_DATABASES
 
@@ -96,9 +99,39 @@ def test_commands(tmp_path: Path) -> None:
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
 
 
+def test_commands_of_secrets(tmp_path: Path) -> None:
+    """A new secret instead of the old one; the webhooks' secret; a further key that signs."""
+    data = ["--data", str(tmp_path / "data"), "--json"]
+    made = json.loads(_run("create", "Mine", *data))
+    new = json.loads(_run("renew-secret", made["key"], *data))["secret"]
+    hook = json.loads(_run("webhook-secret", made["key"], *data))["webhookSecret"]
+    added = json.loads(_run("rotate-webhook-key", *data))["keyId"]
+
+    async def known() -> tuple[bool, bool, str, list[str]]:
+        database = Database(f"sqlite+aiosqlite:///{tmp_path / 'data' / 'mixer.db'}")
+        keys = WebhookKeys(database)
+        try:
+            old_one = await applications.authenticate(database, made["key"], made["secret"])
+            new_one = await applications.authenticate(database, made["key"], new)
+            secret = await keys.secret_of(made["key"])
+            return bool(old_one), bool(new_one), secret, list(await keys.published())
+        finally:
+            await database.close()
+
+    old_passes, new_passes, secret, published = asyncio.run(known())
+    assert (old_passes, new_passes) == (False, True)
+    assert hook == secret and hook.startswith("whsec_")
+    assert len(published) == 2 and added in published
+
+
 def test_commands_refuse(tmp_path: Path) -> None:
     """One line and exit status 2."""
-    for wrong in (["set", "nobody", "recording_format=mp3"], ["set", "x", "nonsense"]):
+    for wrong in (
+        ["set", "nobody", "recording_format=mp3"],
+        ["set", "x", "nonsense"],
+        ["renew-secret", "nobody"],
+        ["webhook-secret", "nobody"],
+    ):
         done = CliRunner().invoke(command, ["app", *wrong, "--data", str(tmp_path / "d")])
         assert done.exit_code == 2, done.output
 

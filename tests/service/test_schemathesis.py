@@ -25,8 +25,9 @@ from mixer.service import applications
 from mixer.service.auth import SCOPES
 from mixer.service.parts import open_service
 from mixer.service.settings import ServiceSettings
+from tests.room.serving import free_port
 
-from .conftest import free_port, served
+from .conftest import served
 
 WITH_SECRET = ("/v1/auth/token", "/v1/oauth2/token", "/v1/conferences/{conferenceId}/destroy")
 MOST = 5  # requests for each call of the API

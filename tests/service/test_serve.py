@@ -17,8 +17,8 @@ import pytest
 
 from mixer.service.serve import self_signed
 from mixer.service.settings import ServiceSettings
-
-from .conftest import free_port
+from tests.room.serving import free_port
+from tests.system import processes
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 MIXER = [sys.executable, "-m", "mixer.cli"]
@@ -26,8 +26,7 @@ ENDS_S = 60
 
 
 def mixer(*arguments: object) -> subprocess.CompletedProcess[str]:
-    argv = [*MIXER, *map(str, arguments)]
-    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    return processes.mixer(*map(str, arguments), check=False)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from mixer.storage import Signed, Storage, parse_location
 from mixer.storage.multipart import MOST_PARTS, PART_BYTES, parts_of
+from tests.room.serving import until
 
 from .conftest import ACCESS, Bucket
 
@@ -108,12 +109,6 @@ def _parts_there(bucket: Bucket) -> int:
     return 0
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
 async def test_a_big_file_arrives_whole(bucket: Bucket, big: Path) -> None:
     """Byte for byte, with its type and name, and nothing unfinished is left."""
     assert await bucket.storage().put(big, KEY) == big.stat().st_size
@@ -147,7 +142,7 @@ async def test_after_a_kill_only_what_is_missing_goes_up(
         f" Signed(b'k', '')); asyncio.run(s.put(Path({str(big)!r}), {KEY!r}))"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
-    await until(lambda: _parts_there(bucket) == 2)
+    await until(lambda: _parts_there(bucket) == 2, "two parts")
     process.kill()
     await process.wait()
     way.stop_after = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -95,6 +96,13 @@ async def test_a_bucket_keeps_type_and_name(bucket: Bucket, film: Path) -> None:
     assert storage.local_file(KEY) is None
     await storage.delete([KEY, "never/was.mp4"])
     assert await storage.size(KEY) is None
+
+
+async def test_a_bucket_that_is_gone_has_deleted_nothing(bucket: Bucket) -> None:
+    """A wrong address of the storage does not pass for files that were deleted."""
+    gone = replace(bucket.location(), bucket="another")
+    with pytest.raises(StorageError, match="cannot delete from s3://another"):
+        await Storage(gone, Signed(b"k" * 32, "https://m.example.org")).delete([KEY])
 
 
 async def test_a_buckets_addresses_are_its_own(bucket: Bucket, film: Path) -> None:

@@ -21,7 +21,7 @@ from mixer.storage import Location, Signed, Storage
 from mixer.webhooks import Outbox
 from mixer.webhooks.destination import Destination
 from mixer.webhooks.keys import WebhookKeys
-from tests.instruments.postgresql import new_database, running_postgresql
+from tests.instruments.postgresql import new_database
 
 BOTH_DATABASES = pytest.mark.parametrize("desk", ["sqlite", "postgresql"], indirect=True)
 
@@ -131,12 +131,6 @@ async def _desk(address: str, tmp_path: Path, url: str) -> Desk:
     return desk
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    with running_postgresql() as address:
-        yield address
-
-
 @pytest.fixture
 async def desk(
     request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver
@@ -160,12 +154,3 @@ async def delivering(*outboxes: Outbox) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(condition: Callable[[], Any], seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            found = condition()
-            if await found if asyncio.iscoroutine(found) else found:
-                return
-            await asyncio.sleep(0.02)

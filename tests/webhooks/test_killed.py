@@ -11,8 +11,9 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from mixer.records.models import Event
+from tests.room.serving import until
 
-from .conftest import Desk, Receiver, until
+from .conftest import Desk, Receiver
 
 EVENTS = 120
 KILLS = 8
@@ -47,7 +48,7 @@ async def test_killed_deliverers_lose_nothing(
     for _ in range(KILLS):
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
         target = len(receiver.got) + chance.randrange(1, EVENTS // KILLS)
-        await until(lambda wanted=target: len(receiver.got) >= wanted)  # type: ignore[misc]
+        await until(lambda wanted=target: len(receiver.got) >= wanted, "more events")  # type: ignore[misc]
         process.kill()
         await process.wait()
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
@@ -57,7 +58,7 @@ async def test_killed_deliverers_lose_nothing(
             query = select(func.count()).where(Event.state != "delivered")
             return await db.scalar(query) == 0
 
-    await until(left)
+    await until(left, "all to be delivered")
     process.kill()
     await process.wait()
     for conference in ("c0", "c1", "c2"):

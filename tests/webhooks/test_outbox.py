@@ -13,8 +13,9 @@ from sqlalchemy import select, update
 from mixer.records.models import Application, Event
 from mixer.service.context import now_ms
 from mixer.webhooks.schedule import DAY_MS
+from tests.room.serving import until
 
-from .conftest import BOTH_DATABASES, Desk, Receiver, delivering, until
+from .conftest import BOTH_DATABASES, Desk, Receiver, delivering
 
 pytestmark = BOTH_DATABASES
 
@@ -42,7 +43,7 @@ async def test_an_event_arrives_signed_with_its_envelope(desk: Desk, receiver: R
     outbox = desk.outbox()
     await desk.add(outbox, "c0", 7)
     async with delivering(outbox):
-        await until(lambda: _all(desk, "delivered"))
+        await until(lambda: _all(desk, "delivered"), "all to be delivered")
     headers, body = receiver.got[0]
     assert receiver.events[0] == {
         "eventType": "Conference.Created",
@@ -98,11 +99,11 @@ async def test_a_failing_event_holds_up_its_conference_only(desk: Desk, receiver
         for conference in ("c0", "c1"):
             await desk.add(outbox, conference, number)
     async with delivering(outbox):
-        await until(lambda: numbers(receiver, "c1") == [0, 1, 2])
+        await until(lambda: numbers(receiver, "c1") == [0, 1, 2], "those of c1")
         assert set(numbers(receiver, "c0")) == {0}
         failing = False
         await hurry(desk)
-        await until(lambda: _all(desk, "delivered"))
+        await until(lambda: _all(desk, "delivered"), "all to be delivered")
     tried = numbers(receiver, "c0")
     assert tried == sorted(tried) and tried[-3:] == [0, 1, 2]
 
@@ -121,7 +122,7 @@ async def test_after_a_day_it_is_given_up_and_the_next_is_tried(
     await desk.add(outbox, "c0", 1)
     await hurry(desk, created_at=now_ms() - DAY_MS)
     async with delivering(outbox):
-        await until(lambda: _are(desk, ["dead", "delivered"]))
+        await until(lambda: _are(desk, ["dead", "delivered"]), "the first to be given up")
         async with desk.database.reading() as db:
             dead = (await db.scalars(select(Event).where(Event.state == "dead"))).one()
         assert dead.response is not None
@@ -129,7 +130,7 @@ async def test_after_a_day_it_is_given_up_and_the_next_is_tried(
         assert not await outbox.send_again("somebody else", dead.uid)
         receiver.answer = lambda e: 200
         assert await outbox.send_again("app", dead.uid)
-        await until(lambda: _are(desk, ["delivered", "delivered"]))
+        await until(lambda: _are(desk, ["delivered", "delivered"]), "it to be sent again")
     assert [e["number"] for e in receiver.events] == [0, 1, 0]
 
 
@@ -144,7 +145,7 @@ async def test_a_mended_address_is_used(desk: Desk, receiver: Receiver) -> None:
     await desk.add(outbox, "c0")
     await settings(desk, webhook_url=receiver.url)
     async with delivering(outbox):
-        await until(lambda: _all(desk, "delivered"))
+        await until(lambda: _all(desk, "delivered"), "all to be delivered")
     async with desk.database.reading() as db:
         assert (await db.scalars(select(Event.url))).one() == receiver.url
 
@@ -157,7 +158,7 @@ async def test_an_address_that_was_taken_away_gets_nothing_more(
     await desk.add(outbox, "c0")
     await settings(desk, webhook_url=None)
     async with delivering(outbox):
-        await until(lambda: _all(desk, "dead"))
+        await until(lambda: _all(desk, "dead"), "all to be given up")
     assert receiver.events == []
 
 
@@ -172,7 +173,7 @@ async def test_private_receivers_are_refused_by_default(desk: Desk, receiver: Re
         return response is not None and "allow_private_webhooks" in response["error"]
 
     async with delivering(outbox):
-        await until(told)
+        await until(told, "the reason")
     assert not receiver.got
 
 
@@ -183,7 +184,7 @@ async def test_several_instances_share_the_work(desk: Desk, receiver: Receiver) 
         for conference in ("c0", "c1", "c2"):
             await desk.add(outboxes[0], conference, number)
     async with delivering(*outboxes):
-        await until(lambda: _all(desk, "delivered"))
+        await until(lambda: _all(desk, "delivered"), "all to be delivered")
     for conference in ("c0", "c1", "c2"):
         assert numbers(receiver, conference) == list(range(20))
 
@@ -193,7 +194,7 @@ async def test_it_ends_when_it_is_told_to(desk: Desk, turns: int) -> None:
     """Also when that comes just as it wakes up."""
     outbox = desk.outbox()
     running = asyncio.create_task(outbox.run())
-    await until(lambda: outbox._wake._waiters)
+    await until(lambda: outbox._wake._waiters, "it to wait")
     outbox._wake.set()
     for _ in range(turns):
         await asyncio.sleep(0)

@@ -150,7 +150,6 @@ host.onfinish = () => tell('finished');
 
 if (begin) {
   host.reset(begin.state, begin.parameters);
-
   clock.playing = begin.playing ?? true;
 }
 
@@ -159,7 +158,6 @@ window.addEventListener('message', ({ source, data }) => {
   if (data.t !== undefined) Object.assign(clock, { at: data.t, since: performance.now(), playing: data.playing });
   if (data.mixer === 'reset') host.reset(data.state);
   if (data.mixer === 'apply') host.apply(data.events);
-
   for (const id of sources.keys()) if (!whose(id)) sources.delete(id);
 });
 

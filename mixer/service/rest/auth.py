@@ -9,7 +9,15 @@ from fastapi.responses import JSONResponse
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from ..applications import Application
-from ..auth import Caller, application_of_basic, basic, caller, granted, known_only, service_of
+from ..auth import (
+    Caller,
+    GivenService,
+    application_of_basic,
+    basic,
+    caller,
+    granted,
+    known_only,
+)
 from ..context import Service
 from ..errors import ApiError, answers
 from .bodies import Text, described, form_or_json
@@ -70,7 +78,7 @@ _NEVER_STORED = {"cache-control": "no-store"}
 )
 async def api_token(
     request: Request,
-    service: Annotated[Service, Depends(service_of)],
+    service: GivenService,
     app: Annotated[Application, Depends(application_of_basic)],
 ) -> JSONResponse:
     """A token for the application whose key and secret are sent by HTTP Basic.
@@ -101,7 +109,7 @@ async def api_token(
 )
 async def client_token(
     request: Request,
-    service: Annotated[Service, Depends(service_of)],
+    service: GivenService,
     who: Annotated[Caller, Depends(caller("comms:client_access_token:create"))],
 ) -> JSONResponse:
     """A token that an application's server gets for one of its clients."""
@@ -119,7 +127,7 @@ async def client_token(
 )
 async def older_client_token(
     request: Request,
-    service: Annotated[Service, Depends(service_of)],
+    service: GivenService,
     app: Annotated[Application, Depends(application_of_basic)],
 ) -> JSONResponse:
     """As `/v2/client-access-token`, with key and secret instead of an API token."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from .. import attendance, conferences
 from ..applications import Application
-from ..auth import Caller, application_of_basic, basic, caller, service_of
+from ..auth import Caller, GivenService, application_of_basic, basic, caller
 from ..conferences import PERMISSIONS
 from ..context import Service
 from ..errors import answers
@@ -21,7 +21,6 @@ router = APIRouter(tags=["Conferences"])
 ConferenceId = Annotated[
     str, Path(alias="conferenceId", examples=["a88484c6-2a47-4691-86e2-933eec80b316"])
 ]
-GivenService = Annotated[Service, Depends(service_of)]
 Administrator = Annotated[Caller, Depends(caller("comms:conf:admin"))]
 
 

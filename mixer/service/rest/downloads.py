@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials
 from sqlalchemy import Row, Select, select
@@ -16,7 +16,7 @@ from ...records.models import Conference, Recording
 from ...storage.media import attachment, media_type_of
 from ...storage.signed import UNTIL_DELETED
 from .. import listing
-from ..auth import caller, service_of
+from ..auth import GivenService, caller
 from ..context import Service, now_ms
 from ..errors import ApiError, answers
 from ..files.addresses import ARCHIVES, stored_urls
@@ -24,7 +24,6 @@ from ..files.archive import zipped
 
 router = APIRouter(tags=["Downloads"])
 
-GivenService = Annotated[Service, Depends(service_of)]
 Expires = Annotated[int | None, Query(ge=0, le=10**11, description="Epoch seconds; 0: never.")]
 Signature = Annotated[str | None, Query(max_length=100)]
 FILE: dict[int | str, dict[str, Any]] = {

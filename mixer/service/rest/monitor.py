@@ -4,31 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from sqlalchemy import select
 
 from ...records.models import Conference, Session
 from ...webhooks.bodies import iso, recording_item
 from .. import conferences, files, listing
-from ..auth import Caller, caller, service_of
+from ..auth import Caller, GivenService, caller
 from ..context import Service, now_ms
 from ..errors import answers
-from ..pages import Range, tokens
+from ..pages import tokens
 from .bodies import Done
 from .conferences import ConferenceId
 from .monitor_answers import Archive, ConferenceRecordings, Recordings
-from .paging import DEFAULT_PAGE, LATEST_MS, From, Max, Start, To, json_answer
+from .paging import GivenRange, json_answer
 
 router = APIRouter(tags=["Monitor"])
 
 
-async def given_service(request: Request) -> Service:
-    """Without a thread of its own, which FastAPI gives to functions that are not async."""
-    return service_of(request)
-
-
-GivenService = Annotated[Service, Depends(given_service)]
 Reader = Annotated[Caller, Depends(caller("comms:monitor:read", "comms:monitor:download"))]
 Deleter = Annotated[Caller, Depends(caller("comms:monitor:delete"))]
 MEDIA_TYPES = ("audio/mpeg", "video/mp4")
@@ -59,17 +53,13 @@ async def recordings(
     service: GivenService,
     reader: Reader,
     chosen: GivenFilters,
-    since: From = 0,
-    to: To = LATEST_MS,
-    max: Max = DEFAULT_PAGE,
-    start: Start = None,
+    given: GivenRange,
     region: Annotated[str | None, Query(description="Only of this region.")] = None,
 ) -> Response:
     """All that an application can download, newest first, by the time of the recordings' ends.
 
     Addresses are made for each answer and last ten minutes.
     """
-    given = Range.of(since, to, max, start)
     if region and region != service.settings.region:
         return json_answer({"first": "", "next": "", "recordings": []})
     found = await listing.recordings(service.database, reader.app_key, given, chosen)
@@ -87,13 +77,9 @@ async def conference_recordings(
     service: GivenService,
     reader: Reader,
     chosen: GivenFilters,
-    since: From = 0,
-    to: To = LATEST_MS,
-    max: Max = DEFAULT_PAGE,
-    start: Start = None,
+    given: GivenRange,
 ) -> Response:
     """What of one conference can be downloaded. `liveConference`: more may follow."""
-    given = Range.of(since, to, max, start)
     conference = await conferences.find(service, reader.app_key, conference_id)
     database = service.database
     found = await listing.recordings(database, reader.app_key, given, chosen, conference.id)

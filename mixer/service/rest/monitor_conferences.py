@@ -9,17 +9,18 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from ...records.models import Attendance, Conference
-from .. import conference_listing, conferences
+from .. import attendance, conference_listing, conferences
 from ..applications import ApplicationSettings
+from ..auth import GivenService
 from ..context import now_ms
 from ..errors import ApiError, answers
-from ..pages import Position, Range, tokens
+from ..pages import Position, tokens
 from ..pattern import MAX_PATTERN_CHARS, Pattern, PatternError
 from ..recording_choice import live_recording
 from .conferences import ConferenceId
-from .monitor import GivenService, Reader
+from .monitor import Reader
 from .monitor_answers import Conferences, Participants
-from .paging import DEFAULT_PAGE, LATEST_MS, From, Max, Start, To, json_answer
+from .paging import GivenRange, json_answer
 
 router = APIRouter()
 
@@ -37,10 +38,7 @@ Types = Literal["user", "listener", "pstn", "mixer", ""]
 async def list_conferences(
     service: GivenService,
     reader: Reader,
-    since: From = 0,
-    to: To = LATEST_MS,
-    max: Max = DEFAULT_PAGE,
-    start: Start = None,
+    given: GivenRange,
     alias: Annotated[
         str | None,
         Query(
@@ -56,7 +54,6 @@ async def list_conferences(
     ] = None,
 ) -> Response:
     """Conferences, newest first, with what they sum up to once they have ended."""
-    given = Range.of(since, to, max, start)
     wanted = conference_listing.Filters(
         pattern("alias", alias) if alias else None, active, exid or None
     )
@@ -84,7 +81,7 @@ async def conference(
     """One conference."""
     row = await conferences.find(service, reader.app_key, conference_id)
     async with service.database.reading() as db:
-        stays = (await conference_listing.stays_of(db, [row.id]))[row.id]
+        stays = await attendance.all_stays(db, row.id)
         recorded = (await conference_listing.recorded_ms(db, [row.id]))[row.id]
     region, settings = service.settings.region, reader.app.settings
     return json_answer(summary(row, stays, recorded, region, settings, livestats))
@@ -101,7 +98,7 @@ async def statistics(
     """How many there were at most. Rates of the network are not kept."""
     row = await conferences.find(service, reader.app_key, conference_id)
     async with service.database.reading() as db:
-        stays = (await conference_listing.stays_of(db, [row.id]))[row.id]
+        stays = await attendance.all_stays(db, row.id)
     return json_answer(_statistics(stays))
 
 
@@ -114,20 +111,16 @@ async def participants(
     conference_id: ConferenceId,
     service: GivenService,
     reader: Reader,
-    since: From = 0,
-    to: To = LATEST_MS,
-    max: Max = DEFAULT_PAGE,
-    start: Start = None,
+    given: GivenRange,
     type: Annotated[Types | None, Query(description="Only participants of this type.")] = None,
 ) -> Response:
     """Who was there, in the order of their coming, each with all of their stays."""
-    given = Range.of(since, to, max, start)
     row = await conferences.find(service, reader.app_key, conference_id)
     async with service.database.reading() as db:
-        stays = (await conference_listing.stays_of(db, [row.id]))[row.id]
+        stays = await attendance.all_stays(db, row.id)
     people: dict[str, list[Attendance]] = {}
     for stay in stays:
-        if (not type or stay.type == type) and since <= stay.joined_at <= to:
+        if (not type or stay.type == type) and given.since <= stay.joined_at <= given.until:
             people.setdefault(stay.participant_id, []).append(stay)
     places = [Position(found[0].joined_at, id) for id, found in people.items()]
     if given.position is not None:
@@ -153,7 +146,7 @@ async def participant(
     """One of them, by the id they had in the conference."""
     row = await conferences.find(service, reader.app_key, conference_id)
     async with service.database.reading() as db:
-        stays = (await conference_listing.stays_of(db, [row.id]))[row.id]
+        stays = await attendance.all_stays(db, row.id)
     theirs = [stay for stay in stays if stay.participant_id == user_id]
     if not theirs:
         sentence = "Nobody with this id was in the conference."

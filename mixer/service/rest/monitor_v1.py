@@ -12,17 +12,17 @@ from sqlalchemy import Row, select
 from ...records.models import Conference
 from ...webhooks.bodies import audio_records
 from .. import conferences, files, listing
-from ..auth import Caller
+from ..auth import Caller, GivenService
 from ..context import Service
 from ..errors import ApiError, answers
 from ..pages import Range, tokens
 from .bodies import Done
 from .conferences import ConferenceId
 from .downloads import FILE, file_answer
-from .monitor import Deleter, GivenService, Reader, deleted
+from .monitor import Deleter, Reader, deleted
 from .monitor_answers import AudioV1, RecordingsV1
 from .monitor_conferences import router as conferences_router
-from .paging import DEFAULT_PAGE, LATEST_MS, From, Max, Start, To, json_answer
+from .paging import GivenRange, json_answer
 
 router = APIRouter(tags=["Monitor, version 1"])
 router.include_router(conferences_router)
@@ -42,14 +42,10 @@ Perm = Annotated[
 async def recordings(
     service: GivenService,
     reader: Reader,
-    since: From = 0,
-    to: To = LATEST_MS,
-    max: Max = DEFAULT_PAGE,
-    start: Start = None,
+    given: GivenRange,
     perm: Perm = False,
 ) -> Response:
     """Conferences that have recordings, by the end of their last one. Use version 2 instead."""
-    given = Range.of(since, to, max, start)
     database = service.database
     found = await listing.conferences_recorded(database, reader.app_key, given)
     ids = [row.conference_id for row in found.rows]
@@ -72,14 +68,10 @@ async def conference_recordings(
     conference_id: ConferenceId,
     service: GivenService,
     reader: Reader,
-    since: From = 0,
-    to: To = LATEST_MS,
-    max: Max = DEFAULT_PAGE,
-    start: Start = None,
+    given: GivenRange,
     perm: Perm = False,
 ) -> Response:
     """The recordings of one conference, as one entry. Use version 2 instead."""
-    given = Range.of(since, to, max, start)
     conference, found = await _found(service, reader, conference_id, given)
     told = [await _told(service, reader, conference, found, perm)] if found else []
     return json_answer({"first": "", "next": "", "recordings": told})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import html
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
@@ -15,9 +15,8 @@ from sqlalchemy import ColumnElement, Select, func, select, text
 
 from ...records.models import Attendance, Base, Conference, Event, Session
 from ..attendance import PEOPLE
-from ..auth import service_of
+from ..auth import GivenService
 from ..catalogue import FAULTS
-from ..context import Service
 
 log = structlog.get_logger()
 router = APIRouter(tags=["Operations"])
@@ -63,7 +62,7 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", summary="Can it do its work?", responses={503: {"model": Health}})
-async def readyz(service: Annotated[Service, Depends(service_of)], response: Response) -> Health:
+async def readyz(service: GivenService, response: Response) -> Health:
     """503 while the database or the conference server is away."""
     failing = []
     try:
@@ -84,7 +83,7 @@ async def readyz(service: Annotated[Service, Depends(service_of)], response: Res
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-async def metrics(service: Annotated[Service, Depends(service_of)]) -> Response:
+async def metrics(service: GivenService) -> Response:
     """Prometheus' text format. Keep it from strangers: it tells how much goes on here."""
     async with service.database.reading() as db:
         for gauge, question in GAUGES.items():

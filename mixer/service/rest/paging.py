@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Depends, Query
 from fastapi.responses import Response
 from pydantic_core import to_json
+
+from ..pages import Range, position
 
 DEFAULT_PAGE = 100
 LONGEST_PAGE = 1000
@@ -22,6 +24,16 @@ Start = Annotated[
     str | None,
     Query(max_length=MAX_TOKEN_CHARS, description="`next` of the page before: where to go on."),
 ]
+
+
+async def given_range(
+    since: From = 0, to: To = LATEST_MS, max: Max = DEFAULT_PAGE, start: Start = None
+) -> Range:
+    """Raises ApiError 400 for a token that is none of ours."""
+    return Range(since, to, max, position(start) if start else None)
+
+
+GivenRange = Annotated[Range, Depends(given_range)]
 
 
 def json_answer(value: Any) -> Response:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path
+from fastapi import APIRouter, Body, Depends
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from .. import conferences
-from ..auth import Caller, caller, service_of
-from ..context import Service
+from ..auth import Caller, GivenService, caller
 from ..errors import answers
 from ..sessions import MixOrder
 from ..sessions.order import MAX_SIDE, MIN_SIDE
 from .bodies import Done, Text
+from .conferences import ConferenceId
 
 router = APIRouter(tags=["Recording"])
 
 MIX = "/v2/conferences/mix/{conferenceId}"
 
-ConferenceId = Annotated[
-    str, Path(alias="conferenceId", examples=["a88484c6-2a47-4691-86e2-933eec80b316"])
-]
-GivenService = Annotated[Service, Depends(service_of)]
 Recorder = Annotated[Caller, Depends(caller("comms:record:write"))]
 Watcher = Annotated[Caller, Depends(caller("comms:record:write", "comms:monitor:read"))]
 

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Body, Depends
 from pydantic import BaseModel, Field
 
 from .. import conferences
-from ..auth import Caller, caller
+from ..auth import Caller, GivenService, caller
 from ..errors import answers
-from .recordings import MIX, ConferenceId, GivenService, MixBody
+from .conferences import ConferenceId
+from .recordings import MIX, MixBody
 
 router = APIRouter(tags=["Remix"])
 

@@ -12,16 +12,16 @@ from sqlalchemy import select, tuple_
 from ...records.models import Event
 from .. import conferences
 from ..applications import DEPRECATED_EVENTS, EVENTS
-from ..auth import Caller
+from ..auth import Caller, GivenService
 from ..context import Service
 from ..errors import answers
 from ..pages import Position, Range, tokens
 from ..pattern import MAX_PATTERN_CHARS
 from .conferences import ConferenceId
-from .monitor import GivenService, Reader
+from .monitor import Reader
 from .monitor_answers import Webhooks
 from .monitor_conferences import pattern
-from .paging import DEFAULT_PAGE, LATEST_MS, From, Max, Start, To, json_answer
+from .paging import GivenRange, json_answer
 
 router = APIRouter(tags=["Webhooks"])
 
@@ -49,14 +49,10 @@ async def keys(service: GivenService) -> dict[str, str]:
 async def webhooks(
     service: GivenService,
     reader: Reader,
-    since: From = 0,
-    to: To = LATEST_MS,
-    max: Max = DEFAULT_PAGE,
-    start: Start = None,
+    given: GivenRange,
     type: Type = None,
 ) -> Response:
     """Events of an application, newest first, with what the receiver answered last."""
-    given = Range.of(since, to, max, start)
     return json_answer(await _page(service, reader, given, type))
 
 
@@ -69,14 +65,10 @@ async def conference_webhooks(
     conference_id: ConferenceId,
     service: GivenService,
     reader: Reader,
-    since: From = 0,
-    to: To = LATEST_MS,
-    max: Max = DEFAULT_PAGE,
-    start: Start = None,
+    given: GivenRange,
     type: Type = None,
 ) -> Response:
     """Events of one conference, newest first."""
-    given = Range.of(since, to, max, start)
     conference = await conferences.find(service, reader.app_key, conference_id)
     return json_answer(await _page(service, reader, given, type, conference.id))
 
@@ -84,9 +76,8 @@ async def conference_webhooks(
 async def _page(
     service: Service, reader: Caller, given: Range, type: str | None, conf_id: str | None = None
 ) -> dict[str, Any]:
-    until = given.until if given.position is None else min(given.until, given.position.at)
     whose = Event.app_key == reader.app_key if conf_id is None else Event.conference_id == conf_id
-    query = select(Event).where(whose, Event.created_at.between(given.since, until))
+    query = select(Event).where(whose, Event.created_at.between(given.since, given.latest))
     if type:
         wanted = pattern("type", type)
         known = [name for name in (*EVENTS, *DEPRECATED_EVENTS) if wanted.matches(name)]

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ...engine.launcher import Launcher, Running
 from ...errors import MixerError, UsageError
 from ...recorder.plan import MixPlan, Plan, RecordFolder
 from ...recorder.spare import ERROR_FILE
-from ...records.models import Mix
+from ...records.models import Conference, Mix, Session
 from ..context import Service, now_ms
 from . import publishing, store
 from .found import Found, Look, load_plan, started_ms
@@ -262,7 +263,7 @@ class Keeper:
             problems = [(mix, why) for mix in view.running] or [(None, why)]
         if plan is not None and plan.ended == "disk-full":
             problems.append((None, self._error() or "the disk is full"))
-        saved = sorted({"raw"} if plan is not None else set())
+        saved = ["raw"] if plan is not None else []
         for mix, reason in problems:
             await publishing.tell_failure(
                 self._service, view.conference, reason, mix=mix, saved=saved
@@ -273,8 +274,8 @@ class Keeper:
         now, known = now_ms(), {mix.id for mix in view.mixes}
         async with self._service.database.writing() as db:
             # whoever starts a mix locks this row, too: what comes later finds the session closed
-            await db.get_one(type(view.conference), view.conference.id, with_for_update=True)
-            session = await db.get_one(type(view.session), self._id, with_for_update=True)
+            await db.get_one(Conference, view.conference.id, with_for_update=True)
+            session = await db.get_one(Session, self._id, with_for_update=True)
             mixes = await store.mixes_of(db, self._id)
             new = await store.passed_on(
                 self._service, db, view, [mix for mix in mixes if mix.id not in known]
@@ -310,7 +311,7 @@ class Keeper:
             return ""
 
 
-def _together(found: Any) -> list[list[Found]]:
+def _together(found: Iterable[Found]) -> list[list[Found]]:
     """Files that one event is to tell of: those of one part, or of the whole recording."""
     batches: dict[tuple[bool, str, int | None], list[Found]] = {}
     for one in found:

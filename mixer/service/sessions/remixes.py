@@ -14,15 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import select
 
 from ...engine import Child
 from ...errors import MixerError
 from ...journal import write_whole
 from ...recorder.plan import RecordFolder
 from ...records.models import Conference, Mix, Session
-from .. import applications
-from ..applications import ApplicationSettings
 from ..context import now_ms
 from ..errors import ApiError
 from ..recording_choice import recording_format
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-RETRY_MS = 60_000
 ATTEMPTS = 3
 AGAIN_S = 2.0
 STATUS = {
@@ -58,8 +54,7 @@ class Remixes:
     async def start(self, conference: Conference, order: MixOrder) -> dict[str, Any]:
         """Raises ApiError: 400, 404 (nothing was recorded), 409 (it goes on, or one is made)."""
         service = self._sessions.service
-        app = await applications.get(service.database, conference.app_key)
-        settings = app.settings if app else ApplicationSettings()
+        settings = await self._sessions.settings_of(conference)
         format = recording_format(conference, settings)
         allow = service.settings.allow_private_layouts
         wish = checked(order, settings, format, live=True, allow_private=allow)
@@ -68,7 +63,7 @@ class Remixes:
             if row.ended_at is None:
                 sentence = "The conference goes on: remix it when it has ended."
                 raise ApiError(409, 3101, "CONFERENCE_GOES_ON", sentence)
-            raw = await self._raw(await _recorded(db, conference.id))
+            raw = _whole(await store.raw_session(service, db, conference.id))
             running = await store.open_session(db, conference.id, store.REMIX)
             if running is not None:
                 mixes = await store.mixes_of(db, running.id)
@@ -83,7 +78,7 @@ class Remixes:
             session = store.new_session(service, conference, store.REMIX, wanted)
             db.add(session)
             await db.flush()
-            db.add(_mix(session, wish))
+            db.add(store.new_mix(session, wish, 1))
         self.keep(session.id)
         return _status(session, conference, service.settings.region)
 
@@ -92,18 +87,6 @@ class Remixes:
         async with service.database.reading() as db:
             last = await store.last_session(db, conference.id, store.REMIX)
         return _status(last, conference, service.settings.region)
-
-    async def _raw(self, recorded: list[Session]) -> str:
-        """The id of the session whose journal is there and whole."""
-        folder = self._sessions.service.settings.sessions_folder
-        for session in recorded:
-            if (folder / session.id / "journal" / "journal.json").exists():
-                if session.closed_at is None:
-                    sentence = "The recording is being finished: remix it when that is done."
-                    raise ApiError(409, 3103, "RECORDING_UNFINISHED", sentence)
-                return session.id
-        sentence = "There is no raw recording of this conference: record before it ends."
-        raise ApiError(404, 3104, "NOTHING_RECORDED", sentence)
 
     def keep(self, session_id: str) -> None:
         if session_id not in self._kept:
@@ -186,14 +169,21 @@ class Remixes:
         await publishing.publish(self._sessions.service, view.session, found)
 
 
-async def _recorded(db: Any, conf_id: str) -> list[Session]:
-    chosen = select(Session).where(Session.conference_id == conf_id, Session.kind == store.RECORD)
-    return list(await db.scalars(chosen.order_by(Session.created_at.desc())))
+def _whole(raw: Session | None) -> str:
+    """Its id. Raises ApiError: 404 where there is none, 409 where it is not whole yet."""
+    if raw is None:
+        sentence = "There is no raw recording of this conference: record before it ends."
+        raise ApiError(404, 3104, "NOTHING_RECORDED", sentence)
+    if raw.closed_at is None:
+        sentence = "The recording is being finished: remix it when that is done."
+        raise ApiError(409, 3103, "RECORDING_UNFINISHED", sentence)
+    return raw.id
 
 
 def _found(raw: RecordFolder, files: list[Path], mix: Mix) -> Iterator[Found]:
     """The files of a remix: begun when the first part was."""
-    with contextlib.suppress(MixerError):
+    starts: list[int] = []
+    with contextlib.suppress(MixerError):  # its plan is damaged or gone
         starts = [one.start_ns for one in raw.load().mixes if one.start_ns is not None]
     start_ms = started_ms(raw) + min(starts, default=0) // 1_000_000
     for path in files:
@@ -224,7 +214,7 @@ def _seconds(path: Path) -> float:
 
 def _check_retried(running: Session, mixes: list[Mix], wish: Wish) -> None:
     """Raises ApiError 409 unless the one that runs is what is asked for once more."""
-    recent = now_ms() - running.created_at < RETRY_MS
+    recent = now_ms() - running.created_at < store.RETRY_MS
     if not (recent and mixes and wish.is_of(mixes[0])):
         sentence = "A remix of this conference is being made: wait for its end."
         raise ApiError(409, 3102, "REMIX_IN_PROGRESS", sentence)
@@ -233,16 +223,3 @@ def _check_retried(running: Session, mixes: list[Mix], wish: Wish) -> None:
 def _status(session: Session | None, conference: Conference, region: str) -> dict[str, Any]:
     status = STATUS[session.state] if session is not None else "UNKNOWN"
     return {"status": status, "region": region, "alias": conference.alias}
-
-
-def _mix(session: Session, wish: Wish) -> Mix:
-    return Mix(
-        session_id=session.id,
-        mix_id=wish.mix_id,
-        part=1,
-        layout_url=wish.layout_url,
-        layout_name=wish.layout_name,
-        width=wish.width,
-        height=wish.height,
-        started_at=now_ms(),
-    )

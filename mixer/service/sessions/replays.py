@@ -10,10 +10,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import select
 
 from ...engine import Child
-from ...records.models import Conference, Session
+from ...records.models import Conference
 from .. import applications
 from ..context import now_ms
 from ..errors import ApiError
@@ -33,14 +32,15 @@ class Replays:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._playing: dict[str, str] = {}  # session → its conference
+        self._playing: set[str] = set()  # sessions
 
     async def start(self, conference: Conference, offset_ms: int) -> Conference:
         """A new conference of type REPLAY. Raises ApiError 404 when nothing was recorded."""
         from .. import conferences
 
         service = self._sessions.service
-        raw = await self._raw(conference.id)
+        async with service.database.reading() as db:
+            raw = await store.raw_session(service, db, conference.id)
         app = await applications.get(service.database, conference.app_key)
         if raw is None or app is None:
             sentence = "There is no raw recording of this conference to be replayed."
@@ -54,34 +54,18 @@ class Replays:
             permissions={},
             type="REPLAY",
         )
-        wanted = {"raw": raw, "offset_ms": max(0, offset_ms), "live": False, "format": "mp4"}
+        wanted = {"raw": raw.id, "offset_ms": max(0, offset_ms), "live": False, "format": "mp4"}
         async with service.database.writing() as db:
             session = store.new_session(service, created.conference, store.REPLAY, wanted)
             db.add(session)
         self.keep(session.id)
         return created.conference
 
-    def ended(self, conf_id: str) -> None:
-        """The conference of a replay has ended: so does the replay, at its next look."""
-        log.info("replay.conference_ended", conference=conf_id)
-
-    async def _raw(self, conf_id: str) -> str | None:
-        folder = self._sessions.service.settings.sessions_folder
-        chosen = select(Session).where(
-            Session.conference_id == conf_id, Session.kind == store.RECORD
-        )
-        async with self._sessions.service.database.reading() as db:
-            found = list(await db.scalars(chosen.order_by(Session.created_at.desc())))
-        for session in found:
-            if (folder / session.id / "journal" / "journal.json").exists():
-                return session.id
-        return None
-
     def keep(self, session_id: str) -> None:
         if session_id not in self._playing:
-            self._playing[session_id] = ""
+            self._playing.add(session_id)
             if self._sessions.spawn(self._run(session_id), f"replay-{session_id}") is None:
-                del self._playing[session_id]
+                self._playing.discard(session_id)
 
     async def _run(self, session_id: str) -> None:
         from .. import conferences
@@ -105,7 +89,7 @@ class Replays:
         except Exception:
             log.exception("replay.broken", session=session_id)
         finally:
-            del self._playing[session_id]
+            self._playing.discard(session_id)
 
     async def _play(self, view: store.View) -> str | None:
         """Until it has ended, or nobody watches any more; None, or what went wrong."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import MixerError
 from ...recorder.control import ask
+from ...recorder.plan import RecordFolder
 from ...records.models import Mix
 from ..context import Service
 from . import store
@@ -44,10 +45,10 @@ async def report(service: Service, conf_id: str) -> dict[str, Any]:
 
 
 async def _asked(service: Service, session_id: str) -> dict[str, Any] | None:
-    socket = service.settings.sessions_folder / session_id / "control.sock"
+    folder = RecordFolder(service.settings.sessions_folder / session_id)
     try:
         async with asyncio.timeout(STATUS_TIMEOUT_S):
-            return await ask(socket, "status")
+            return await ask(folder.socket, "status")
     except (MixerError, OSError, TimeoutError):
         return None
 

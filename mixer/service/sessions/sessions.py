@@ -38,7 +38,6 @@ from .report import report
 
 log = structlog.get_logger()
 
-RETRY_MS = 60_000  # the same request within this time is the same one, sent once more
 MAX_MIXES = 16  # of one conference at once
 RENEW_S = 4.0
 LOCK_POLL_S = 0.2
@@ -62,7 +61,7 @@ class Sessions:
 
     async def start(self, conference: Conference, order: MixOrder, *, by: str = "") -> None:
         """Starts a mix. Raises ApiError: 400, 404 (it has ended), 409 (it runs), 503."""
-        service, settings = self.service, await self._settings_of(conference)
+        service, settings = self.service, await self.settings_of(conference)
         format = recording_format(conference, settings)
         live = live_recording(conference, settings)
         allow = self._settings.allow_private_layouts
@@ -124,13 +123,16 @@ class Sessions:
 
     async def conference_ended(self, conf_id: str) -> None:
         """Whatever is made of the conference is brought to its end. Also when told twice."""
+        ending = []
         async with self.service.database.writing() as db:
             for kind in (store.RECORD, store.REPLAY):
                 session = await store.open_session(db, conf_id, kind)
                 if session is not None:
                     session.state = store.FINISHING
-                    self.wake(session.id)
-        self.replays.ended(conf_id)
+                    ending.append(session)
+        for session in ending:  # a replay sees by itself that its conference has ended
+            if session.kind == store.RECORD:
+                self.wake(session.id)
 
     # --- remix, replay ------------------------------------------------------------------------
 
@@ -202,7 +204,7 @@ class Sessions:
 
     # --- small things -------------------------------------------------------------------------
 
-    async def _settings_of(self, conference: Conference) -> ApplicationSettings:
+    async def settings_of(self, conference: Conference) -> ApplicationSettings:
         app = await applications.get(self.service.database, conference.app_key)
         return app.settings if app else ApplicationSettings()
 
@@ -271,7 +273,7 @@ def _is_retried(mixes: list[Mix], wish: Wish, *, live: bool) -> bool:
     running = [mix for mix in mixes if mix.stopped_at is None]
     same = next((mix for mix in running if mix.mix_id == wish.mix_id), None)
     if same is not None:
-        if wish.is_of(same) and now_ms() - same.started_at < RETRY_MS:
+        if wish.is_of(same) and now_ms() - same.started_at < store.RETRY_MS:
             return True
         sentence = f"A recording of the mixId {wish.mix_id!r} is running: stop it first."
         raise ApiError(409, 3004, "ALREADY_RECORDING", sentence)
@@ -288,13 +290,4 @@ def _row(session: Session, wish: Wish, mixes: list[Mix]) -> Mix:
     """The next part of a mix; of a raw recording, of all."""
     live = session.wanted["live"]
     earlier = [mix.part for mix in mixes if not live or mix.mix_id == wish.mix_id]
-    return Mix(
-        session_id=session.id,
-        mix_id=wish.mix_id,
-        part=max(earlier, default=0) + 1,
-        layout_url=wish.layout_url,
-        layout_name=wish.layout_name,
-        width=wish.width,
-        height=wish.height,
-        started_at=now_ms(),
-    )
+    return store.new_mix(session, wish, max(earlier, default=0) + 1)

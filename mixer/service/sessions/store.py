@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...records.models import Conference, Mix, Session
 from ..context import Service, now_ms
+from .order import Wish
 
 LEASE_MS = 15_000
+RETRY_MS = 60_000  # the same request within this time is the same one, sent once more
 RECORD, REMIX, REPLAY = "record", "remix", "replay"
 QUEUED, RUNNING, FINISHING = "queued", "running", "finishing"
 FINISHED, FAILED = "finished", "failed"
-OPEN = (QUEUED, RUNNING, FINISHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,19 @@ def new_session(
     )
 
 
+def new_mix(session: Session, wish: Wish, part: int) -> Mix:
+    return Mix(
+        session_id=session.id,
+        mix_id=wish.mix_id,
+        part=part,
+        layout_url=wish.layout_url,
+        layout_name=wish.layout_name,
+        width=wish.width,
+        height=wish.height,
+        started_at=now_ms(),
+    )
+
+
 async def passed_on(
     service: Service, db: AsyncSession, view: View, mixes: Sequence[Mix]
 ) -> Session | None:
@@ -93,11 +107,19 @@ async def open_session(db: AsyncSession, conf_id: str, kind: str) -> Session | N
     return found.first()
 
 
-async def last_session(db: AsyncSession, conf_id: str, kind: str, *states: str) -> Session | None:
+async def last_session(db: AsyncSession, conf_id: str, kind: str) -> Session | None:
     chosen = select(Session).where(Session.conference_id == conf_id, Session.kind == kind)
-    if states:
-        chosen = chosen.where(Session.state.in_(states))
     return (await db.scalars(chosen.order_by(Session.created_at.desc()).limit(1))).first()
+
+
+async def raw_session(service: Service, db: AsyncSession, conf_id: str) -> Session | None:
+    """The last recording of a conference whose journal is there."""
+    chosen = select(Session).where(Session.conference_id == conf_id, Session.kind == RECORD)
+    folder = service.settings.sessions_folder
+    for session in await db.scalars(chosen.order_by(Session.created_at.desc())):
+        if (folder / session.id / "journal" / "journal.json").exists():
+            return session
+    return None
 
 
 async def mixes_of(db: AsyncSession, session_id: str) -> list[Mix]:
