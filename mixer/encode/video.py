@@ -158,8 +158,7 @@ def _configure(codec: VideoCodecContext, settings: VideoSettings) -> None:
     codec.colorspace = _BT709
     codec.color_range = _LIMITED
     # One IDR at the start; scene cuts may add more. Frames last 1 / fps each, always.
-    # No look-ahead thread: the same bits from 28 MB less.
-    parameters = "keyint=infinite:open-gop=0:force-cfr=1:sar=1/1:sync-lookahead=0"
+    parameters = "keyint=infinite:open-gop=0:force-cfr=1:sar=1/1"
     if -(-settings.width // 16) % 8 and _has_avx512():
         parameters += ":asm=avx2"
     codec.options = {

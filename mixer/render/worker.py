@@ -103,6 +103,7 @@ class Worker:
                 time.sleep(POLL_S)
                 self._refresh()
                 continue
+            final = min(final, at + self._settings.fps)  # so that progress is told meanwhile
             yield from self._composer.frames(at, final - at)
             self.made(final - at)
             at = final
