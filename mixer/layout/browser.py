@@ -45,6 +45,8 @@ FLAGS = (
     "--force-color-profile=srgb",
     "--autoplay-policy=no-user-gesture-required",
     "--disable-image-animation-resync",
+    # One process and 15 MB less. On Linux it has no sandbox of its own, and it sees our proxy only.
+    "--enable-features=NetworkServiceInProcess2",
 )
 # Nothing goes to a network but through the proxy of a page's context (opening.py): without one,
 # nowhere; no name is resolved by the browser; no UDP. No pop-up comes into being.
