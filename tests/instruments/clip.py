@@ -7,8 +7,8 @@ half a second later, without encoding anything and without a picture number out 
 are cached in the machine's temporary folder (`python -m tests.instruments.clip SIZE FPS CODEC
 BITRATE PLACE` makes one).
 
-The content is like a talking head: a soft background, which stands still as a camera does, a face-like blob that
-sways, sensor noise; on it the mark of pattern.py.
+The content is like a talking head: a soft background that stands still, as the camera does, a
+face-like blob that sways, sensor noise; on it the mark of pattern.py.
 """
 
 from __future__ import annotations
