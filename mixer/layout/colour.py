@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import av
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from mixer.layout.matte import Plane
 
+BAND = 32  # rows converted at once: what they need stays in the processor's cache
 Rgb = NDArray[np.uint8]  # (height, width, 3)
 
 # ITU-R BT.709-6, section 3: luma and colour difference of R'G'B' (0..255) in 8-bit limited range.
@@ -28,31 +30,49 @@ def decode_png(data: bytes) -> Rgb:
     return pixels[..., :3]
 
 
-def _rounded(values: NDArray[np.float32], offset: float) -> Plane:
-    values += np.float32(offset + 0.5)
-    return values.astype(np.uint8)
-
-
 def to_planes(rgb: Rgb) -> tuple[Plane, Plane, Plane]:
     """Y, Cb, Cr of an RGB picture (sRGB values taken as R'G'B'). Chroma is sited left (MPEG-2):
     on even columns, between two rows; filtered (1 2 1)/4 across and (1 1)/2 down."""
     height, width, _ = rgb.shape
-    luma = rgb.reshape(-1, 3).astype(np.float32) @ _Y
-    y = _rounded(luma, 16).reshape(height, width)
-    tall = rgb if height % 2 == 0 else np.concatenate([rgb, rgb[-1:]])
-    rows = tall[0::2].astype(np.uint16)
-    rows += tall[1::2]
-    sums = rows[:, 0::2] * np.uint16(2)
-    sums[:, 1:] += rows[:, 1:-1:2][:, : sums.shape[1] - 1]
-    sums[:, :1] += rows[:, :1]
-    right = rows[:, 1::2]
-    sums[:, : right.shape[1]] += right
-    if right.shape[1] < sums.shape[1]:
-        sums[:, -1:] += rows[:, -1:]
-    chroma = sums.reshape(-1, 3).astype(np.float32) @ (_CHROMA / np.float32(8))
-    cb = _rounded(chroma[:, 0], 128).reshape(sums.shape[:2])
-    cr = _rounded(chroma[:, 1], 128).reshape(sums.shape[:2])
+    half = (height + 1) // 2, (width + 1) // 2
+    y, cb, cr = (
+        np.empty((height, width), np.uint8),
+        np.empty(half, np.uint8),
+        np.empty(half, np.uint8),
+    )
+    for top in range(0, height, BAND):
+        band = rgb[top : top + BAND]
+        rows, halves = slice(top, top + BAND), slice(top // 2, (top + BAND) // 2)
+        y[rows] = _weighed([band[..., c] for c in range(3)], _Y, 16)
+        even = band if len(band) % 2 == 0 else np.concatenate([band, band[-1:]])
+        sums = [_filtered(even[..., c]) for c in range(3)]
+        cb[halves] = _weighed(sums, _CHROMA[:, 0] / np.float32(8), 128)
+        cr[halves] = _weighed(sums, _CHROMA[:, 1] / np.float32(8), 128)
     return y, cb, cr
+
+
+def _weighed(
+    channels: Sequence[NDArray[Any]], weights: NDArray[np.float32], offset: float
+) -> NDArray[np.float32]:
+    """Sums that are right when their fraction is cut off."""
+    total: NDArray[np.float32] = np.multiply(channels[0], weights[0], dtype=np.float32)
+    for channel, weight in zip(channels[1:], weights[1:], strict=True):
+        total += np.multiply(channel, weight, dtype=np.float32)
+    total += np.float32(offset + 0.5)
+    return total
+
+
+def _filtered(channel: Plane) -> NDArray[np.uint16]:
+    """Two rows and 1:2:1 columns of a channel, summed up at each place of a chroma sample."""
+    rows = np.add(channel[0::2], channel[1::2], dtype=np.uint16)
+    even, odd = rows[:, 0::2], rows[:, 1::2]
+    sums: NDArray[np.uint16] = even * np.uint16(2)
+    sums[:, 0] += rows[:, 0]
+    sums[:, 1:] += odd[:, : sums.shape[1] - 1]
+    sums[:, : odd.shape[1]] += odd
+    if odd.shape[1] < sums.shape[1]:
+        sums[:, -1] += even[:, -1]
+    return sums
 
 
 class Converter:

@@ -29,6 +29,7 @@ from mixer.layout.refine import refined
 FAINT = 2  # coverage below this is rounding
 CLEAR = 40  # coverage from which a pixel tells its tile's number
 CHANNEL_SPREAD = 3  # levels that coverage may differ between channels
+BAND = 32  # rows judged at once: what they need stays in the processor's cache
 STRAY = 16  # pixels that may break a rule: rounding where several layers lie
 FIT_PIXELS = 100_000
 FIT_ERROR = 1.5 / CARD_WIDTH  # largest root mean square of a placement's residuals, in pictures
@@ -66,18 +67,27 @@ def difference(still: Rgb, base: Rgb) -> Signed:
 
 def coverage(white: Rgb, base: Rgb) -> Plane:
     """What white videos add to black ones, 0..255. Raises NotMatte when that is no coverage."""
-    red, green, blue = (
-        np.subtract(white[..., channel], base[..., channel], dtype=np.int16) for channel in range(3)
-    )
-    low = np.minimum(np.minimum(red, green), blue)
-    high = np.maximum(np.maximum(red, green), blue)
-    if np.count_nonzero(low < -FAINT) > STRAY:
+    covered = np.empty(base.shape[:2], np.uint8)
+    darker = coloured = 0
+    for top in range(0, len(base), BAND):
+        rows = slice(top, top + BAND)
+        red, green, blue = (
+            np.subtract(white[rows, :, channel], base[rows, :, channel], dtype=np.int16)
+            for channel in range(3)
+        )
+        low = np.minimum(np.minimum(red, green), blue)
+        high = np.maximum(np.maximum(red, green), blue)
+        darker += int(np.count_nonzero(low < -FAINT))
+        coloured += int(np.count_nonzero(high - low > CHANNEL_SPREAD))
+        mean = red + green + blue + np.int16(1)
+        mean //= np.int16(3)
+        mean[mean < FAINT] = 0
+        covered[rows] = mean
+    if darker > STRAY:
         raise NotMatte("a brighter video makes the page darker")
-    if np.count_nonzero(high - low > CHANNEL_SPREAD) > STRAY:
+    if coloured > STRAY:
         raise NotMatte("a white video comes out coloured")
-    mean: Signed = (red + green + blue + np.int16(1)) // np.int16(3)
-    mean[mean < FAINT] = 0
-    return mean.astype(np.uint8)
+    return covered
 
 
 def same_videos(added: Rgb, before: Rgb) -> bool:
@@ -88,14 +98,19 @@ def same_videos(added: Rgb, before: Rgb) -> bool:
 def digits(ramp: Rgb, base: Rgb, covered: Plane) -> Numbers:
     """Blue's tile digit of each pixel that is covered well enough to tell, else -1; -2: a mixture
     of several tiles."""
-    blue = ramp[..., 2].astype(np.int16) - base[..., 2]
-    clear = covered >= CLEAR
-    exact = np.zeros(covered.shape, np.float32)
-    np.divide(blue * np.float32(255 / STEP), covered, out=exact, where=clear)
-    whole = np.rint(exact)
-    rough = np.where(covered >= 128, np.float32(0.3), np.float32(0.45))
-    found = np.where(np.abs(exact - whole) < rough, whole - 1, -2).astype(np.int16)
-    found[~clear] = -1
+    found = np.full(covered.shape, -1, np.int16)
+    for top in range(0, len(base), BAND):
+        rows = slice(top, top + BAND)
+        clear = covered[rows] >= CLEAR
+        if not clear.any():
+            continue
+        blue = np.subtract(ramp[rows, :, 2], base[rows, :, 2], dtype=np.float32)
+        blue *= np.float32(255 / STEP)
+        exact = np.divide(blue, covered[rows], out=np.zeros_like(blue), where=clear)
+        whole = np.rint(exact)
+        rough = np.where(covered[rows] >= 128, np.float32(0.3), np.float32(0.45))
+        digit = np.where(np.abs(exact - whole) < rough, whole - 1, np.float32(-2))
+        found[rows][clear] = digit[clear]
     return found
 
 
@@ -134,10 +149,13 @@ def _line(
     values: Values, x: Values, y: Values, weight: Values
 ) -> tuple[float, float, float, float]:
     """Least squares: values = a x + c y + b; returns a, c, b and the root mean square left."""
-    design = np.stack([x, y, np.ones_like(x)], axis=1) * weight[:, None]
-    (a, c, b), *_ = np.linalg.lstsq(design, values * weight, rcond=None)
-    left = values * weight - design @ np.array([a, c, b])
-    return float(a), float(c), float(b), float(np.sqrt(np.mean(left**2)))
+    origin = x.mean(), y.mean()
+    design = np.stack([x - origin[0], y - origin[1], np.ones_like(x)]) * weight
+    weighted = values * weight
+    a, c, b = np.linalg.lstsq(design @ design.T, design @ weighted, rcond=None)[0]
+    left = weighted - np.array([a, c, b]) @ design
+    middle = b - a * origin[0] - c * origin[1]
+    return float(a), float(c), float(middle), float(np.sqrt(np.mean(left**2)))
 
 
 Values = NDArray[np.float64]
@@ -268,10 +286,17 @@ def composed(
     """The reference compositor: base and every tile's share of its picture, in RGB, float32."""
     canvas = base.astype(np.float32)
     for tile, card in zip(tiles, cards, strict=True):
-        rows, columns = _cut(_area(tile))
-        share = tile.coverage.astype(np.float32)[..., None] / np.float32(255)
-        canvas[rows, columns] += share * sampled(card, tile, steps)
+        canvas[_cut(_area(tile))] += _share(tile, card, steps)
     return canvas
+
+
+def _share(tile: Tile, card: NDArray[np.uint8], steps: int) -> Values32:
+    """What a tile with this card adds to its box."""
+    coverage = tile.coverage.astype(np.float32)
+    coverage *= np.float32(1 / 255)
+    values = sampled(card, tile, steps)
+    values *= coverage[..., None]
+    return values
 
 
 Values32 = NDArray[np.float32]
@@ -291,12 +316,11 @@ def verify(still: Rgb, base: Rgb, tiles: Mapping[int, Tile]) -> dict[int, Tile]:
 
     Raises NotMatte with the tiles that are below VERIFIED_DB, or when anything else changed.
     """
-    way, steps = {number: _lagging(tile) for number, tile in tiles.items()}, SKIA_STEPS
-    error = _errors(still, base, way, steps)
-    quality = _decibels(error, way)
+    _nothing_else(still, base, tiles)
+    way = {number: _lagging(tile) for number, tile in tiles.items()}
+    quality = _decibels(_errors(still, base, way, SKIA_STEPS), way)
     if min(quality.values(), default=GOOD_DB) < GOOD_DB:
-        error = _errors(still, base, tiles, 0)
-        for number, decibels in _decibels(error, tiles).items():
+        for number, decibels in _decibels(_errors(still, base, tiles, 0), tiles).items():
             if decibels > quality[number]:
                 way[number], quality[number] = tiles[number], decibels
         for _ in range(2):  # twice, because tiles that lie over one another are fitted together
@@ -305,12 +329,18 @@ def verify(still: Rgb, base: Rgb, tiles: Mapping[int, Tile]) -> dict[int, Tile]:
     if wrong:
         worst = min(quality.values())
         raise NotMatte(f"a video is not shown as it is, {worst:.1f} dB", wrong)
-    error = _errors(still, base, {}, 0)
-    for tile in tiles.values():
-        error[_cut(_area(tile))] = 0
-    if np.count_nonzero(np.abs(error) > OUTSIDE_LEVELS) > STRAY:
-        raise NotMatte("the page changes with its videos outside of them")
     return way
+
+
+def _nothing_else(still: Rgb, base: Rgb, tiles: Mapping[int, Tile]) -> None:
+    """Raises NotMatte if the page changed outside of its tiles."""
+    changed = still - base  # modulo 256
+    changed += np.uint8(OUTSIDE_LEVELS)
+    other = changed > 2 * OUTSIDE_LEVELS
+    for tile in tiles.values():
+        other[_cut(_area(tile))] = False
+    if np.count_nonzero(other) > STRAY:
+        raise NotMatte("the page changes with its videos outside of them")
 
 
 def _refine(
@@ -323,9 +353,9 @@ def _refine(
     poor = [number for number, decibels in quality.items() if decibels < GOOD_DB]
     if not poor:
         return
-    error = _errors(still, base, way, 0)
+    errors = _errors(still, base, way, 0)
     mended = {
-        number: refined(tile, _card(tile), error[_cut(_area(tile))]) if number in poor else tile
+        number: refined(tile, _card(tile), errors[number]) if number in poor else tile
         for number, tile in way.items()
     }
     for number, decibels in _decibels(_errors(still, base, mended, 0), mended).items():
@@ -341,17 +371,36 @@ def _area(tile: Tile) -> Box:
     return tile.x, tile.y, tile.width, tile.height
 
 
-def _errors(still: Rgb, base: Rgb, tiles: Mapping[int, Tile], steps: int) -> Values32:
-    cards = [_card(tile) for tile in tiles.values()]
-    return composed(base, list(tiles.values()), cards, steps) - still
+def _errors(still: Rgb, base: Rgb, tiles: Mapping[int, Tile], steps: int) -> dict[int, Values32]:
+    """Composed minus still, in each tile's box."""
+    shares = {number: _share(tile, _card(tile), steps) for number, tile in tiles.items()}
+    errors = {}
+    for number, tile in tiles.items():
+        box = _cut(_area(tile))
+        error = np.subtract(base[box], still[box], dtype=np.float32)
+        for other, share in shares.items():
+            _add(error, _area(tile), share, _area(tiles[other]))
+        errors[number] = error
+    return errors
 
 
-def _decibels(error: Values32, tiles: Mapping[int, Tile]) -> dict[int, float]:
+def _add(canvas: Values32, box: Box, more: Values32, where: Box) -> None:
+    """Adds what of `more` (at `where`) lies in the canvas (at `box`)."""
+    left, top = max(box[0], where[0]), max(box[1], where[1])
+    width = min(box[0] + box[2], where[0] + where[2]) - left
+    height = min(box[1] + box[3], where[1] + where[3]) - top
+    if width > 0 and height > 0:
+        into = _cut((left - box[0], top - box[1], width, height))
+        canvas[into] += more[_cut((left - where[0], top - where[1], width, height))]
+
+
+def _decibels(errors: Mapping[int, Values32], tiles: Mapping[int, Tile]) -> dict[int, float]:
     """PSNR of each tile over the pixels that it covers."""
     found = {}
     for number, tile in tiles.items():
-        part = error[_cut(_area(tile))]
-        mine = (tile.coverage >= FAINT).astype(np.float32)
-        power = float(np.einsum("ijk,ijk,ij->", part, part, mine)) / max(1.0, 3 * float(mine.sum()))
+        squares = np.einsum("ijk,ijk->ij", errors[number], errors[number])
+        mine = tile.coverage >= FAINT
+        count = int(np.count_nonzero(mine))
+        power = float(squares[mine].sum(dtype=np.float64)) / max(1, 3 * count)
         found[number] = 10 * math.log10(255**2 / max(power, 1e-3))
     return found

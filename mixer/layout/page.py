@@ -319,18 +319,18 @@ class Page:
 
     async def shot(self, otherwise: str, names: Mapping[int, str] | None = None) -> bytes:
         """As `still`, but new videos may not be painted yet."""
-        await self._shows(otherwise, names or {})
+        await self.shows(otherwise, names)
         return await self.screenshot()
 
     async def sees(self, otherwise: str, names: Mapping[int, str] | None = None) -> bool:
         """Waits until all videos are painted; False if it was known already that they are."""
-        if unseen := await self._shows(otherwise, names or {}):
+        if unseen := await self.shows(otherwise, names):
             await see(self, unseen)
         return bool(unseen)
 
-    async def _shows(self, otherwise: str, names: Mapping[int, str]) -> list[int]:
+    async def shows(self, otherwise: str, names: Mapping[int, str] | None = None) -> list[int]:
         """Waits until every video says that it shows its card; those that may not be painted."""
-        told = {str(number): name for number, name in names.items()}
+        told = {str(number): name for number, name in (names or {}).items()}
         async for _ in self._ticks():
             unseen = numbers_of(await self.host("show", told, otherwise))
             if unseen is not None:

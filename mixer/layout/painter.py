@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from mixer.layout import cards, stills
+from mixer.layout import stills
 from mixer.layout.chunks import Base
 from mixer.layout.colour import Converter, Rgb, decode_png
 from mixer.layout.look import Look
@@ -21,7 +21,7 @@ from mixer.layout.matte import Tile
 from mixer.layout.matting import NotMatte, same_videos
 from mixer.layout.page import Page
 from mixer.layout.pixels import PICTURE, PictureFeed
-from mixer.layout.proof import doubt, saw
+from mixer.layout.proof import saw
 from mixer.layout.schedule import Rates
 from mixer.layout.timeline import Timeline
 from mixer.layout.track import MatteTrackWriter
@@ -74,12 +74,14 @@ class References:
             self._known.append(Reference(shown, added, writer.load(matte_id).tiles))
 
     def tiles_like(self, unseen: stills.Unseen) -> tuple[Tile, ...] | None:
-        """The tiles of the last state whose videos looked the same."""
+        """The tiles of the last state whose videos looked the same; none where new ones may not be
+        painted yet."""
+        like = [reference for reference in self._known if reference.shown == unseen.shown]
+        if not like or unseen.unproven:
+            return None
         added = unseen.added()
-        for reference in reversed(self._known):
-            if reference.shown == unseen.shown and same_videos(added, reference.added):
-                return reference.tiles
-        return None
+        alike = (one.tiles for one in reversed(like) if same_videos(added, one.added))
+        return next(alike, None)
 
     def keep(self, unseen: stills.Unseen, matte_id: int, tiles: tuple[Tile, ...]) -> None:
         self._writer.refer(matte_id, unseen.shown, unseen.ramp_png, unseen.black_png)
@@ -176,21 +178,14 @@ class Painter:
     async def _matte(self, look: Look) -> int:
         """Id of the matte of what the page shows now. Raises NotMatte, when it is sure that all
         videos were painted."""
-        try:
-            return await self._matte_seen(look)
-        except NotMatte:
-            await doubt(self._page)
-            return await self._matte_seen(look)
+        return await stills.surely(self._page, lambda: self._matte_once(look))
 
-    async def _matte_seen(self, look: Look) -> int:
+    async def _matte_once(self, look: Look) -> int:
         rest = await stills.resting(self._page, look)
-        known = self._known(rest)
-        if known is None and await self._page.sees(cards.RAMP):
-            rest = await stills.resting(self._page, look)
-            known = self._known(rest)
+        known = self._writer.seen.get(f"still {rest.key}")
         if known is not None:  # with all videos that were painted then
             await saw(self._page, [video.number for video in look.videos])
-            return known
+            return int(known)
         unseen = await stills.Unseen.taken(self._page, look, rest)
         tiles = self._references.tiles_like(unseen)
         fresh = tiles is None
@@ -201,10 +196,6 @@ class Painter:
         if fresh:
             self._references.keep(unseen, matte_id, tiles)
         return matte_id
-
-    def _known(self, rest: stills.Resting) -> int | None:
-        known = self._writer.seen.get(f"still {rest.key}")
-        return None if known is None else int(known)
 
     # ---- pixels -------------------------------------------------------------------------------
 

@@ -1,18 +1,23 @@
 """Takes the stills of a page state that a matte needs, and no more than that.
 
 The resting card of every video is the ramp, so one still tells whether a state was seen before
-(`Memory`). An unseen state needs a second still, black; if what the ramps add to it is the same as
-in a state seen before, its tiles are the same too (a border, a label, an avatar changed). Only
+(painter.py). An unseen state needs a second still, black; if what the ramps add to it is the same
+as in a state seen before, its tiles are the same too (a border, a label, an avatar changed). Only
 otherwise: white, solo colours where tiles overlap, and the verification card (rendering.md).
+
+Stills are judged in threads while the browser takes the next. That new videos were painted is told
+by their ramps, most times; where it is not, the stills are taken again with proof (proof.py).
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,14 +27,28 @@ from mixer.layout.look import Look
 from mixer.layout.matte import Matte, Plane, Tile
 from mixer.layout.matting import Found, NotMatte
 from mixer.layout.page import Page
+from mixer.layout.proof import doubt, saw
+
+T = TypeVar("T")
+ENOUGH = 12  # pixels that tell that a video is painted
+
+
+class NotPainted(NotMatte):
+    """New videos are covered, or not painted yet: which of the two is not known; the others are."""
+
+    def __init__(self, painted: Sequence[int]) -> None:
+        super().__init__("a video is not painted")
+        self.painted = tuple(painted)
 
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """A still with the resting cards, and what it is the only one of."""
+    """A still with the resting cards, and what it is the only one of; `unproven`: numbers of new
+    videos in it, of which it is not known that they are painted."""
 
     png: bytes
     key: str
+    unproven: tuple[int, ...] = ()
 
 
 def _hash(*parts: bytes) -> str:
@@ -64,25 +83,49 @@ async def prepare(page: Page) -> None:
 
 
 async def resting(page: Page, look: Look) -> Resting:
-    """New videos may not be painted yet, unless `page.sees` came before."""
-    png = await page.shot(cards.RAMP)
-    return Resting(png, _hash(png, _shown(look)))
+    """New videos may not be painted yet."""
+    unproven = await page.shows(cards.RAMP)
+    png = await page.screenshot()
+    return Resting(png, _hash(png, _shown(look)), tuple(unproven))
+
+
+async def surely(page: Page, attempt: Callable[[], Awaitable[T]]) -> T:
+    """What `attempt` makes of stills; when it fails once more, with all videos known to be painted.
+    Raises NotMatte."""
+    try:
+        return await attempt()
+    except NotPainted as error:
+        await saw(page, error.painted)
+    except NotMatte:
+        await doubt(page)
+    await page.sees(cards.RAMP)
+    return await attempt()
+
+
+def _later(work: Callable[..., T], *values: object) -> asyncio.Task[T]:
+    return asyncio.create_task(asyncio.to_thread(work, *values))
 
 
 class Unseen:
     """A state that was not seen before: its first two stills."""
 
-    def __init__(self, look: Look, ramp_png: bytes, black_png: bytes) -> None:
+    def __init__(self, look: Look, rest: Resting, black_png: bytes, ramp: Rgb, black: Rgb) -> None:
         self.look = look
-        self.ramp_png = ramp_png
+        self.unproven = rest.unproven
+        self.ramp_png = rest.png
         self.black_png = black_png
-        self.ramp = decode_png(ramp_png)
-        self.black = decode_png(black_png)
+        self.ramp = ramp
+        self.black = black
         self.shown = _hash(_shown(look))
 
     @classmethod
     async def taken(cls, page: Page, look: Look, rest: Resting) -> Unseen:
-        return cls(look, rest.png, await page.still(cards.BLACK) if look.videos else rest.png)
+        ramp = _later(decode_png, rest.png)
+        if not look.videos:
+            return cls(look, rest, rest.png, await ramp, await ramp)
+        black_png = await page.shot(cards.BLACK)
+        black = await asyncio.to_thread(decode_png, black_png)
+        return cls(look, rest, black_png, await ramp, black)
 
     def added(self) -> Rgb:
         """What the ramps add to the page, modulo 256."""
@@ -93,23 +136,25 @@ class Unseen:
         return Matte(width, height, converter.planes(self.black), tuple(tiles))
 
     async def tiles(self, page: Page) -> list[Tile]:
-        """Tiles in painting order, verified. Raises NotMatte."""
+        """Tiles in painting order, verified; all new videos are seen then. Raises NotMatte."""
         if not self.look.videos:
             return []
         try:
             return await self._tiles_together(page)
         except NotMatte:
-            if not _crossing(self.look):
+            if self.unproven or not _crossing(self.look):
                 raise
         return await self._tiles_alone(page)
 
     async def _tiles_together(self, page: Page) -> list[Tile]:
         """From stills of all tiles at once, told apart by the ramp's blue."""
-        white = decode_png(await page.still(cards.WHITE))
-        covered = matting.coverage(white, self.black)
-        numbers = await self._numbers(page, covered)
-        opposite = decode_png(await page.still(cards.OPPOSITE))
-        found = self._found(opposite, covered, numbers)
+        judging = _later(self._covered, await page.shot(cards.WHITE))
+        opposite_png = await page.shot(cards.OPPOSITE)
+        covered, numbers = await judging
+        numbers = await self._numbers(page, covered, numbers)
+        await self._prove(page, numbers)
+        opposite = decode_png(opposite_png)
+        found = await asyncio.to_thread(self._found, opposite, covered, numbers)
         shares = await self._shares(page, found, covered)
         streams = {video.number: video.stream for video in self.look.videos}
         tiles = {
@@ -119,12 +164,25 @@ class Unseen:
         }
         return list((await self._verify(page, tiles)).values())
 
+    def _covered(self, white_png: bytes) -> tuple[Plane, matting.Numbers]:
+        covered = matting.coverage(decode_png(white_png), self.black)
+        return covered, matting.digits(self.ramp, self.black, covered)
+
+    async def _prove(self, page: Page, numbers: matting.Numbers) -> None:
+        """Makes sure that new videos were painted in the first still, and so in all."""
+        if not self.unproven:
+            return
+        painted = [one for one in self.unproven if np.count_nonzero(numbers == one) >= ENOUGH]
+        if len(painted) < len(self.unproven):
+            raise NotPainted(painted)
+        await saw(page, painted)
+
     async def _tiles_alone(self, page: Page) -> list[Tile]:
         """From stills of each tile alone: videos that shine through one another."""
         tiles: dict[int, Tile] = {}
         for video in self.look.videos:
             white, ramp, opposite = [
-                decode_png(await page.still(cards.BLACK, {video.number: card}))
+                decode_png(await page.shot(cards.BLACK, {video.number: card}))
                 for card in (cards.WHITE, cards.RAMP, cards.OPPOSITE)
             ]
             share = matting.coverage(white, self.black)
@@ -136,11 +194,13 @@ class Unseen:
                     tiles[video.number] = made
         return list((await self._verify(page, tiles)).values())
 
-    async def _numbers(self, page: Page, covered: Plane) -> matting.Numbers:
-        numbers = matting.digits(self.ramp, self.black, covered)
+    async def _numbers(
+        self, page: Page, covered: Plane, numbers: matting.Numbers
+    ) -> matting.Numbers:
+        """`numbers` with their other digit, where they are certain."""
         known = {video.number for video in self.look.videos}
         if max(known) >= cards.DIGITS:
-            tens = decode_png(await page.still(cards.GROUP))
+            tens = decode_png(await page.shot(cards.GROUP))
             groups = matting.digits(tens, self.black, covered)
             both = (numbers >= 0) & (groups >= 0)
             numbers[both] += cards.DIGITS * groups[both]
@@ -172,7 +232,7 @@ class Unseen:
             names = {
                 number: cards.SOLO[c - first] for number, c in colour.items() if 0 <= c - first < 3
             }
-            still = decode_png(await page.still(cards.BLACK, names))
+            still = decode_png(await page.shot(cards.BLACK, names))
             for tile in found:
                 channel = colour[tile.number] - first
                 if 0 <= channel < 3:
@@ -188,8 +248,10 @@ class Unseen:
             number: cards.verification_name(cards.block_for(tile.placement))
             for number, tile in tiles.items()
         }
-        still = decode_png(await page.still(cards.BLACK, names))
-        return matting.verify(still, self.black, tiles)
+        png = await page.shot(cards.BLACK, names)
+        judging = _later(lambda: matting.verify(decode_png(png), self.black, tiles))
+        await page.rest()  # meanwhile
+        return await judging
 
 
 async def reason_in_page(page: Page, error: NotMatte) -> str:

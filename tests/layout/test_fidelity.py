@@ -48,10 +48,12 @@ def picture(seed: int, width: int = 640, height: int = 360) -> tuple[bytes, NDAr
 
 
 async def tiles_of(page: Page, look: Look) -> tuple[Rgb, list[Tile]]:
+    async def once() -> tuple[Rgb, list[Tile]]:
+        unseen = await stills.Unseen.taken(page, look, await stills.resting(page, look))
+        return unseen.black, await unseen.tiles(page)
+
     await stills.prepare(page)
-    unseen = await stills.Unseen.taken(page, look, await stills.resting(page, look))
-    tiles = await unseen.tiles(page)
-    return unseen.black, tiles
+    return await stills.surely(page, once)
 
 
 async def painted(page: Page, look: Look, pictures: Mapping[str, bytes]) -> Rgb:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.async_api import Browser
 
-from mixer.layout import cards, proof
+from mixer.layout import cards, proof, stills
 from mixer.layout.colour import decode_png
 from mixer.layout.page import Page
 from tests.layout.support import page_of, shown, state_of
@@ -71,6 +71,36 @@ async def test_each_video_is_waited_for_once(
         assert await page.host("show", {}, cards.WHITE) == []
         await proof.doubt(page)
         assert await page.host("show", {}, cards.WHITE) == [0, 1]
+
+
+@pytest.mark.parametrize(("late", "stills_most"), [(0, 5), (6, 14)])
+async def test_the_ramp_itself_proves_most_new_videos(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: int, stills_most: int
+) -> None:
+    """Ramp, black, white, opposite ramp, verification: five stills for a new video that is painted
+    in time; more only for one that is not."""
+    taken = []
+    screenshot = Page.screenshot
+
+    async def counted(page: Page) -> bytes:
+        taken.append(page)
+        return await screenshot(page)
+
+    monkeypatch.setattr(Page, "screenshot", counted)
+    async with shown(browser, page_of(tmp_path, PAGE), state_of(2)) as (page, _):
+        await stills.prepare(page)
+        await add(page)
+        await page.call("always.remove()" if late else "always.remove(), cover.remove()")
+        look, _ = await page.look()
+        await page.call(LATE.replace("{LATE}", str(late)))
+
+        async def once() -> list[str]:
+            unseen = await stills.Unseen.taken(page, look, await stills.resting(page, look))
+            return [tile.stream for tile in await unseen.tiles(page)]
+
+        assert sorted(await stills.surely(page, once)) == ["p0.camera", "p1.camera"]
+        assert len(taken) <= stills_most
+        assert await page.host("show", {}, cards.RAMP) == []
 
 
 async def test_what_pages_tell_is_not_believed() -> None:
