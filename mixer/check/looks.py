@@ -20,7 +20,7 @@ from mixer.layout.opening import opened
 from mixer.layout.page import Page, PageFailure, PageSettings
 from mixer.layout.serving import find_site
 from mixer.preview import faces
-from mixer.preview.moment import rendered, run_until_calm
+from mixer.preview.moment import pictures_of, rendered, run_until_calm
 from mixer.proxy import Reach
 
 FPS = 30
@@ -162,7 +162,7 @@ async def _take(
     frame, look = await run_until_calm(page, frame, events, fps=FPS)
     if look.failed is not None:
         raise PageFailure(f"the page gave up: {look.failed}")
-    moment = await rendered(page, look, lambda video: _face(video, count))
+    moment = await rendered(page, look, pictures_of(look, lambda video: _face(video, count)))
     probed = await probe(page, moment.image)
     looks.missing = "".join(sorted({*looks.missing, *look.missing}))
     looks.pictures.append(

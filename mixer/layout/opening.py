@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import psutil
-from playwright.async_api import Browser, BrowserContext
+from playwright.async_api import Browser, BrowserContext, CDPSession
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page as BrowserPage
 
@@ -87,11 +87,13 @@ async def _arrive(page: Page, url: str, patience: Patience) -> None:
             await loading
 
 
+async def _contexts(session: CDPSession) -> set[str]:
+    return set((await session.send("Target.getBrowserContexts"))["browserContextIds"])
+
+
 async def _new_target(
-    browser: Browser, context: BrowserContext, settings: PageSettings
+    session: CDPSession, context: BrowserContext, context_id: str, settings: PageSettings
 ) -> BrowserPage:
-    session = await browser.new_browser_cdp_session()
-    known = (await session.send("Target.getBrowserContexts"))["browserContextIds"]
     async with context.expect_page() as opening:
         await session.send(
             "Target.createTarget",
@@ -99,18 +101,16 @@ async def _new_target(
                 "url": "about:blank",
                 "width": settings.width,
                 "height": settings.height,
-                "browserContextId": known[-1],
+                "browserContextId": context_id,
                 "enableBeginFrameControl": True,
             },
         )
     return await opening.value
 
 
-async def _driver_pid(browser: Browser) -> int:
+async def _driver_pid(session: CDPSession) -> int:
     """The browser's parent, Playwright's driver: a page can make that grow, too."""
-    session = await browser.new_browser_cdp_session()
     told = await session.send("SystemInfo.getProcessInfo")
-    await session.detach()
     pid = next(int(p["id"]) for p in told["processInfo"] if p["type"] == "browser")
     with suppress(psutil.Error):
         return int(psutil.Process(pid).ppid())
@@ -118,15 +118,20 @@ async def _driver_pid(browser: Browser) -> int:
 
 
 @asynccontextmanager
-async def _confined(
+async def confined(
     browser: Browser, settings: PageSettings, reach: Reach
 ) -> AsyncIterator[tuple[Page, BrowserContext]]:
-    """An empty page whose only way out is a proxy of its own, guarded and watched."""
+    """An empty page whose only way out is a proxy of its own, guarded and watched.
+
+    Of `settings`, those of its size and language are for good.
+    """
     told = Suppressed()
     proxy = Proxy(reach, on_refusal=lambda refusal: told.tell("refused", str(refusal)))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(proxy)
         try:
+            session = await browser.new_browser_cdp_session()
+            before = await _contexts(session)
             context = await browser.new_context(
                 viewport={"width": settings.width, "height": settings.height},
                 locale=settings.language,
@@ -137,11 +142,13 @@ async def _confined(
                 proxy={"server": proxy.url},
             )
             stack.push_async_callback(_close, context)
-            bare = await _new_target(browser, context, settings)
+            (context_id,) = await _contexts(session) - before
+            bare = await _new_target(session, context, context_id, settings)
             cdp = await context.new_cdp_session(bare)
             page = Page(bare, cdp, settings, told)
             await Guard(page, bare).stand(context, cdp)
-            pid = await _driver_pid(browser)
+            pid = await _driver_pid(session)
+            await session.detach()
         except PlaywrightError as error:
             raise BrowserGone(str(error).splitlines()[0]) from None
         browser.on("disconnected", lambda _: page.lost(BrowserGone("the browser is gone")))
@@ -173,14 +180,25 @@ async def opened(
     `reach`: what it may load from; by default what the environment says.
     """
     reach = Reach.from_environment() if reach is None else reach
-    async with _confined(browser, settings, reach) as (page, context):
-        try:
-            await context.add_init_script(injected_script(settings, state))
-            await site.serve(context, page.suppressed.tell)
-            await page.start_clock()
-            yield page, await boot(page, site.url)
-        except PlaywrightError as error:
-            raise PageCrashed(str(error).splitlines()[0]) from None
-        except PageFailure as failure:
-            failure.told = tuple(page.suppressed)
-            raise
+    async with (
+        confined(browser, settings, reach) as (page, context),
+        loaded(page, context, site, state) as look,
+    ):
+        yield page, look
+
+
+@asynccontextmanager
+async def loaded(
+    page: Page, context: BrowserContext, site: Site, state: Mapping[str, Any]
+) -> AsyncIterator[Look]:
+    """The site in an empty page (`confined`), booted and ready for frame 0. Raises PageFailure."""
+    try:
+        await context.add_init_script(injected_script(page.settings, state))
+        await site.serve(context, page.suppressed.tell)
+        await page.start_clock()
+        yield await boot(page, site.url)
+    except PlaywrightError as error:
+        raise PageCrashed(str(error).splitlines()[0]) from None
+    except PageFailure as failure:
+        failure.told = tuple(page.suppressed)
+        raise

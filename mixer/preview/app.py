@@ -106,10 +106,22 @@ class Rig:
             wish = self._wish(json.loads(await request.body()))
         except (ValueError, KeyError, TypeError) as error:
             return JSONResponse({"error": f"that cannot be rendered: {error}"}, 400)
-        answer = await self._renderer.render(wish)
-        if "png" in answer:
-            answer["png"] = f"data:image/png;base64,{base64.b64encode(answer['png']).decode()}"
-        return JSONResponse(answer)
+        return StreamingResponse(self._pictures(wish), media_type="application/x-ndjson")
+
+    async def _pictures(self, wish: Wish) -> AsyncIterator[str]:
+        """A line of JSON for the draft, if there is one, and one for the mixer's picture."""
+        drafts: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        rendering = asyncio.create_task(self._renderer.render(wish, drafts.put_nowait))
+        drafting = asyncio.create_task(drafts.get())
+        try:
+            await asyncio.wait({rendering, drafting}, return_when=asyncio.FIRST_COMPLETED)
+            if drafting.done():
+                yield _line(drafting.result(), draft=True)
+            yield _line(await rendering, draft=False)
+        finally:  # whoever asked may have gone: another moment is of more interest to them
+            rendering.cancel()
+            drafting.cancel()
+        await self._renderer.make_ready(wish)
 
     def _wish(self, asked: Mapping[str, Any]) -> Wish:
         width, height = (
@@ -126,6 +138,13 @@ class Rig:
             language=str(asked.get("language", "en"))[:35],
             layout_type=str(asked.get("layoutType", "record"))[:20],
         )
+
+
+def _line(answer: Mapping[str, Any], *, draft: bool) -> str:
+    told = {**answer, "draft": draft}
+    if "png" in told:
+        told["png"] = f"data:image/png;base64,{base64.b64encode(told['png']).decode()}"
+    return json.dumps(told) + "\n"
 
 
 class Both:

@@ -16,13 +16,12 @@ import av
 from PIL import Image
 
 from mixer.layout import stills
-from mixer.layout.colour import Converter, decode_png
+from mixer.layout.colour import Converter, Rgb, decode_png
 from mixer.layout.look import Look, VideoElement
-from mixer.layout.matte import Matte
-from mixer.layout.matting import NotMatte
+from mixer.layout.matte import Matte, Tile
+from mixer.layout.matting import NotMatte, same_videos
 from mixer.layout.page import Page
 from mixer.layout.pixels import COLOUR, PICTURE, i420
-from mixer.layout.proof import doubt
 from mixer.picture import colour
 from mixer.picture.paint import PaintPlan
 from mixer.picture.planes import Planes, rows_of
@@ -31,7 +30,11 @@ from mixer.picture.scale import PictureScaler
 MATTE, PIXELS = "matte", "pixels"
 LONGEST_FRAMES = 45
 CALM_FRAMES = 3
+KEPT_TILES = 4
+IDS, DRAFT_IDS = 1, 1001  # the page is told by them that a picture is another one
+DRAFT_WIDTH = 480
 PictureOf = Callable[[VideoElement], av.VideoFrame | None]
+Pictures = Mapping[str, av.VideoFrame | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +69,62 @@ async def run_until_calm(
     return frame, look
 
 
-async def rendered(page: Page, look: Look, picture_of: PictureOf) -> Moment:
+class Tiles:
+    """Tiles of the last few moments: a page that is loaded anew mostly has its videos where they
+    were, and then need not be measured again."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[str, Rgb, Sequence[Tile]]] = []
+
+    def of(self, unseen: stills.Unseen) -> Sequence[Tile] | None:
+        """Those of the last moment whose videos looked the same, in the same places; all were to be
+        seen then if new ones may not be painted yet."""
+        added, least = unseen.added(), len(unseen.look.videos) if unseen.unproven else 0
+        for shown, before, tiles in reversed(self._known):
+            like = shown == unseen.shown and added.shape == before.shape and len(tiles) >= least
+            if like and same_videos(added, before):
+                return tiles
+        return None
+
+    def keep(self, unseen: stills.Unseen, tiles: Sequence[Tile]) -> None:
+        self._known.append((unseen.shown, unseen.added(), tiles))
+        del self._known[:-KEPT_TILES]
+
+
+def pictures_of(look: Look, picture_of: PictureOf) -> Pictures:
+    """By stream."""
+    return {video.stream: picture_of(video) for video in look.videos}
+
+
+async def drafted(page: Page, shown: Pictures) -> bytes:
+    """PNG of what the page shows now, painted by the browser: soon there, and what `rendered`
+    finds but for a video so new that the browser has not painted it yet. Raises PageFailure."""
+    await page.freeze()
+    small = {stream: frame and _small(frame) for stream, frame in shown.items()}
+    await _give(page, small, DRAFT_IDS)
+    return await page.shot(PICTURE)
+
+
+def _small(frame: av.VideoFrame) -> av.VideoFrame:
+    """With few enough points to be soon in the page."""
+    if frame.width <= DRAFT_WIDTH:
+        return frame
+    height = max(2, round(frame.height * DRAFT_WIDTH / frame.width / 2) * 2)
+    return frame.reformat(DRAFT_WIDTH, height)
+
+
+async def rendered(page: Page, look: Look, shown: Pictures, known: Tiles | None = None) -> Moment:
     """What the page shows now, with these pictures in its videos. Raises PageFailure.
 
     The page has been given the verification cards before (`stills.prepare`).
     """
     began = time.monotonic()
     await page.freeze()
-    frames = {video.number: picture_of(video) for video in look.videos}
-    shown = {video.stream: frames[video.number] for video in look.videos}
     mode, reason = MATTE, ""
     try:
         if look.readers:
             raise NotMatte(f"the page reads pixels ({look.readers[0]})")
-        image = composed(await _matte(page, look), shown)
+        image = composed(await _matte(page, look, known or Tiles()), shown)
     except NotMatte as error:
         mode, reason = PIXELS, await stills.reason_in_page(page, error)
         image = await _painted_by_page(page, shown)
@@ -87,30 +132,33 @@ async def rendered(page: Page, look: Look, picture_of: PictureOf) -> Moment:
     return Moment(image, mode, reason, (time.monotonic() - began) * 1000, look)
 
 
-async def _matte(page: Page, look: Look) -> Matte:
-    try:
-        return await _matte_once(page, look)
-    except NotMatte:
-        await doubt(page)
-        return await _matte_once(page, look)
+async def _matte(page: Page, look: Look, known: Tiles) -> Matte:
+    return await stills.surely(page, lambda: _matte_once(page, look, known))
 
 
-async def _matte_once(page: Page, look: Look) -> Matte:
-    rest = await stills.resting(page, look)
-    unseen = await stills.Unseen.taken(page, look, rest)
-    return unseen.matte(await unseen.tiles(page), Converter())
+async def _matte_once(page: Page, look: Look, known: Tiles) -> Matte:
+    unseen = await stills.Unseen.taken(page, look, await stills.resting(page, look))
+    tiles = known.of(unseen)
+    if tiles is None:
+        tiles = await unseen.tiles(page)
+        known.keep(unseen, tiles)
+    return unseen.matte(tiles, Converter())
 
 
-async def _painted_by_page(page: Page, shown: Mapping[str, av.VideoFrame | None]) -> Image.Image:
-    for number, (stream, frame) in enumerate(shown.items()):
-        if frame is not None:
-            data = base64.b64encode(i420(frame)).decode()
-            size = frame.width, frame.height
-            await page.host("picture", stream, number + 1, *size, dict(COLOUR), data)
+async def _painted_by_page(page: Page, shown: Pictures) -> Image.Image:
+    await _give(page, shown, IDS)
     return Image.fromarray(decode_png(await page.still(PICTURE)))
 
 
-def composed(matte: Matte, shown: Mapping[str, av.VideoFrame | None]) -> Image.Image:
+async def _give(page: Page, shown: Pictures, first: int) -> None:
+    for number, (stream, frame) in enumerate(shown.items(), first):
+        if frame is not None:
+            data = base64.b64encode(i420(frame)).decode()
+            size = frame.width, frame.height
+            await page.host("picture", stream, number, *size, dict(COLOUR), data)
+
+
+def composed(matte: Matte, shown: Pictures) -> Image.Image:
     """A matte with pictures laid in, as the picture stage does it for every output frame."""
     out = av.VideoFrame(matte.width, matte.height, "yuv420p")
     plan = PaintPlan(matte, [plane.line_size for plane in out.planes])

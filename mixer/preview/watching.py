@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from mixer.layout.serving import COMMON
 from mixer.layout.shipped import BUILT_IN, layout_path
 
-POLL_S = 0.2
+POLL_S = 0.1
+POLL_SHARE = 20  # a look at the files takes a twentieth of the time at most
 MOST_FILES = 5_000
 SKIPPED = {".git", "node_modules", "__pycache__", ".venv"}
 
@@ -51,9 +53,12 @@ async def changes(layout: str) -> AsyncIterator[str]:
     if not folders:
         return
     known = fingerprint(folders)
+    took_s = 0.0
     while True:
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(max(POLL_S, took_s * POLL_SHARE))
+        began_s = time.monotonic()
         now = fingerprint(folders)
+        took_s = time.monotonic() - began_s
         if now != known:
             known = now
             yield now

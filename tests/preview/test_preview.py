@@ -97,7 +97,7 @@ async def test_a_layout_is_shown_and_changes_at_once(browser: Browser, tmp_path:
             ".every((video) => video.videoWidth > 0 && video.currentTime > 0)"
         )
         (tmp_path / "index.html").write_text(PAGE.replace("first", "second"))
-        await page.wait_for_function("document.querySelector('#rendered img') !== null")
+        await page.wait_for_selector("#rendered img[data-draft=true]")
         fresh = await layout_frame(page)
         await fresh.wait_for_selector("text=second")
         await fresh.wait_for_function("document.querySelectorAll('video').length === 3")

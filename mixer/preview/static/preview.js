@@ -32,12 +32,12 @@ const mixers = new MixersPicture($('rendered'), {
 
 // ---- page -----------------------------------------------------------------------------------------
 
-function load() {
+function load(wait = AUTO_MS) {
   problems.clear();
   status('Loading');
   stage.load({ state: conference.state, query: new URLSearchParams(parameters()).toString(), t: player.seconds, playing: player.playing,
     parameters: { layoutType: $('type').value, language: $('language').value || 'en' } });
-  soon();
+  soon(wait);
 }
 
 function status(text, kind = '') {
@@ -46,9 +46,9 @@ function status(text, kind = '') {
 }
 
 let waiting = 0;
-function soon() {
+function soon(wait = AUTO_MS) {
   clearTimeout(waiting);
-  if ($('auto').checked) waiting = setTimeout(() => mixers.render(), AUTO_MS);
+  if ($('auto').checked) waiting = setTimeout(() => mixers.render(), wait);
 }
 
 let loadedAt = performance.now();
@@ -94,10 +94,10 @@ for (const name of Object.keys(SIZES)) $('preset').append(new Option(name));
 $('preset').append(new Option('another', ''));
 $('preset').addEventListener('change', () => { if (SIZES[$('preset').value]) resize(SIZES[$('preset').value]); });
 for (const id of ['width', 'height']) $(id).addEventListener('change', () => resize([Number($('width').value), Number($('height').value)]));
-for (const id of ['parameters', 'type', 'language']) $(id).addEventListener('change', load);
-$('reload').addEventListener('click', load);
+for (const id of ['parameters', 'type', 'language']) $(id).addEventListener('change', () => load());
+$('reload').addEventListener('click', () => load());
 $('render').addEventListener('click', () => mixers.render());
-$('auto').addEventListener('change', soon);
+$('auto').addEventListener('change', () => soon());
 
 // ---- conference -----------------------------------------------------------------------------------
 
@@ -260,7 +260,7 @@ document.addEventListener('keydown', (event) => {
   if (event.key === ' ' && event.target.closest('button, input')) return;
   if (shortcut(event.key)) event.preventDefault();
 });
-new EventSource('/api/changes').addEventListener('message', load);
+new EventSource('/api/changes').addEventListener('message', () => load(0));
 
 $('layout').textContent = /^https?:/.test(subject.layout) ? subject.layout : subject.layout.replace(/\/$/, '').split('/').at(-1);
 $('layout').title = subject.layout;

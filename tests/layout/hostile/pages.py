@@ -197,7 +197,7 @@ PAGES = (
     Hostile("holds requests open", (STALLED,),
             "for (let i = 0; i < 40; i += 1) new EventSource('{evil}/silence?' + i);"),
     Hostile("starts endless workers", GONE, later(f"setInterval(() => {{ {SPIN}; }}, 4)")),
-    Hostile("frames itself", (FAILED, STALLED, "page.restless"), url="{evil}/frames?0"),
+    Hostile("frames itself", (FAILED, STALLED, "too-much"), url="{evil}/frames?0"),
     Hostile("floods the console", GONE, later("for (;;) console.log('x'.repeat(1e5), {k})")),
     Hostile("writes itself anew", GONE,
             later("document.open(); document.write('<p>x'); document.close();"
