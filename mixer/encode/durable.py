@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import av
 
 from mixer.errors import RenderError, StorageError
 
@@ -99,7 +98,9 @@ def explained(path: Path) -> Iterator[None]:
     """Makes errors of disk and codec, while `path` is written, those of mixer.errors."""
     try:
         yield
-    except (OSError, av.error.FFmpegError) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, *_codec_errors())):
+            raise
         raise _explained(path, error) from error
 
 
@@ -112,8 +113,14 @@ def sync(path: Path) -> None:
         os.close(fd)
 
 
-def _explained(path: Path, error: OSError | av.error.FFmpegError) -> StorageError | RenderError:
+def _codec_errors() -> tuple[type[Exception], ...]:
+    """There are none where PyAV was never loaded; what only copies files does not load it."""
+    loaded = sys.modules.get("av.error")
+    return () if loaded is None else (loaded.FFmpegError,)
+
+
+def _explained(path: Path, error: Exception) -> StorageError | RenderError:
     reason = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, av.error.FFmpegError) and error.errno not in _STORAGE_ERRNOS:
+    if isinstance(error, _codec_errors()) and getattr(error, "errno", None) not in _STORAGE_ERRNOS:
         return RenderError(f"cannot make {path}: {reason}")
     return StorageError(f"cannot write {path}: {reason}; free or mend the disk, then go on")

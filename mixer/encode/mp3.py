@@ -25,51 +25,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.encode.durable import WholeFile, explained, whole_file
+from mixer.encode.mp3_quality import Mp3Quality
 from mixer.encode.pcm import SAMPLE_RATE_HZ
-from mixer.errors import UsageError
 
 DELAY_SAMPLES = 1_105
 """Samples that decoders give before the sound: 576 of LAME and 529 of every MP3 decoder. The Info
 frame tells players to leave them out."""
 
-BIT_RATES = tuple(
-    1_000 * k for k in (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-)
-"""What an MPEG-1 layer III stream may have (ISO 11172-3, 2.4.2.3), in bit/s."""
-
 FRAME_SAMPLES = 1_152
 
 _SETTLED = 208  # frames (5 s) of silence after which the encoder has forgotten what was before
 _ALIKE = 8  # packets that must have been the same for the next one to be
-_QP2LAMBDA = 118  # FFmpeg's scale of quality
 _HEADER_BYTES = 10  # of an ID3v2 tag
-
-
-@dataclass(frozen=True, slots=True)
-class Mp3Quality:
-    """Constant `bit_rate` (bit/s), or variable by LAME's -V `vbr`: 0 (best) to 9.999.
-
-    `effort`: LAME's -q, 0 (slowest) to 9.
-    """
-
-    bit_rate: int = 128_000
-    vbr: float | None = None
-    effort: int = 5
-
-    def __post_init__(self) -> None:
-        if self.bit_rate not in BIT_RATES:
-            known = ", ".join(str(rate // 1_000) for rate in BIT_RATES)
-            raise UsageError(f"MP3 has no {self.bit_rate / 1_000:g} kbit/s; it has {known}")
-        if self.vbr is not None and not 0 <= self.vbr < 10:
-            raise UsageError(f"VBR quality {self.vbr:g} is not between 0 (best) and 9.999")
-
-    def options(self) -> dict[str, str]:
-        """As FFmpeg's libmp3lame takes them."""
-        options = {"compression_level": str(self.effort), "flags": "+bitexact"}
-        if self.vbr is None:
-            return {**options, "b": str(self.bit_rate)}
-        scaled = str(round(self.vbr * _QP2LAMBDA))
-        return {**options, "flags": "+bitexact+qscale", "global_quality": scaled}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from ..engine import Warm
 from ..journal import Journal, write_whole
 from ..render.audio_settings import AudioFile
 from ..render.job import Progress, RenderJob, RenderResult
-from ..render.merge import merge
 from .alias import alias
 from .plan import MixPlan, Plan, RecordFolder
 
@@ -168,6 +167,8 @@ def merged_video(
     else:
         files = [folder.part_file(mix) for mix in parts]
         work = folder.directory / "work" / f"merge-{name}"
+        from ..render.merge import merge  # with all that mixes and encodes
+
         merge(journal, edits, files, out, title=alias(journal), work=work)
         shutil.rmtree(work, ignore_errors=True)
     frames = edits.frames or 0

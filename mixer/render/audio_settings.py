@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from ..edit import Span
-from ..encode.mp3 import Mp3Quality
+from ..encode.mp3_quality import Mp3Quality
 from ..errors import UsageError
 
 LOUDNESS_TARGET_LUFS = -16.0

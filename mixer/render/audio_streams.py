@@ -14,7 +14,8 @@ from typing import Self
 
 import numpy as np
 
-from ..encode.mp3 import Mp3Quality, Mp3Writer
+from ..encode.mp3 import Mp3Writer
+from ..encode.mp3_quality import Mp3Quality
 from ..sound.opus import SAMPLE_RATE_HZ, Samples
 
 SILENCE_PORTION = 8 * SAMPLE_RATE_HZ

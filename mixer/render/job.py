@@ -27,7 +27,6 @@ from ..layout.profile import sweep
 from ..lock import locked
 from .schedule import Piece, is_complete, next_pieces, pieces
 from .settings import RenderSettings, Workspace
-from .soundtrack import Soundtrack
 
 log = structlog.get_logger()
 
@@ -173,9 +172,8 @@ class RenderJob:
 
     def _is_made(self, piece: Piece) -> bool:
         samples = self._edits.samples(piece.first, piece.count)
-        return self._work.segment(piece.seq).exists() and Soundtrack.has(
-            self._work.sound, piece.seq, samples
-        )
+        is_there = self._work.segment(piece.seq).exists()
+        return is_there and self._work.has_sound(piece.seq, samples)
 
     async def _supervise(self, name: str, session: Callable[[], Any]) -> None:
         """Runs a child's sessions until one ends well; restarts crashed ones, with patience."""

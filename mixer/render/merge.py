@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..edit import EditList
-from ..encode import AacWriter, assemble
+from ..encode.audio import AacWriter
+from ..encode.mp4 import assemble
 from ..journal import Journal
 from ..sound import edited_segment
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from ..encode.mp3 import Mp3Quality
+from ..encode.mp3_quality import Mp3Quality
 from ..sound.loudness import Loudness, measure_file
 from .audio_pass import AudioPass, Loud
 from .audio_streams import Stream

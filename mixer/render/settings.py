@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import wave
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -105,6 +106,17 @@ class Workspace:
 
     def segment(self, seq: int) -> Path:
         return self.segments / f"{seq:06d}.mp4"
+
+    def pcm(self, seq: int) -> Path:
+        return self.sound / f"{seq:06d}.wav"
+
+    def has_sound(self, seq: int, samples: int) -> bool:
+        """Whether a segment's PCM is there, with just that many samples."""
+        try:
+            with wave.open(str(self.pcm(seq)), "rb") as file:
+                return file.getnframes() == samples
+        except (OSError, EOFError, wave.Error):
+            return False
 
     def log(self, name: str) -> Path:
         return self.directory / f"{name}.log"

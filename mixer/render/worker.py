@@ -26,7 +26,9 @@ from typing import Any
 import av
 
 from ..edit import EditList, edit_list
-from ..encode import VideoSettings, assemble, encode_segment
+from ..encode.mp4 import assemble
+from ..encode.pcm import write_pcm
+from ..encode.video import VideoSettings, encode_segment
 from ..engine import Port, begun
 from ..errors import MixerError, first_of
 from ..journal import Journal
@@ -60,7 +62,7 @@ class Worker:
         self._settings = RenderSettings.from_json(json.loads(work.settings.read_text()))
         self._journal = Journal.open(journal, self._settings.without)
         self._mattes = MatteTrackReader.open(work.matte)
-        self._soundtrack = Soundtrack(work.sound) if encodes_sound else None
+        self._soundtrack = Soundtrack(work) if encodes_sound else None
         self._told = 0  # of the composer's notes
         s = self._settings
         self._composer = Composer(
@@ -124,7 +126,7 @@ class Worker:
 
     def finish(self, segments: int, frames: int, out: Path) -> dict[str, Any]:
         """Joins all segments and the sound into one MP4."""
-        sound = (self._soundtrack or Soundtrack(self._work.sound)).finish(segments)
+        sound = (self._soundtrack or Soundtrack(self._work)).finish(segments)
         wall = self._journal.started_wall + self._settings.start_ns / 1e9
         assemble(
             [self._work.segment(seq) for seq in range(segments)],
@@ -139,10 +141,10 @@ class Worker:
 
     def _sound(self, seq: int, first: int, count: int) -> None:
         samples = self._edit_list().samples(first, count)
-        if not Soundtrack.has(self._work.sound, seq, samples):
+        if not self._work.has_sound(seq, samples):
             self._await_sound(first, count)
             sound = edited_segment(self._journal, self._edit_list(), first, count)
-            Soundtrack.keep(self._work.sound, seq, sound)
+            write_pcm(self._work.pcm(seq), sound)
         if self._soundtrack:
             self._soundtrack.advance()
 

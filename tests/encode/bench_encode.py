@@ -22,7 +22,9 @@ from typing import Any
 import av
 import numpy as np
 
-from mixer.encode import AacWriter, VideoSettings, assemble, encode_segment
+from mixer.encode.audio import AacWriter
+from mixer.encode.mp4 import assemble
+from mixer.encode.video import VideoSettings, encode_segment
 from tests.instruments.clips import frame_of, video_clip
 
 FPS = 30

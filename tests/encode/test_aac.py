@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixer.encode import AacWriter, read_pcm, write_pcm
-from mixer.encode.audio import FRAME_SAMPLES, PRIMING_SAMPLES
+from mixer.encode.audio import FRAME_SAMPLES, PRIMING_SAMPLES, AacWriter
 from mixer.encode.boxes import read_adts
-from mixer.encode.pcm import to_pcm
+from mixer.encode.pcm import read_pcm, to_pcm, write_pcm
 from mixer.errors import RenderError, StorageError
 from tests.encode.scenes import needs_ffmpeg
 from tests.sound.voices import RATE, decibels, speech

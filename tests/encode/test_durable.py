@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixer.encode import AacWriter, VideoSettings, encode_segment, write_pcm
+from mixer.encode.audio import AacWriter
 from mixer.encode.durable import whole_file
+from mixer.encode.pcm import write_pcm
+from mixer.encode.video import VideoSettings, encode_segment
 from mixer.errors import RenderError, StorageError
 from tests.encode.scenes import pictures
 
@@ -20,7 +22,10 @@ LIMITED = """if True:
     from datetime import UTC, datetime
     from pathlib import Path
     import numpy as np
-    from mixer.encode import AacWriter, VideoSettings, assemble, encode_segment, write_pcm
+    from mixer.encode.audio import AacWriter
+    from mixer.encode.mp4 import assemble
+    from mixer.encode.pcm import write_pcm
+    from mixer.encode.video import VideoSettings, encode_segment
     from mixer.errors import StorageError
     from tests.encode.scenes import pictures
 

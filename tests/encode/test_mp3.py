@@ -12,7 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from mixer.encode.mp3 import Chapter, Mp3Quality, Mp3Writer, Tags, id3, tagged
+from mixer.encode.mp3 import Chapter, Mp3Writer, Tags, id3, tagged
+from mixer.encode.mp3_quality import Mp3Quality
 from mixer.errors import StorageError, UsageError
 from tests.encode.scenes import needs_ffmpeg
 from tests.sound.voices import RATE, Samples, decibels, offset, speech

@@ -10,9 +10,10 @@ import av
 import numpy as np
 import pytest
 
-from mixer.encode import AacWriter, VideoSettings, assemble, encode_segment
+from mixer.encode.audio import AacWriter
 from mixer.encode.boxes import read_segment
-from mixer.encode.mp4 import index_bound
+from mixer.encode.mp4 import assemble, index_bound
+from mixer.encode.video import VideoSettings, encode_segment
 from mixer.errors import RenderError, StorageError
 from tests.encode.scenes import (
     boxes,

@@ -12,8 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from mixer.encode import SegmentEncoder, VideoSettings, encode_segment
 from mixer.encode.boxes import read_segment
+from mixer.encode.video import SegmentEncoder, VideoSettings, encode_segment
 from mixer.errors import RenderError, StorageError
 from tests.encode.scenes import complaints, marks, needs_ffmpeg, pictures, probe
 
@@ -86,7 +86,7 @@ def test_same_to_the_bit(tmp_path: Path) -> None:
     script = """if True:
         import sys
         from pathlib import Path
-        from mixer.encode import VideoSettings, encode_segment
+        from mixer.encode.video import VideoSettings, encode_segment
         from tests.encode.scenes import pictures
         for size in ((320, 180), (336, 192), (640, 360), (270, 480)):
             path = Path(sys.argv[1]) / f"{size[0]}.mp4"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixer.encode.mp3 import Mp3Quality
+from mixer.encode.mp3_quality import Mp3Quality
 from mixer.errors import UsageError
 from mixer.render.audio_settings import AudioSettings
 from mixer.render.audio_streams import CUE_FRAME, CutStream, Piece, Stream, cue_sheet

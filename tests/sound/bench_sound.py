@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mixer.encode import AacWriter
+from mixer.encode.audio import AacWriter
 from mixer.sound import mix_segment
 from tests.sound.voices import RATE, SECOND, Voice, journal_of, opus, speech
 
