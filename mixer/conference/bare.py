@@ -17,7 +17,7 @@ from mixer.conference.difference import ConferenceEvent, difference
 from mixer.conference.ice import IceServer
 from mixer.conference.janus import Credentials
 from mixer.conference.media import Publication, RoomMedia, publications
-from mixer.conference.state import Participant, State, StreamType, empty, participant, stream
+from mixer.conference.state import Participant, SentType, State, empty, participant, stream
 from mixer.conference.videoroom import Change, Destroyed, Feed, Id, Talking, VideoRoom, WrongRoomId
 from mixer.errors import ConferenceUnknown, UsageError
 
@@ -192,7 +192,7 @@ async def join_bare(
 
 
 def _publications(feed: Feed) -> list[Publication]:
-    def stream_of(description: str) -> tuple[str, StreamType]:
+    def stream_of(description: str) -> tuple[str, SentType]:
         if _SCREEN.search(description):
             return f"{feed.id}.screen", "ScreenShare"
         return f"{feed.id}.camera", "Camera"

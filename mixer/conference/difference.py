@@ -6,12 +6,14 @@ having to know of reconnections. Pure; its inverse is `mixer.conference.state.ap
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mixer.conference.state import Participant, State, Stream, empty
 
 ConferenceEvent = tuple[str, dict[str, Any]]
 
+_PRESENTATION_CHANGES = ("page", "playing", "positionMs", "updatedAt", "sinceNs", "object")
 _CHANGEABLE = ("externalId", "name", "avatarUrl", "type", "status")
 
 
@@ -47,12 +49,18 @@ def _presentation_difference(
     before, after = old.get("presentation"), new.get("presentation")
     if before == after:
         return [], []
-    if before and after and "page" in after and {**before, "page": 0} == {**after, "page": 0}:
-        return [], [("presentation.updated", {"id": after["id"], "page": after["page"]})]
+    if before and after and _fixed(before) == _fixed(after):
+        changed = {k: v for k, v in after.items() if before.get(k) != v}
+        return [], [("presentation.updated", {"id": after["id"], **changed})]
     ended: list[ConferenceEvent] = []
     if before:
         ended.append(("presentation.stopped", {"id": before["id"]}))
     return ended, [("presentation.started", {"presentation": dict(after)})] if after else []
+
+
+def _fixed(presentation: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a presentation stays from its start to its end."""
+    return {k: v for k, v in presentation.items() if k not in _PRESENTATION_CHANGES}
 
 
 def _participant_difference(old: Participant, new: Participant) -> list[ConferenceEvent]:

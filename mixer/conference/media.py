@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from mixer.conference.state import StreamType
+from mixer.conference.state import SentType
 from mixer.conference.videoroom import Change, Feed, Id, Subscription, VideoRoom
 from mixer.journal.model import Kind
 
@@ -21,7 +21,7 @@ class Publication:
     mid: str
     participant: str
     stream: str  # conference stream id
-    source: StreamType
+    source: SentType
     kind: Kind
     codec: str  # lower case; not necessarily one that we take
 
@@ -58,7 +58,7 @@ class RoomMedia:
 
 
 def publications(
-    feed: Feed, participant: str, stream_of: Callable[[str], tuple[str, StreamType]]
+    feed: Feed, participant: str, stream_of: Callable[[str], tuple[str, SentType]]
 ) -> list[Publication]:
     """A feed's audio and video; `stream_of` gives a section's stream by its description."""
     made = []

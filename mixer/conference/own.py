@@ -15,7 +15,7 @@ from typing import Any
 from mixer.conference.ice import IceServer, ice_server
 from mixer.conference.media import Publication, RoomMedia, publications
 from mixer.conference.session import RoomSession, join
-from mixer.conference.state import State, StreamType
+from mixer.conference.state import SentType, State
 from mixer.conference.videoroom import Feed, VideoRoom
 
 ROOM_TOKEN = "MIXER_ROOM_TOKEN"
@@ -100,5 +100,5 @@ def room_token() -> str:
 def _publications(feed: Feed) -> list[Publication]:
     """In our own rooms a feed is a stream, and its id says whose it is."""
     participant, _, kind = str(feed.id).rpartition(".")
-    source: StreamType = "ScreenShare" if kind == "screen" else "Camera"
+    source: SentType = "ScreenShare" if kind == "screen" else "Camera"
     return publications(feed, participant, lambda _description: (str(feed.id), source))

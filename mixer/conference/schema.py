@@ -14,6 +14,7 @@ from mixer.conference.state import State
 Check = Callable[[Any], bool]
 
 MAX_EVENT_FIELDS = 32
+MAX_ADDRESS_CHARS = 2000  # of a video that is presented
 
 
 class InvalidEvent(ValueError):
@@ -63,6 +64,14 @@ def _text(value: Any) -> bool:
 
 def _id(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 300
+
+
+def _address(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ADDRESS_CHARS
+
+
+def _any(value: Any) -> bool:
+    return True
 
 
 def _bool(value: Any) -> bool:
@@ -118,7 +127,7 @@ _is_video_change = _or_none(_object({}, _VIDEO))
 _is_stream = _object(
     {"id": _id},
     {
-        "type": _one_of("Camera", "ScreenShare"),
+        "type": _one_of("Camera", "ScreenShare", "VideoPresentation"),
         "audio": _or_none(_object({"muted": _bool}, {})),
         "video": _or_none(_object(_VIDEO, {})),
     },
@@ -137,12 +146,20 @@ _FILE: dict[str, Check] = {
     "page": _count,
 }
 
+_PLAYED: dict[str, Check] = {"playing": _bool, "positionMs": _count}
+_PLAYED_AT: dict[str, Check] = {"updatedAt": _count, "sinceNs": _count}
+_VIDEO_SHOWN: dict[str, Check] = {"id": _id, "ownerId": _id, "url": _address, **_PLAYED}
+_KINDS = {
+    "file": _object(_FILE, {"name": _text}),
+    "video": _object(_VIDEO_SHOWN, {"name": _text, **_PLAYED_AT}),
+}
+
 
 def _is_presentation(value: Any) -> bool:
     """Of kinds that a newer writer knows, the kind and the id are looked at."""
     if not _object({"kind": _text, "id": _id}, {})(value):
         return False
-    return value["kind"] != "file" or _object(_FILE, {"name": _text})(value)
+    return _KINDS.get(value["kind"], _any)(value)
 
 
 # type -> (required fields, optional fields)
@@ -164,7 +181,7 @@ _EVENTS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
     "stream.removed": ({"participantId": _id, "streamId": _id}, {}),
     "recording.updated": ({"active": _bool}, {"startedAt": _or_none(_count)}),
     "presentation.started": ({"presentation": _is_presentation}, {}),
-    "presentation.updated": ({"id": _id}, {"page": _count}),
+    "presentation.updated": ({"id": _id}, {"page": _count, **_PLAYED, **_PLAYED_AT}),
     "presentation.stopped": ({"id": _id}, {}),
 }
 EVENT_TYPES = frozenset(_EVENTS)

@@ -12,7 +12,8 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 
 ParticipantType = Literal["user", "listener", "mixer", "robot"]
 ParticipantStatus = Literal["connecting", "connected", "left"]
-StreamType = Literal["Camera", "ScreenShare"]
+SentType = Literal["Camera", "ScreenShare"]  # what participants publish
+StreamType = SentType | Literal["VideoPresentation"]  # of journals: a video that is presented
 
 EventData = Mapping[str, Any]
 
@@ -80,11 +81,30 @@ class FilePresentation(TypedDict):
     page: int  # which of them is shown, from 0
 
 
+class VideoPresentation(TypedDict):
+    """A video that somebody plays to all. What of it is seen when: mixer/conference/playing.py."""
+
+    kind: Literal["video"]
+    id: str
+    ownerId: str  # the participant who presents
+    name: str
+    url: str  # http or https
+    playing: bool
+    positionMs: int  # where in the video it was at `updatedAt`
+    updatedAt: NotRequired[int]  # milliseconds since 1970 (UTC) by the server; not in journals
+    sinceNs: NotRequired[int]  # of journals: the journal time of `positionMs`
+    streamId: NotRequired[str]  # of journals: the stream that carries picture and sound
+    object: NotRequired[str]  # of journals: "journal:" and the name of the file, once it is there
+
+
+Presentation = FilePresentation | VideoPresentation
+
+
 class State(TypedDict):
     conference: Conference
     participants: list[Participant]
     recording: Recording
-    presentation: NotRequired[FilePresentation]  # absent: nothing is presented
+    presentation: NotRequired[Presentation]  # absent: nothing is presented
 
 
 def empty(conference_id: str = "", alias: str = "") -> State:
@@ -234,7 +254,7 @@ def _presentation_updated(state: State, data: EventData) -> State:
     now = state.get("presentation")
     if now is None or now["id"] != data["id"]:
         return state
-    return {**state, "presentation": cast(FilePresentation, {**now, **data})}
+    return {**state, "presentation": cast(Presentation, {**now, **data})}
 
 
 def _presentation_stopped(state: State, data: EventData) -> State:

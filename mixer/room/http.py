@@ -47,7 +47,8 @@ STATIC = Path(__file__).parent / "static"
 MAX_AGENT_CHARS = 500
 PAGE_HEADERS = {
     "content-security-policy": (
-        "default-src 'self'; img-src 'self' http: https: data:; media-src 'self' blob:; "
+        "default-src 'self'; img-src 'self' http: https: data:; "
+        "media-src 'self' blob: http: https:; "
         "connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
     ),
     "permissions-policy": "camera=(self), microphone=(self), display-capture=(self)",
@@ -117,7 +118,7 @@ class RoomInterface:
             with contextlib.suppress(HTTPException):
                 conference = await self._host.existing(name)
                 attendance_of(conference, token)
-                return JSONResponse(conference.state)
+                return JSONResponse(conference.told)
         shown = request.headers.get("x-conf-access-token", "")
         return JSONResponse(await self._host.state(name, shown))
 
@@ -190,7 +191,7 @@ class RoomInterface:
             "iceServers": [server.as_json() for server in self._settings.ice_servers],
             "permissions": sorted(attendance.permissions),
             "capabilities": self._host.capabilities(conference),
-            "state": conference.state,
+            "state": conference.told,
         }
         return JSONResponse(answer, 201, {"cache-control": "no-store"})
 

@@ -15,13 +15,14 @@ from typing import Any, Protocol
 
 import structlog
 
+from mixer.conference.playing import brought_to
 from mixer.conference.state import (
-    FilePresentation,
     Participant,
     ParticipantType,
+    Presentation,
+    SentType,
     State,
     Stream,
-    StreamType,
     apply,
     empty,
     find,
@@ -36,7 +37,8 @@ log = structlog.get_logger()
 
 NOT_RECORDED = {"participantId": None, "paused": False}
 SPEAKING_HOLD_S = 0.8  # a breath is no end of speaking: layouts would flicker
-STREAM_TYPES: Mapping[str, StreamType] = {"camera": "Camera", "screen": "ScreenShare"}
+STREAM_TYPES: Mapping[str, SentType] = {"camera": "Camera", "screen": "ScreenShare"}
+SHARING = {"file": "SHARE_FILE", "video": "SHARE_VIDEO"}  # what presenting takes, by its kind
 
 
 class RoomFull(Exception):
@@ -100,6 +102,16 @@ class LiveConference:
     @property
     def id(self) -> str:
         return self.state["conference"]["id"]
+
+    @property
+    def told(self) -> State:
+        """The state as people are told it now: a video that plays is where it is by now."""
+        return brought_to(self.state, self._wall_ms())
+
+    @property
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 by this server's clock."""
+        return self._wall_ms()
 
     @property
     def idle(self) -> bool:
@@ -199,7 +211,7 @@ class LiveConference:
             return
         attendance.permissions = permissions
         self.tell("permissions.updated", {"permissions": sorted(permissions)}, [id])
-        if "SHARE_FILE" not in permissions:
+        if self.presentation is not None and SHARING[self.presentation["kind"]] not in permissions:
             self._stop_presenting_of(id)
         for connection in list(attendance.connections):
             connection.permit(permissions)
@@ -249,7 +261,7 @@ class LiveConference:
         if attendance is not None:
             attendance.followers.add(follower)
             self._arrived(attendance)
-        follower.put(("state", dict(self.state)))
+        follower.put(("state", dict(self.told)))
         self._followers.add(follower)
         return follower
 
@@ -369,19 +381,19 @@ class LiveConference:
     # -- presentations ---------------------------------------------------------------------------
 
     @property
-    def presentation(self) -> FilePresentation | None:
+    def presentation(self) -> Presentation | None:
         return self.state.get("presentation")
 
-    def present(self, presentation: FilePresentation) -> None:
-        """Shows a file to all, instead of what is presented now."""
+    def present(self, presentation: Presentation) -> None:
+        """Shows a file or a video to all, instead of what is presented now."""
         self.stop_presenting()
         self._emit("presentation.started", {"presentation": dict(presentation)})
 
-    def turn(self, page: int) -> None:
-        """Turns to a page, from 0, of what is presented."""
-        now = self.presentation
-        if now is not None and now["page"] != page:
-            self._emit("presentation.updated", {"id": now["id"], "page": page})
+    def change_presentation(self, changes: Mapping[str, Any]) -> None:
+        """Turns a page of what is presented, or plays, pauses and seeks."""
+        now: Mapping[str, Any] | None = self.presentation
+        if now is not None and any(now.get(key) != value for key, value in changes.items()):
+            self._emit("presentation.updated", {"id": now["id"], **changes})
 
     def stop_presenting(self) -> None:
         if self.presentation is not None:

@@ -73,7 +73,7 @@ class Rooms:
         """The state of the conference, an empty one if it has not begun."""
         _check_name(name)
         found = self._by_name.get(name)
-        return found.state if found is not None else empty("", name)
+        return found.told if found is not None else empty("", name)
 
     async def how_ended(self, id: str) -> str | None:
         """Why the conference of that id has ended; None if it goes on, or is not known (any more):

@@ -175,6 +175,7 @@ def _server(settings: RoomSettings, app: ASGIApp, directory: Path) -> uvicorn.Se
         access_log=False,
         server_header=False,
         lifespan="off",
+        http="h11",  # it bounds the headers
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_BYTES,
         ws_ping_interval=10,

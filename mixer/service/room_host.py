@@ -58,7 +58,7 @@ class RoomHost:
     async def state(self, name: str, conference_token: str) -> State:
         hosted = await self._rooms.find(name)
         room_access.check_looking(self._tokens, hosted.row, conference_token, hosted.permissions)
-        return hosted.live.state
+        return hosted.live.told
 
     async def how_ended(self, id: str) -> str | None:
         """From the database: a restart of the server forgets no end."""

@@ -7,6 +7,8 @@ who is. Everything else is asked with the participant's token.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from starlette.exceptions import HTTPException
@@ -14,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from mixer.conference.state import FilePresentation
+from mixer.conference.state import FilePresentation, Presentation
 from mixer.room import input as checked
 from mixer.room.access import Ended, Host
 from mixer.room.attendance import Attendance
-from mixer.room.live import LiveConference
+from mixer.room.live import SHARING, LiveConference
+from mixer.room.presentations.played import changed_playing, video_to_present
 from mixer.room.presentations.shelf import MAX_FILE_BYTES, TOO_LARGE, Shelf
 from mixer.room.visit import attendance_of, room_name, token_of
 
@@ -34,7 +37,7 @@ def presentation_routes(host: Host) -> list[BaseRoute]:
     presentations = _Presentations(host)
     return [
         Route("/presentations", presentations.start, methods=["POST"]),
-        Route("/presentations/{id}", presentations.turn, methods=["PATCH"]),
+        Route("/presentations/{id}", presentations.change, methods=["PATCH"]),
         Route("/presentations/{id}", presentations.stop, methods=["DELETE"]),
         Route("/presentations/{id}/{file}", presentations.page, methods=["GET"]),
     ]
@@ -48,8 +51,10 @@ class _Presentations:
         self._uploads = 0
 
     async def start(self, request: Request) -> Response:
+        if _content_type(request) == "application/json":
+            return await self._start_video(request)
         conference = await self._host.existing(room_name(request))
-        attendance = _presenter(request, conference)
+        attendance = _presenter(request, conference, "file")
         name = _file_name(request)
         if int(request.headers.get("content-length") or 0) > MAX_FILE_BYTES:
             raise HTTPException(413, TOO_LARGE)
@@ -63,7 +68,7 @@ class _Presentations:
             self._uploads -= 1
         if conference.ended:
             raise Ended("the conference has ended", "ended")
-        attendance = _presenter(request, conference)  # who may have gone meanwhile
+        attendance = _presenter(request, conference, "file")  # who may have gone meanwhile
         conference.present(
             FilePresentation(
                 kind="file", id=id, ownerId=attendance.id, name=name, pages=pages, page=0
@@ -71,17 +76,24 @@ class _Presentations:
         )
         return JSONResponse(conference.presentation, 201)
 
-    async def turn(self, request: Request) -> Response:
+    async def _start_video(self, request: Request) -> Response:
+        body = await checked.read_json(request)
+        conference = await self._host.existing(room_name(request))
+        attendance = _presenter(request, conference, "video")
+        conference.present(video_to_present(body, attendance.id, conference.now_ms))
+        return JSONResponse(conference.presentation, 201)
+
+    async def change(self, request: Request) -> Response:
+        """Another page of a file; a video is played, paused, sought."""
         conference, shown = await self._shown(request)
-        page = (await checked.read_json(request)).get("page")
-        if (
-            not isinstance(page, int)
-            or isinstance(page, bool)
-            or not 0 <= page < len(shown["pages"])
-        ):
-            raise HTTPException(400, f"page is 0 to {len(shown['pages']) - 1}")
-        if conference.presentation is not None and conference.presentation["id"] == shown["id"]:
-            conference.turn(page)
+        body = await checked.read_json(request)
+        now = conference.presentation
+        if now is None or now["id"] != shown["id"]:
+            return JSONResponse({})  # it has ended while the body came
+        if now["kind"] == "video":
+            conference.change_presentation(changed_playing(body, now, conference.now_ms))
+        else:
+            conference.change_presentation({"page": _page(body, now)})
         return JSONResponse({})
 
     async def stop(self, request: Request) -> Response:
@@ -104,7 +116,7 @@ class _Presentations:
             conference.on_close.append(shelf.close)
         return self._shelves[conference]
 
-    async def _shown(self, request: Request) -> tuple[LiveConference, FilePresentation]:
+    async def _shown(self, request: Request) -> tuple[LiveConference, Presentation]:
         """What the participant who asks presents."""
         conference = await self._host.existing(room_name(request))
         attendance = attendance_of(conference, token_of(request))
@@ -112,24 +124,39 @@ class _Presentations:
         if shown is None or shown["id"] != request.path_params["id"]:
             raise HTTPException(404, "this is not presented any more")
         if shown["ownerId"] != attendance.id:
-            raise HTTPException(403, "only who presents turns pages and stops")
+            raise HTTPException(403, "only who presents changes what is seen, and stops")
         return conference, shown
 
 
-def _presenter(request: Request, conference: LiveConference) -> Attendance:
-    """Who asks, if they may present now."""
+def _presenter(request: Request, conference: LiveConference, kind: str) -> Attendance:
+    """Who asks, if they may present a file or a video now."""
     attendance = attendance_of(conference, token_of(request))
-    if attendance.type != "user" or "SHARE_FILE" not in attendance.permissions:
-        raise HTTPException(403, "you may not share files here")
+    if attendance.type != "user" or SHARING[kind] not in attendance.permissions:
+        raise HTTPException(403, f"you may not share {kind}s here")
     shown = conference.presentation
     if shown is not None and shown["ownerId"] != attendance.id:
-        raise HTTPException(409, "somebody else presents a file: ask them to stop first")
+        raise HTTPException(
+            409, f"somebody else presents a {shown['kind']}: ask them to stop first"
+        )
     return attendance
+
+
+def _page(body: Mapping[str, Any], shown: FilePresentation) -> int:
+    page = body.get("page")
+    if not isinstance(page, int) or isinstance(page, bool) or not 0 <= page < len(shown["pages"]):
+        raise HTTPException(400, f"page is 0 to {len(shown['pages']) - 1}")
+    return page
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip()
 
 
 def _file_name(request: Request) -> str:
     """`name`, as people call the file; the content type says that it is one of ours."""
-    if request.headers.get("content-type", "").split(";")[0].strip() not in KINDS:
-        raise HTTPException(415, "only PDF, PNG, JPEG, WebP and GIF can be presented")
+    if _content_type(request) not in KINDS:
+        raise HTTPException(
+            415, "only PDF, PNG, JPEG, WebP and GIF can be presented, and videos by their address"
+        )
     name = request.query_params.get("name", "")
     return "".join(c for c in name if c.isprintable()).strip()[:MAX_NAME_CHARS]

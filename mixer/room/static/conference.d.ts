@@ -45,8 +45,8 @@ export interface State {
     participantId?: string | null;
     paused?: boolean;
   };
-  /** The file that is presented; absent: none. */
-  presentation?: FilePresentation;
+  /** The file or the video that is presented; absent: none. */
+  presentation?: FilePresentation | VideoPresentation;
 }
 
 export interface FilePage {
@@ -65,6 +65,40 @@ export interface FilePresentation {
   pages: FilePage[];
   /** Which of `pages` is shown, from 0. */
   page: number;
+}
+
+export interface VideoPresentation {
+  kind: 'video';
+  id: string;
+  ownerId: string;
+  name: string;
+  /** http or https. */
+  url: string;
+  playing: boolean;
+  /** Where in the video it was at `updatedAt`, milliseconds: see Screening.position. */
+  positionMs: number;
+  /** Milliseconds since 1970 by the server's clock. */
+  updatedAt: number;
+}
+
+/** The video that is presented, played in step for all. */
+export interface Screening {
+  readonly current: VideoPresentation | null;
+  /** Whether `current` is ours: only who presents plays, pauses, seeks and stops. */
+  readonly own: boolean;
+  /** Whether we may present now: permission SHARE_VIDEO, and nobody else presents. */
+  readonly permitted: boolean;
+  /** Where in the video all are now, milliseconds. */
+  readonly position: number;
+  /** Plays the video at an http(s) address to all, from `positionMs` on. */
+  start(
+    url: string,
+    options?: { name?: string; playing?: boolean; positionMs?: number },
+  ): Promise<VideoPresentation>;
+  play(): Promise<void>;
+  pause(): Promise<void>;
+  seek(positionMs: number): Promise<void>;
+  stop(): Promise<void>;
 }
 
 export interface Presenting {
@@ -156,6 +190,7 @@ export class Conference extends EventTarget {
   readonly capabilities: { recording?: boolean; replay?: boolean };
   readonly recording: Recording;
   readonly presenting: Presenting;
+  readonly screening: Screening;
 
   /** `join` calls it. */
   start(): Promise<void>;

@@ -13,6 +13,7 @@ import { PublishedFeed, ReceivedFeed } from './feeds.js';
 import { Janus } from './janus.js';
 import { Presenting } from './presenting.js';
 import { Recording } from './recording.js';
+import { Screening } from './screening.js';
 import { allStreams, apply, emptyState } from './state.js';
 
 const BACKOFF_MS = [100, 200, 400, 800, 1500, 3000];
@@ -51,7 +52,8 @@ export class Conference extends EventTarget {
   permissions = new Set(); // what we may do: 'SEND_AUDIO', 'RECORD', …
   capabilities = {}; // what the server can do here: {recording, replay}
   recording = new Recording(this, (method) => this.#request(method, '/recording'));
-  presenting; // what is presented (presenting.js)
+  presenting; // the file that is presented (presenting.js)
+  screening; // the video that is presented (screening.js)
 
   #base;
   #profile;
@@ -82,6 +84,7 @@ export class Conference extends EventTarget {
     this.#codec = codec;
     this.#conferenceAccessToken = conferenceAccessToken;
     this.presenting = new Presenting(this, this.#base, (...what) => this.#request(...what));
+    this.screening = new Screening(this, (...what) => this.#request(...what));
     this.state = emptyState();
   }
 

@@ -29,7 +29,9 @@ export class Presenting {
 
   // Whether we may present a file now.
   get permitted() {
-    return this.#conference.permissions.has('SHARE_FILE') && (this.current === null || this.own);
+    const { permissions, participantId, state } = this.#conference;
+    const ownerId = state.presentation?.ownerId ?? participantId;
+    return permissions.has('SHARE_FILE') && ownerId === participantId;
   }
 
   // The address of a page's image, for <img src>.

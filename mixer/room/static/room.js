@@ -9,6 +9,7 @@ import { PresentButton } from './present_button.js';
 import { RecordButton } from './record_button.js';
 import { isPaused } from './recording.js';
 import { Stage } from './stage.js';
+import { VideoButton } from './video_button.js';
 
 const query = new URLSearchParams(location.search);
 const address = location.origin + location.pathname.replace(/\/$/, '');
@@ -23,6 +24,7 @@ const lobby = new Lobby(
 );
 const recordButton = new RecordButton($('record'), toast);
 const presentButton = new PresentButton($('file'), $('pages'), toast);
+const videoButton = new VideoButton($('video'), $('player'), $('video-dialog'), toast);
 let room = decodeURIComponent(address.split('/').at(-1)); // its name, as people know it
 const PERMISSIONS = { microphone: 'SEND_AUDIO', camera: 'SEND_VIDEO', screen: 'SHARE_SCREEN' };
 let conference = null;
@@ -151,6 +153,7 @@ function attach() {
   conference.addEventListener('ended', ({ detail }) => bidFarewell(detail.reason));
   recordButton.attach(conference);
   presentButton.attach(conference);
+  videoButton.attach(conference);
 }
 
 function render() {
@@ -163,6 +166,7 @@ function render() {
     muted: local.camera ? muted : { audio: true, video: true },
     mediaStream: (id) => conference.mediaStream(id),
     pageAddress: (page) => conference.presenting.address(page),
+    screening: conference.screening,
   });
   const people = state.participants.filter((p) => p.type !== 'mixer').length;
   $('people').textContent = people === 1 ? 'Only you' : `${people} people`;
@@ -176,6 +180,7 @@ function render() {
   }
   recordButton.render();
   presentButton.render();
+  videoButton.render();
   showRecording(state);
 }
 
@@ -222,7 +227,7 @@ function announce({ type: event, data }) {
   if (added && added.type !== 'mixer' && added.id !== conference.participantId) {
     say(`${added.name} has joined`);
   } else if (event === 'presentation.started') {
-    say('A file is presented');
+    say(`A ${data.presentation.kind} is presented`);
   } else if (event === 'recording.updated') {
     const stopped = isPaused(conference.state) ? 'Recording is paused' : 'Recording has stopped';
     say(data.active ? 'Recording has started' : stopped);

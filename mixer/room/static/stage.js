@@ -2,6 +2,7 @@
 
 import { grid, spotlight } from './grid.js';
 import { icon } from './icons.js';
+import { Player } from './player.js';
 
 export class Stage {
   #element;
@@ -17,9 +18,9 @@ export class Stage {
   }
 
   // Shows the state: `mediaStream(streamId)` gives what arrives, `local` what we send,
-  // and `pageAddress(page)` where the image of a presented file's page is.
-  render({ state, participantId, local, muted, mediaStream, pageAddress }) {
-    const wanted = tilesOf(state, participantId, local, muted, pageAddress);
+  // `pageAddress(page)` where the image of a presented file's page is; `screening` is screening.js's.
+  render({ state, participantId, local, muted, mediaStream, pageAddress, screening }) {
+    const wanted = tilesOf(state, participantId, local, muted, pageAddress, screening);
     const keys = new Set(wanted.map((one) => one.key));
     for (const [key, tile] of this.#tiles) {
       if (!keys.has(key)) {
@@ -29,7 +30,7 @@ export class Stage {
     }
     for (const one of wanted) {
       if (!this.#tiles.has(one.key)) this.#tiles.set(one.key, new Tile(this.#element, this.#onBlocked));
-      const media = one.sheet ? null : one.own ? one.ownStream : one.streamId && mediaStream(one.streamId);
+      const media = one.sheet || one.screening ? null : one.own ? one.ownStream : one.streamId && mediaStream(one.streamId);
       this.#tiles.get(one.key).show(one, media ?? null);
     }
     this.#order = wanted;
@@ -69,8 +70,20 @@ function sheetOf({ presentation, participants }, participantId, pageAddress) {
   return [{ key, own, participant, screen: true, sheet: pageAddress(page), what: label }];
 }
 
-function tilesOf(state, participantId, local, muted, pageAddress) {
-  const tiles = sheetOf(state, participantId, pageAddress);
+// The video that is presented, as a tile like a shared screen.
+function filmOf({ participants }, participantId, screening) {
+  const { current } = screening;
+  const participant = participants.find(({ id }) => id === current?.ownerId);
+  if (!participant) return [];
+  const own = participant.id === participantId;
+  return [{ key: `presentation ${current.id}`, own, participant, screen: true, screening, what: current.name }];
+}
+
+function tilesOf(state, participantId, local, muted, pageAddress, screening) {
+  const tiles = [
+    ...sheetOf(state, participantId, pageAddress),
+    ...filmOf(state, participantId, screening),
+  ];
   for (const participant of state.participants) {
     if (participant.type === 'mixer') continue;
     const own = participant.id === participantId;
@@ -112,6 +125,7 @@ class Tile {
   #avatar = document.createElement('div');
   #label = document.createElement('div');
   #sheet = null; // the image of a presented file's page
+  #player = null; // of a presented video
   #labelText = '';
   #avatarText = '';
   #onBlocked;
@@ -141,6 +155,7 @@ class Tile {
     this.#video.hidden = !one.video || !media;
     this.#avatar.hidden = !this.#video.hidden || screen;
     this.#showSheet(one.sheet);
+    this.#showFilm(one.screening);
     this.#showAvatar(participant);
     this.#showLabel(one);
   }
@@ -152,6 +167,7 @@ class Tile {
   }
 
   play() {
+    this.#player?.play();
     for (const element of [this.#video, this.#audio]) {
       if (element.srcObject) {
         element.play().catch((error) => {
@@ -164,6 +180,7 @@ class Tile {
   remove() {
     this.#video.srcObject = null;
     this.#audio.srcObject = null;
+    this.#player?.close();
     this.#root.remove();
   }
 
@@ -181,6 +198,15 @@ class Tile {
       this.#root.prepend(this.#sheet);
     }
     if (this.#sheet.src !== address) this.#sheet.src = address;
+  }
+
+  #showFilm(screening) {
+    if (!screening) return;
+    if (this.#player === null) {
+      this.#player = new Player(screening, this.#onBlocked);
+      this.#root.prepend(this.#player.element);
+    }
+    this.#player.follow();
   }
 
   #showAvatar({ id, name, avatarUrl }) {
