@@ -71,7 +71,11 @@ async def _serve(
     on_ready: Callable[[str], None],
 ) -> None:
     config = uvicorn.Config(
-        app, log_level="warning", lifespan="off", timeout_graceful_shutdown=SHUTDOWN_S
+        app,
+        log_level="warning",
+        lifespan="off",
+        http="h11",
+        timeout_graceful_shutdown=SHUTDOWN_S,
     )
     server = QuietServer(config)
 

@@ -100,7 +100,7 @@ def caller(*scopes: str) -> Callable[..., Awaitable[Caller]]:
         if scopes and not set(scopes) & set(claims.scopes):
             wanted = " or ".join(scopes)
             raise ApiError(403, 1004, "SCOPE_MISSING", f"The token lacks the scope {wanted}.")
-        app = await applications.get(service.database, claims.app_key)
+        app = await applications.known(service.database, claims.app_key)
         if app is None:
             raise _unauthorized(1002, "TOKEN_INVALID", "The token's application is gone.")
         return Caller(app)

@@ -110,9 +110,13 @@ async def find(service: Service, app_key: str, conf_id: str) -> Conference:
         async with service.database.reading() as db:
             conference = await db.get(Conference, conf_id)
     if conference is None or conference.app_key != app_key:
-        sentence = "There is no conference with this id: create it, or look for its id."
-        raise ApiError(404, 2001, "CONFERENCE_NOT_FOUND", sentence)
+        raise not_found()
     return conference
+
+
+def not_found() -> ApiError:
+    sentence = "There is no conference with this id: create it, or look for its id."
+    return ApiError(404, 2001, "CONFERENCE_NOT_FOUND", sentence)
 
 
 async def find_live(service: Service, app_key: str, conf_id: str) -> Conference:

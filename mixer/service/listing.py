@@ -1,15 +1,29 @@
-"""Lists of recordings that can be downloaded, newest first: one query a page."""
+"""Lists of recordings that can be downloaded, newest first: one query a page.
+
+The statements are made once, with parameters: to put one together costs as much as to run it.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Executable,
+    Integer,
+    Row,
+    bindparam,
+    or_,
+    select,
+    tuple_,
+)
 
 from ..records import Database
-from ..records.models import Conference, Recording
+from ..records.models import Conference, Recording, Session
 from .context import now_ms
 from .pages import Position, Range
 
@@ -50,76 +64,144 @@ class Listed:
     places: list[Position]
 
 
-async def recordings(
-    database: Database,
-    app_key: str,
-    given: Range,
-    filters: Filters,
-    conference_id: str | None = None,
-) -> Listed:
-    """Of an application or of one of its conferences."""
-    query: Any = select(*_COLUMNS)
-    query = query.join(Conference, Conference.id == Recording.conference_id)
-    if conference_id is None:
-        query = query.where(Recording.app_key == app_key, downloadable())
-    else:  # whose it is has been looked at; SQLite would take the application's index by it
-        query = query.where(Recording.conference_id == conference_id, downloadable())
-    if filters.media_types:
-        query = query.where(Recording.media_type.in_(filters.media_types))
-    if filters.kind is not None:
-        query = query.where(Recording.kind == filters.kind)
-    (rows,) = await database.fetched(_within(query, given))
-    return Listed(list(rows[: given.most]), [Position(row.end_time, row.id) for row in rows])
+@dataclass(frozen=True, slots=True)
+class OfConference:
+    """`at_work`: whether something is still being made of it."""
+
+    conference: Row[Any]
+    at_work: bool
+    listed: Listed
+
+
+async def recordings(database: Database, app_key: str, given: Range, filters: Filters) -> Listed:
+    """Of an application."""
+    query = _page(False, filters, given.position is not None)
+    (rows,) = await database.fetched(query, of=app_key, **_values(given))
+    return _listed(rows, given)
+
+
+async def recordings_of(
+    database: Database, app_key: str, conference_id: str, given: Range, filters: Filters
+) -> OfConference | None:
+    """Of a conference; None when the application has no such."""
+    page = _page(True, filters, given.position is not None)
+    values = _values(given)
+    named, open_ones, rows = await database.fetched(
+        _CONFERENCE, _OPEN_SESSION, page, of=conference_id, **values
+    )
+    if not named or named[0].app_key != app_key:
+        return None
+    return OfConference(named[0], bool(open_ones), _listed(rows, given))
 
 
 async def conferences_recorded(database: Database, app_key: str, given: Range) -> Listed:
     """Conferences that have recordings, by the end of their last one: v1's order."""
-    later = Recording.__table__.alias("later")
-    is_last = ~(
-        select(later.c.id)
-        .where(
-            later.c.conference_id == Recording.conference_id,
-            later.c.deleted_at.is_(None),
-            _kept(later.c.keep_until),
-            tuple_(later.c.end_time, later.c.id) > tuple_(Recording.end_time, Recording.id),
-        )
-        .exists()
-    )
-    chosen = select(Recording.id, Recording.conference_id, Recording.end_time)
-    query: Any = chosen.where(Recording.app_key == app_key, downloadable(), is_last)
-    (rows,) = await database.fetched(_within(query, given))
-    return Listed(list(rows[: given.most]), [Position(row.end_time, row.id) for row in rows])
+    query = _last_ones(given.position is not None)
+    (rows,) = await database.fetched(query, of=app_key, **_values(given))
+    return _listed(rows, given)
 
 
 async def all_of(
     database: Database, conference_ids: Sequence[str], given: Range | None = None
 ) -> dict[str, list[Row[Any]]]:
     """Everything downloadable of conferences, oldest first, by conference."""
-    query = select(*Recording.__table__.columns)
-    query = query.where(Recording.conference_id.in_(conference_ids), downloadable())
+    values: dict[str, Any] = {"now": now_ms(), "ids": list(conference_ids)}
     if given is not None:
-        query = query.where(Recording.end_time.between(given.since, given.until))
-    (rows,) = await database.fetched(query.order_by(Recording.end_time, Recording.id))
+        values |= {"since": given.since, "latest": given.until}
+    (rows,) = await database.fetched(_all_of(given is not None), **values)
     found: dict[str, list[Row[Any]]] = {id: [] for id in conference_ids}
     for row in rows:
         found[row.conference_id].append(row)
     return found
 
 
-def downloadable() -> Any:
+def downloadable(now: Any = None) -> Any:
     """What nobody has deleted, and no sweep is going to."""
-    return Recording.deleted_at.is_(None) & _kept(Recording.keep_until)
+    return Recording.deleted_at.is_(None) & _kept(Recording.keep_until, now)
 
 
-def _kept(column: Any) -> Any:
-    return or_(column.is_(None), column > now_ms())
+# --- statements --------------------------------------------------------------------------------
+
+_NOW = bindparam("now", type_=BigInteger())
+_OF: BindParameter[str] = bindparam("of")
+_place = tuple_(Recording.end_time, Recording.id)
+_CONFERENCE = select(
+    Conference.id, Conference.alias, Conference.app_key, Conference.ended_at
+).where(Conference.id == _OF)
+_OPEN_SESSION = (
+    select(Session.id).where(Session.conference_id == _OF, Session.closed_at.is_(None)).limit(1)
+)
 
 
-def _within(query: Any, given: Range) -> Any:
+@functools.lru_cache(maxsize=64)
+def _page(of_conference: bool, filters: Filters, goes_on: bool) -> Executable:
+    """Of one conference, or of one application."""
+    query: Any = select(*_COLUMNS)
+    query = query.join(Conference, Conference.id == Recording.conference_id)
+    if of_conference:  # whose it is is looked at; SQLite would take the application's index by it
+        query = query.where(Recording.conference_id == _OF, downloadable(_NOW))
+    else:
+        query = query.where(Recording.app_key == _OF, downloadable(_NOW))
+    if filters.media_types:
+        query = query.where(Recording.media_type.in_(filters.media_types))
+    if filters.kind is not None:
+        query = query.where(Recording.kind == filters.kind)
+    return _within(query, goes_on)
+
+
+@functools.lru_cache(maxsize=2)
+def _last_ones(goes_on: bool) -> Executable:
+    later = Recording.__table__.alias("later")
+    is_last = ~(
+        select(later.c.id)
+        .where(
+            later.c.conference_id == Recording.conference_id,
+            later.c.deleted_at.is_(None),
+            _kept(later.c.keep_until, _NOW),
+            tuple_(later.c.end_time, later.c.id) > _place,
+        )
+        .exists()
+    )
+    chosen = select(Recording.id, Recording.conference_id, Recording.end_time, Conference.alias)
+    query: Any = chosen.join(Conference, Conference.id == Recording.conference_id)
+    return _within(query.where(Recording.app_key == _OF, downloadable(_NOW), is_last), goes_on)
+
+
+@functools.lru_cache(maxsize=2)
+def _all_of(in_range: bool) -> Executable:
+    query = select(*Recording.__table__.columns)
+    of_them = Recording.conference_id.in_(bindparam("ids", expanding=True))
+    query = query.where(of_them, downloadable(_NOW))
+    if in_range:
+        query = query.where(Recording.end_time.between(bindparam("since"), bindparam("latest")))
+    return query.order_by(Recording.end_time, Recording.id)
+
+
+def _kept(column: Any, now: Any = None) -> Any:
+    return or_(column.is_(None), column > (now if now is not None else now_ms()))
+
+
+def _within(query: Any, goes_on: bool) -> Executable:
     """One row more than the page has: the next page's first."""
-    query = query.where(Recording.end_time.between(given.since, given.latest))
-    place = tuple_(Recording.end_time, Recording.id)
+    query = query.where(Recording.end_time.between(bindparam("since"), bindparam("latest")))
+    if goes_on:
+        query = query.where(_place <= tuple_(bindparam("at"), bindparam("id")))
+    ordered = query.order_by(Recording.end_time.desc(), Recording.id.desc())
+    limited: Executable = ordered.limit(bindparam("rows", type_=Integer()))
+    return limited
+
+
+def _values(given: Range) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "now": now_ms(),
+        "since": given.since,
+        "latest": given.latest,
+        "rows": given.most + 1,
+    }
     if given.position is not None:
-        query = query.where(place <= tuple_(given.position.at, given.position.id))
-    order = Recording.end_time.desc(), Recording.id.desc()
-    return query.order_by(*order).limit(given.most + 1)
+        values |= {"at": given.position.at, "id": given.position.id}
+    return values
+
+
+def _listed(rows: Sequence[Row[Any]], given: Range) -> Listed:
+    return Listed(list(rows[: given.most]), [Position(row.end_time, row.id) for row in rows])

@@ -26,6 +26,7 @@ from ..room.server import MAX_WEBSOCKET_BYTES, QuietServer, listen
 from ..room.tls import machine_addresses, write_self_signed
 from . import files
 from .app import create_app
+from .connection import bounded
 from .context import Service
 from .parts import open_service
 from .presence import Presence
@@ -56,7 +57,7 @@ async def run_service(settings: ServiceSettings, *, on_ready: OnReady | None = N
     with listen(settings.host, settings.port) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         async with open_service(settings) as (service, presence):
-            server = _server(service)
+            server = web_server(service)
             await _serve(server, listener, service, presence, on_ready)
 
 
@@ -146,7 +147,7 @@ def _stopped_by_signals(service: Service, server: uvicorn.Server) -> Iterator[No
             loop.remove_signal_handler(number)
 
 
-def _server(service: Service) -> uvicorn.Server:
+def web_server(service: Service) -> uvicorn.Server:
     """uvicorn, quiet and bounded. Raises UsageError when the certificate cannot be used."""
     settings = service.settings
     cert, key = settings.tls_cert, settings.tls_key
@@ -160,13 +161,13 @@ def _server(service: Service) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         lifespan="off",
+        http=bounded(settings.headers_timeout_s),
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_BYTES,
         ws_ping_interval=10,
         ws_ping_timeout=20,
         ws_per_message_deflate=False,
         limit_concurrency=4000,
-        h11_max_incomplete_event_size=32_768,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         forwarded_allow_ips=settings.trusted_proxies,

@@ -76,6 +76,7 @@ class ServiceSettings(BaseSettings):
     allow_private_layouts: bool = False
     max_body_bytes: PositiveInt = 262_144
     body_timeout_s: PositiveFloat = 20.0  # for a request's whole body
+    headers_timeout_s: PositiveFloat = 20.0  # for its headers
     failed_secrets_per_minute: PositiveInt = 20  # of one address for one key
 
     # conferences' media: as for `mixer room`

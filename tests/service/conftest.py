@@ -16,16 +16,17 @@ from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 from sqlalchemy.exc import OperationalError
 
 from mixer.records import Database
 from mixer.records.models import Base
+from mixer.room.server import listen
 from mixer.service import applications
 from mixer.service.app import create_app
 from mixer.service.auth import SCOPES
 from mixer.service.context import Service
 from mixer.service.secrets import Secrets
+from mixer.service.serve import web_server
 from mixer.service.settings import ServiceSettings
 from mixer.service.tokens import Tokens
 from tests.instruments.postgresql import new_database
@@ -139,12 +140,9 @@ async def open_service(data: Path, **fields: Any) -> AsyncIterator[Service]:
 async def served(service: Service) -> AsyncIterator[Served]:
     """The application of the service on its port."""
     port = service.settings.port
-    config = uvicorn.Config(
-        create_app(service), port=port, log_config=None, lifespan="off", ws="websockets-sansio"
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    task = asyncio.create_task(server.serve())
+    server = web_server(service)
+    listener = listen("127.0.0.1", port)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         async with asyncio.timeout(30):
             while not server.started:
@@ -154,6 +152,7 @@ async def served(service: Service) -> AsyncIterator[Served]:
     finally:
         server.should_exit = True
         await task
+        listener.close()
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from sqlalchemy import select
 
-from ...records.models import Conference, Session
+from ...records.models import Conference
 from ...webhooks.bodies import iso, recording_item
 from .. import conferences, files, listing
 from ..auth import Caller, GivenService, caller
@@ -80,19 +79,21 @@ async def conference_recordings(
     given: GivenRange,
 ) -> Response:
     """What of one conference can be downloaded. `liveConference`: more may follow."""
-    conference = await conferences.find(service, reader.app_key, conference_id)
-    database = service.database
-    found = await listing.recordings(database, reader.app_key, given, chosen, conference.id)
-    at_work = select(Session.id).where(
-        Session.conference_id == conference.id, Session.closed_at.is_(None)
-    )
-    more = conference.ended_at is None or bool((await database.fetched(at_work))[0])
-    items = await _items(service, reader, found)
+    found = None
+    if conferences.is_conference_id(conference_id):
+        found = await listing.recordings_of(
+            service.database, reader.app_key, conference_id, given, chosen
+        )
+    if found is None:
+        raise conferences.not_found()
+    conference = found.conference
+    more = conference.ended_at is None or found.at_work
+    items = await _items(service, reader, found.listed)
     return json_answer(
         {
             "conference": {"confId": conference.id, "confAlias": conference.alias},
             "liveConference": more,
-            **tokens(found.places, given),
+            **tokens(found.listed.places, given),
             "recordings": items,
         }
     )

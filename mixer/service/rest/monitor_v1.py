@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
 from ...records.models import Conference
 from ...webhooks.bodies import audio_records
@@ -46,15 +46,15 @@ async def recordings(
     perm: Perm = False,
 ) -> Response:
     """Conferences that have recordings, by the end of their last one. Use version 2 instead."""
-    database = service.database
-    found = await listing.conferences_recorded(database, reader.app_key, given)
+    found = await listing.conferences_recorded(service.database, reader.app_key, given)
     ids = [row.conference_id for row in found.rows]
-    by_conference = await listing.all_of(database, ids)
-    (named,) = await database.fetched(
-        select(Conference.id, Conference.alias).where(Conference.id.in_(ids))
-    )
-    rows = {row.id: row for row in named}
-    told = [await _told(service, reader, rows[id], by_conference[id], perm) for id in ids]
+    files_of = await listing.all_of(service.database, ids)
+    told = [
+        await _told(
+            service, reader, row.conference_id, row.alias, files_of[row.conference_id], perm
+        )
+        for row in found.rows
+    ]
     return json_answer({**tokens(found.places, given), "recordings": told})
 
 
@@ -73,7 +73,9 @@ async def conference_recordings(
 ) -> Response:
     """The recordings of one conference, as one entry. Use version 2 instead."""
     conference, found = await _found(service, reader, conference_id, given)
-    told = [await _told(service, reader, conference, found, perm)] if found else []
+    told = []
+    if found:
+        told = [await _told(service, reader, conference.id, conference.alias, found, perm)]
     return json_answer({"first": "", "next": "", "recordings": told})
 
 
@@ -140,7 +142,8 @@ async def _found(
 async def _told(
     service: Service,
     reader: Caller,
-    conference: Conference | Row[Any],
+    conference_id: str,
+    alias: str,
     found: list[Facts],
     perm: bool,
 ) -> dict[str, Any]:
@@ -150,8 +153,8 @@ async def _told(
     mp4 = sum(one.size for one in whole if one.media_type == "video/mp4")
     mp3 = sum(one.size for one in whole if one.media_type == "audio/mpeg")
     return {
-        "confId": conference.id,
-        "alias": conference.alias,
+        "confId": conference_id,
+        "alias": alias,
         "duration": _duration(whole),
         "ts": max(one.end_time for one in found),
         "region": region,
