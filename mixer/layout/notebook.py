@@ -1,22 +1,28 @@
 """What a page pass decides and finds out: in its track's notes, and told to whoever started it.
 
 A restarted page pass reads its notes to do exactly as before: which layout is shown from which
-frame on (REPLACED), and from where on the page's clock does not wait for the network (STALLED).
+frame on (REPLACED, TRIED), from where on the page's clock does not wait for the network (STALLED),
+and where the page has nothing more to show (FINISHED).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mixer.layout.contents import TrackNote
 from mixer.layout.track import MatteTrackWriter
 
 DEFAULT = "default"
-REPLACED, STALLED, SUPPRESSED = "page.replaced", "page.stalled", "page.suppressed"
-MISSING, FINISHED = "missing-glyphs", "page.finished"
-TOLD = (REPLACED, STALLED, SUPPRESSED, MISSING, FINISHED)
-DECISIONS = (REPLACED, STALLED)
+REPLACED, TRIED, STALLED = "page.replaced", "page.tried", "page.stalled"
+SUPPRESSED, MISSING, FINISHED = "page.suppressed", "missing-glyphs", "page.finished"
+TOLD = (REPLACED, TRIED, STALLED, SUPPRESSED, MISSING, FINISHED)
+DECISIONS = (REPLACED, TRIED, STALLED, FINISHED)
+# Seconds of the recording until a page that was replaced is tried again, each time it is; one that
+# was shown for long enough begins anew.
+TRY_AFTER_S = (10, 30, 90, 270, 810)
+LONG_ENOUGH_S = 600
 MAX_NOTES = 200  # of what pages do; decisions are always noted
 MAX_ALIKE = 20  # of one kind of what pages were not let do
 LOADING = -1  # stands for a frame: before the first one
@@ -28,12 +34,15 @@ class Act:
     """A layout from the frame at which it is first shown.
 
     `freed_at`: the frame from which its clock does not wait for the network (LOADING: it never
-    does); None while it waits.
+    does); None while it waits. `until`: the frame from which the layout that was asked for is tried
+    again; None if it is this one, or given up. `tries`: how often it was tried again.
     """
 
     layout: str
     first: int
     freed_at: int | None = None
+    until: int | None = None
+    tries: int = 0
 
 
 class Notebook:
@@ -67,21 +76,37 @@ class Notebook:
             self.note(frame, SUPPRESSED, kind=kind, detail=detail)
 
     def finished(self, frame: int) -> None:
-        """The page has nothing more to show; the first time it says so counts."""
-        if all(note.type != FINISHED for note in self._writer.notes):
+        """The page has nothing more to show from `frame` on."""
+        if self.end() is None:
             self.note(frame, FINISHED)
+
+    def end(self) -> int | None:
+        """The number of frames, if a page has said that it has nothing more to show."""
+        said = (note.frame for note in self._writer.notes if note.type == FINISHED)
+        return next((max(1, frame) for frame in said), None)
 
     def missing(self) -> set[str]:
         """Characters without glyph that are noted already."""
         return {c for n in self._writer.notes if n.type == MISSING for c in n.data["characters"]}
 
-    def act(self, layout: str) -> Act:
+    def act(self, layout: str, fps: int) -> Act:
         """What is to be shown now, `layout` being what was asked for."""
-        act = Act(layout, 0)
-        for note in self._writer.notes:
-            if note.type == REPLACED:
-                act = Act(DEFAULT, note.frame)
-            elif note.type == STALLED and act.freed_at is None:
-                loading = note.data.get("loading", False)
-                act = Act(act.layout, act.first, LOADING if loading else note.frame)
-        return act
+        return act_of(layout, fps, self._writer.notes)
+
+
+def act_of(layout: str, fps: int, notes: Sequence[TrackNote]) -> Act:
+    """What these notes, of a track of `fps` frames a second, lead to."""
+    act, again = Act(layout, 0), 0  # how many of the tries have been made since it went well
+    for note in notes:
+        if note.type == REPLACED:
+            if note.frame - act.first >= LONG_ENOUGH_S * fps:
+                again = 0
+            until = note.frame + TRY_AFTER_S[again] * fps if again < len(TRY_AFTER_S) else None
+            act = Act(DEFAULT, note.frame, None, until, act.tries)
+        elif note.type == TRIED:
+            again += 1
+            act = Act(layout, note.frame, tries=act.tries + 1)
+        elif note.type == STALLED and act.freed_at is None:
+            loading = note.data.get("loading", False)
+            act = replace(act, freed_at=LOADING if loading else note.frame)
+    return act

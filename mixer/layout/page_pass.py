@@ -2,11 +2,12 @@
 
 In media time, in order, at most up to the journal's watermark; a page is stepped only at frames
 where something can happen (schedule.py). A page or browser that fails is started again once, run
-silently to where it was; when it fails again the default layout takes over from that frame on.
-A page that holds its clock up, or reads a test card, is started again, too: freed, or with pictures
-in its videos, from that frame on, which then is done as every later pass will do it. The track says
-all that, and a restarted page pass does the same at the same frames. What happens at the frames is
-in `showing.py`.
+silently to where it was; when it fails again the default layout takes over from that frame on, and
+the page is tried again later, a few times (notebook.py). A page that holds its clock up, or reads a
+test card, is started again, too: freed, or with pictures in its videos, from that frame
+on, which then is done as every later pass will do it. A page that has nothing more to show ends the
+track. The track says all that, and a restarted page pass does the same at the same frames. What
+happens at the frames is in `showing.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mixer.errors import EnvironmentMissing, LayoutError
 from mixer.journal import Journal
 from mixer.layout.appetite import Allowance
 from mixer.layout.browser import BrowserSettings, launched
-from mixer.layout.notebook import DEFAULT, LOADING, REPLACED, STALLED, Act, Notebook, Tell
+from mixer.layout.notebook import DEFAULT, LOADING, REPLACED, STALLED, TRIED, Act, Notebook, Tell
 from mixer.layout.opening import opened
 from mixer.layout.page import BrowserGone, PageFailure, PageSettings
 from mixer.layout.painter import WAY, Painter, PixelsRead, decide_pixels
@@ -103,9 +104,12 @@ class PagePass:
         self.notebook.tell_again()
         try:
             while not self._stopping.is_set() and not self.writer.finished:
-                act = self.notebook.act(self._settings.layout)
+                act = self.notebook.act(self._settings.layout, self._settings.fps)
                 try:
-                    await self._show(act)
+                    if act.until is not None and self._is_over(act.until):
+                        self._try_again(act.until)
+                    else:
+                        await self._show(act)
                 except ClockFreed as freed:
                     self.writer.drop()
                     loading = {"loading": True} if freed.frame == LOADING else {}
@@ -116,11 +120,11 @@ class PagePass:
                     self.writer.progress(self.writer.frames)
                 except PageFailure as failure:
                     self.writer.drop()
-                    self._weigh(act.layout, failure)
+                    self._weigh(act, failure)
                 except NONSENSE as error:
                     log.exception("page.nonsense", layout=act.layout)
                     self.writer.drop()
-                    self._weigh(act.layout, PageFailure(f"the page cannot be followed: {error!r}"))
+                    self._weigh(act, PageFailure(f"the page cannot be followed: {error!r}"))
             return self.writer.frames
         finally:
             self.writer.close()
@@ -130,9 +134,21 @@ class PagePass:
         self.notebook.note(frame, type, **data)
         self.writer.progress(self.writer.frames)
 
-    def _weigh(self, layout: str, failure: PageFailure) -> None:
-        """After a failure: again, or the default layout from here on, or no way at all."""
-        at = self.writer.frames
+    def _is_over(self, until: int) -> bool:
+        """Whether all frames before `until` are final, and more are to come."""
+        return self.writer.frames >= until and self.timeline.known > until
+
+    def _try_again(self, frame: int) -> None:
+        """From `frame` on it is the layout that was asked for."""
+        log.info("page.tried", layout=self._settings.layout, frame=frame)
+        self._failures = 0
+        self.writer.remember(WAY, None)
+        self._decide(frame, TRIED)
+
+    def _weigh(self, act: Act, failure: PageFailure) -> None:
+        """After a failure: again, or the default layout from here on, or no way at all. A page that
+        is tried again and shows nothing at all is not started twice."""
+        at, layout = self.writer.frames, act.layout
         self._failures = self._failures + 1 if at <= self._failed_at + self._settings.fps else 1
         self._failed_at = at
         gone = isinstance(failure, BrowserGone)
@@ -141,7 +157,8 @@ class PagePass:
         for kind, detail in failure.told:
             if kind != "error":  # the reason tells of that
                 self.notebook.suppressed(at, kind, detail)
-        if self._failures < (BROWSER_ATTEMPTS if gone else PAGE_ATTEMPTS):
+        attempts = 1 if act.tries and at <= act.first else PAGE_ATTEMPTS
+        if self._failures < (BROWSER_ATTEMPTS if gone else attempts):
             return
         if layout == DEFAULT:
             if gone:
@@ -182,7 +199,7 @@ class PagePass:
             "language": settings.language,
         }
         site = find_site(act.layout, variables, self._settings.cache)
-        site.objects = self._journal.directory / OBJECTS
+        site.objects, site.tries = self._journal.directory / OBJECTS, act.tries
         settings = replace(settings, parameters=site.parameters)
         state = self.timeline.state_at(act.first)
         reach = self._settings.reach or Reach.from_environment()

@@ -39,6 +39,7 @@ SCRIPT_HEADERS = {
     "access-control-allow-origin": "*",
 }
 FETCH_TIMEOUT_S = 10.0
+FAULTY = 500  # status of answers that tell of a server's fault
 COMMON = ("sdk", "shared")  # folders beside the built-in layouts that any local page may load
 MAX_KEPT, MAX_KEPT_BYTES = 50_000, 2 << 30  # answers and bytes of one page
 REQUESTS = "MIXER_LAYOUT_REQUESTS"
@@ -58,6 +59,7 @@ class Site:
     variables: Mapping[str, Any] = field(default_factory=dict)  # of its jinja2 templates
     cache: Path | None = None
     objects: Path | None = None  # of a journal: what was presented, served under /objects/
+    tries: int = 0  # how often the page was tried again: what failed before is asked for anew
     _asked: Counter[str] = field(default_factory=Counter)
     most: int = field(default_factory=lambda: int(os.environ.get(REQUESTS) or MAX_KEPT))
     _kept_bytes: int = 0
@@ -154,9 +156,7 @@ class Site:
             await route.abort("blockedbyclient")
             return
         self._asked[request.url] += 1
-        entry = self._entry(cache, request.url, self._asked[request.url])
-        if entry is None:
-            entry = await self._fetch(route, request, cache)
+        entry = self._kept(cache, request.url) or await self._fetch(route, request, cache)
         if entry["status"] == 0:
             await route.abort("failed")
             return
@@ -166,11 +166,19 @@ class Site:
             status=entry["status"], headers=entry["headers"], body=with_stand_in(body)
         )
 
-    def _entry(self, cache: Path, url: str, time: int) -> dict[str, Any] | None:
-        file = cache / f"{_digest(f'{url} {time}'.encode())}.json"
-        if file.is_file():
-            entry: dict[str, Any] = json.loads(file.read_text("utf-8"))
-            return entry
+    def _entry(self, cache: Path, url: str, tries: int) -> Path:
+        """Where the answer is kept to this request, made the so manyth time by this page."""
+        again = f" try {tries}" if tries else ""
+        return cache / f"{_digest(f'{url} {self._asked[url]}{again}'.encode())}.json"
+
+    def _kept(self, cache: Path, url: str) -> dict[str, Any] | None:
+        """The answer of this try, else a good one of an earlier try."""
+        for tries in range(self.tries, -1, -1):
+            file = self._entry(cache, url, tries)
+            if file.is_file():
+                entry: dict[str, Any] = json.loads(file.read_text("utf-8"))
+                if tries == self.tries or 0 < entry["status"] < FAULTY:
+                    return entry
         return None
 
     async def _fetch(self, route: Route, request: Request, cache: Path) -> dict[str, Any]:
@@ -189,8 +197,7 @@ class Site:
             _keep(cache / entry["body"], body)
         except PlaywrightError as error:
             log.warning("layout.fetch-failed", reason=str(error).splitlines()[0])
-        name = _digest(f"{request.url} {self._asked[request.url]}".encode())
-        _keep(cache / f"{name}.json", json.dumps(entry).encode())
+        _keep(self._entry(cache, request.url, self.tries), json.dumps(entry).encode())
         return entry
 
 

@@ -53,24 +53,37 @@ class Showing:
         self._waiting = Waiting(act.first - 1, look, 0, True)
 
     async def run(self) -> None:
-        """Until the track is finished or the pass is told to stop. Raises PageFailure; ClockFreed
-        or PixelsRead before the frame concerned is painted."""
+        """Until the track is finished, the act is over, or the pass is told to stop. Raises
+        PageFailure; ClockFreed or PixelsRead before the frame concerned is painted."""
         while True:
             frame = self._next()
-            known = self._timeline.known
+            known, until = self._timeline.known, self._act.until
+            over = until is not None and known > until
+            known = min(known, until) if until is not None else known
             if frame < known:
                 await self._step(frame)
+                if (ended := self._owner.notebook.end()) is not None:
+                    self._end(ended)
+                    return
                 self._progress(frame + 1)
             else:
                 self._progress(known)
+                if over:
+                    self._painter.finish()
+                    self._progress(known)
+                    return
                 total = self._timeline.total
                 if total is not None and known >= total:
-                    self._painter.finish()
-                    self._progress(total)
-                    self._writer.finish(total)
+                    self._end(total)
                     return
                 if not await self._owner.idle():
                     return
+
+    def _end(self, total: int) -> None:
+        """The track has so many frames."""
+        self._painter.finish()
+        self._progress(total)
+        self._writer.finish(total)
 
     def _next(self) -> int:
         last = self._waiting.frame
@@ -109,6 +122,8 @@ class Showing:
         if fresh:
             self._painter.heed(frame, look)
         self._heed(frame, look)
+        if frame > 0 and self._owner.notebook.end() is not None:  # not to be seen any more
+            return
         changed = damage or settled
         dirty = last.dirty or changed
         told = bool(events) or frame == self._act.first or self._timeline.resumes(frame)

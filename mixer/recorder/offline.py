@@ -119,9 +119,9 @@ class _Finishing:
             workers=self._workers,
             on_progress=_shown(self._show, name, mix.fps),
         )
-        output = video_output(self._folder, mix, await job.run())
-        remember(self._folder.part_facts(mix), [output])
-        self._save(self._plan.with_mix(replace(mix, finished=True)))
+        result = await job.run()
+        remember(self._folder.part_facts(mix), [video_output(self._folder, mix, result)])
+        self._save(self._plan.with_mix(replace(mix, finished=True, ends_ns=result.ends_ns)))
         if not self._keep_work:
             clean(self._folder.mix_work(mix))
 

@@ -47,7 +47,8 @@ class Output:
 
 def video_edits(mix: MixPlan, journal: Journal) -> EditList:
     assert mix.start_ns is not None
-    return edit_list(mix.start_ns, mix.stop_ns, journal.pauses, mix.fps)
+    ends = [at_ns for at_ns in (mix.stop_ns, mix.ends_ns) if at_ns is not None]
+    return edit_list(mix.start_ns, min(ends, default=None), journal.pauses, mix.fps)
 
 
 def video_job(

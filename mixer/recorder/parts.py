@@ -164,10 +164,11 @@ class Parts:
         job = video_job(self._folder, journal, mix, on_progress=self._heard, warm=self._warm)
 
         async def run() -> None:
-            output = video_output(self._folder, mix, await job.run())
-            remember(self._folder.part_facts(mix), [output])
+            result = await job.run()
+            remember(self._folder.part_facts(mix), [video_output(self._folder, mix, result)])
             made = next(m for m in self.plan.mixes if (m.id, m.part) == (mix.id, mix.part))
-            self.plan = self.plan.with_mix(replace(made, finished=True))
+            made = replace(made, finished=True, ends_ns=result.ends_ns)
+            self.plan = self.plan.with_mix(made)
             self._folder.save(self.plan)
             if not self._keep_work:
                 await asyncio.to_thread(clean, self._folder.mix_work(mix))

@@ -19,7 +19,7 @@ from ..journal import write_whole
 from ..render.audio_settings import AudioSettings
 from ..render.settings import RenderSettings, Workspace
 
-VERSION = 3
+VERSION = 4
 MIX_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 RECORDER_LOCK = "recorder.lock"
 KEYS = ("id", "part", "size", "fps", "preset", "crf", "layout")
@@ -30,7 +30,8 @@ Format = Literal["mp4", "mp3", "both"]
 @dataclass(frozen=True, slots=True)
 class MixPlan:
     """One part of a mix: from one start to the next stop. `start_ns`/`stop_ns` are journal times,
-    None while not decided. Parts of one id, layout, size and rate become one file in the end."""
+    None while not decided; `ends_ns`: from when on its layout had nothing more to show, so that its
+    file ends there. Parts of one id, layout, size and rate become one file in the end."""
 
     id: str = "default"
     layout: str = "default"
@@ -43,6 +44,7 @@ class MixPlan:
     start_ns: int | None = None
     stop_ns: int | None = None
     finished: bool = False
+    ends_ns: int | None = None
 
     def __post_init__(self) -> None:
         if not MIX_ID.fullmatch(self.id):

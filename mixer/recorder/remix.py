@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any, Literal
 from ..clock import SECOND
 from ..edit import EditList, Span, edit_list, joined
 from ..errors import StorageError, UsageError
-from ..journal import Journal, people, recover
+from ..journal import Journal, people, recover, write_whole
 from ..layout.shipped import layout_path
 from ..render.audio_settings import AudioSettings
 from ..render.job import RenderJob, clean
@@ -220,7 +221,9 @@ class _Version:
             whole = self._folder.work(self._name).directory
             into = whole / f"{number}-{_digest(span)}.mp4" if several else out
             files.append(into)
-            if several and into.exists():
+            facts = into.with_suffix(".json")
+            if several and into.exists() and facts.exists():
+                self._video[number] = _ending(span, json.loads(facts.read_text()))
                 continue
             job = RenderJob(
                 self._journal,
@@ -231,7 +234,10 @@ class _Version:
                 workers=self._options.workers,
                 on_progress=lambda progress: self._show(self._mix.id, progress, self._mix.fps),
             )
-            await self._until_end(job, span)
+            ends_ns = await self._until_end(job, span)
+            if several:
+                self._video[number] = _ending(span, ends_ns)
+                write_whole(facts, json.dumps(ends_ns).encode())
             if not self._options.keep_work:
                 clean(work)
         if several:
@@ -258,8 +264,11 @@ class _Version:
             without=self._without,
         )
 
-    async def _until_end(self, job: RenderJob, span: Span) -> None:
-        """Runs a job; where its end is that of a growing journal, tells it when that has come."""
+    async def _until_end(self, job: RenderJob, span: Span) -> int | None:
+        """Runs a job; where its end is that of a growing journal, tells it when that has come.
+
+        Gives the journal time at which the layout ended it, if it did.
+        """
         task = asyncio.ensure_future(job.run())
         try:
             while job.progress.total is None and not task.done():
@@ -270,7 +279,9 @@ class _Version:
                 self._journal.refresh()
                 if not self._journal.finished and not self._journal.is_live():
                     await asyncio.to_thread(recover, self._journal.directory)
-            self._note((await task).notes)
+            result = await task
+            self._note(result.notes)
+            return result.ends_ns
         finally:
             task.cancel()
 
@@ -336,6 +347,11 @@ def _cut(
             stop_ns = part.stop_ns(high)
         found.append(Span(start_ns, stop_ns))
     return found
+
+
+def _ending(span: Span, ends_ns: int | None) -> Span:
+    """What a file shows of a span, whose layout may have ended it."""
+    return span if ends_ns is None else replace(span, stop_ns=ends_ns)
 
 
 def _digest(*values: object) -> str:

@@ -31,6 +31,7 @@ from .settings import RenderSettings, Workspace
 log = structlog.get_logger()
 
 NICE = 5
+FINISHED = "page.finished"  # as layout/notebook.py has it
 # glibc's own threshold: with a fixed one each picture would be mapped and unmapped anew, which
 # takes 4 ms a frame and saves 13 MB.
 QUICK = {"MALLOC_TRIM_THRESHOLD_": ""}
@@ -55,12 +56,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RenderResult:
-    """A finished file, and every irregularity on the way to it."""
+    """A finished file, and every irregularity on the way to it. `ends_ns`: the journal time from
+    which the layout had nothing more to show, if that is why the file ends."""
 
     out: Path
     frames: int
     bytes: int
     notes: tuple[dict[str, Any], ...]
+    ends_ns: int | None = None
 
 
 class RenderJob:
@@ -85,6 +88,7 @@ class RenderJob:
         self._work = work
         self._out = out
         self._stop_ns = stop_ns
+        self._ends_ns: int | None = None
         self._workers = workers
         self._on_progress = on_progress
         self._slots = Slots.from_environment()
@@ -127,8 +131,8 @@ class RenderJob:
         return self._result
 
     async def stop_at(self, t_ns: int) -> None:
-        """The mix ends at this journal time."""
-        self._stop_ns = t_ns
+        """The mix ends at this journal time, if its layout has not ended it before."""
+        self._stop_ns = t_ns if self._ends_ns is None else min(t_ns, self._ends_ns)
         if self._page_pass:
             await self._page_pass.send("stop_at", t_ns=t_ns)
         await self._tell()
@@ -247,12 +251,23 @@ class RenderJob:
                 note = {"t_ns": self._edits.frame_ns(event["frame"]), **event}
                 if note not in self.progress.notes:  # a restarted pass tells them again
                     self.progress.notes.append(note)
+                if event["type"] == FINISHED:
+                    await self._end_before(max(1, event["frame"]))
             case "error":
                 if event.get("exit_code") == LayoutError.exit_code:
                     raise LayoutError(event["message"])
                 raise_for(event)
             case _:
                 pass
+
+    async def _end_before(self, frame: int) -> None:
+        """The layout has nothing more to show from `frame` on, which is the end."""
+        self._ends_ns = self._edits.stop_ns(frame)
+        await self.stop_at(self._ends_ns if self._stop_ns is None else self._stop_ns)
+        if self._learn_end():
+            for child in list(self._children.values()):
+                await self._limit(child)
+            await self._tell()
 
     def _work_with(self, number: int) -> Callable[[], Any]:
         async def session() -> bool:
@@ -332,7 +347,7 @@ class RenderJob:
         await child.send("finish", segments=count, frames=total, out=str(self._out))
         made = await _reply(events, "finished", FINISH_TIMEOUT_S)
         self._result = RenderResult(
-            self._out, made["frames"], made["bytes"], tuple(self.progress.notes)
+            self._out, made["frames"], made["bytes"], tuple(self.progress.notes), self._ends_ns
         )
         self.progress.stage = "finished"
         await self._tell()

@@ -55,7 +55,12 @@ _WORDS = {
         "layout",
         "The layout failed; from there on the built-in one is shown.",
     ),
-    "page.finished": ("note", "layout", "The layout said that it has nothing more to show."),
+    "page.tried": ("note", "layout", "The layout was tried again {times} after it had failed."),
+    "page.finished": (
+        "note",
+        "layout",
+        "The layout said that it has nothing more to show: its video ends there.",
+    ),
     "page.suppressed": ("note", "layout", "The layout tried {times} what pages must not do."),
 }
 _OTHER = ("note", "recording", "Noted {times}: {type}.")

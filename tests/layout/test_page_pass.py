@@ -18,6 +18,8 @@ import psutil
 import pytest
 
 from mixer.journal import Event, Journal, JournalWriter
+from mixer.layout.contents import TrackNote
+from mixer.layout.notebook import act_of
 from mixer.layout.page_pass import PagePass, PassSettings
 from mixer.layout.track import MatteTrackReader, MatteTrackWriter
 from tests.instruments.make_journal import make_journal
@@ -44,7 +46,7 @@ RESTLESS = (
 
 
 def settings(layout: str, **more: Any) -> PassSettings:
-    return PassSettings(layout, *SIZE, fps=30, start_ns=0, reach=LOOPBACK, **more)
+    return PassSettings(layout, *SIZE, **{"fps": 30, "start_ns": 0, "reach": LOOPBACK} | more)
 
 
 async def passed(
@@ -104,20 +106,22 @@ async def test_a_quiet_page_costs_no_steps(tmp_path: Path, monkeypatch: pytest.M
     assert len([frame for frame in steps if frame >= 0]) < 20  # those before it load the page
 
 
-async def test_a_page_that_finishes_is_noted_and_goes_on(tmp_path: Path) -> None:
-    """`finish()` is noted at its frame, once, and once more to whom a restarted pass tells it."""
-    body = (
-        "<script>mixerLayout.ready();"
-        "mixerLayout.addEventListener('change', () => mixerLayout.finish());</script>"
-    )
+@pytest.mark.parametrize(("when", "frames"), [("change", 15), ("", 1)])
+async def test_a_page_that_finishes_ends_the_track(tmp_path: Path, when: str, frames: int) -> None:
+    """`finish()` ends it before its frame, not before the first; a restarted pass tells that."""
+    finish = "() => mixerLayout.finish()"
+    said = f"mixerLayout.addEventListener('{when}', {finish})" if when else f"({finish})()"
+    body = f"<script>mixerLayout.ready(); {said};</script>"
     recording, track = journal(tmp_path / "j", EVENTS[:4], 1.5), tmp_path / "m"
     wanted = settings(page_of(tmp_path, body))
     for _ in range(2):
         told = await passed(recording, track, wanted)
         notes = [fields for event, fields in told if event == "note"]
         assert [note["type"] for note in notes] == ["page.finished"]
-        assert notes[0]["frame"] == 15
-    assert MatteTrackReader.open(track).frames == 45
+        assert notes[0]["frame"] == (frames if when else 0)
+        assert ("progress", {"frames": frames}) in told
+    reader = MatteTrackReader.open(track)
+    assert reader.finished and reader.frames == frames
 
 
 def browsers() -> list[psutil.Process]:
@@ -265,6 +269,48 @@ async def test_a_page_that_fails_twice_is_replaced(tmp_path: Path, body: str, re
     path.write_bytes(path.read_bytes()[:-40])  # as if killed near the end
     await passed(recording, tmp_path / "m", settings(layout))
     assert everything(tmp_path / "m") == first
+
+
+async def test_a_page_that_was_replaced_is_tried_again(tmp_path: Path) -> None:
+    """Some seconds later it is shown as it would be had it begun there, if it does not fail again;
+    else ever later. A restart in the middle does the same."""
+    body = (
+        "<p style='font-size: 90px'>mine</p><script>mixerLayout.ready();"
+        "if (mixerLayout.participants.length < 2) mixerLayout.fail('too few');</script>"
+    )
+    recording = journal(tmp_path / "j", [added(0, 0), speaking(5, 0), added(20, 1)], 45)
+    wanted, track = settings(page_of(tmp_path, body), fps=2), tmp_path / "m"
+    await passed(recording, track, wanted)
+    first = everything(track)
+    assert [(note.type, note.frame) for note in first[1]] == [
+        ("page.replaced", 0),
+        ("page.tried", 20),
+        ("page.replaced", 20),
+        ("page.tried", 80),
+    ]
+    reader = MatteTrackReader.open(track)
+    assert reader.at(79)[1].tiles and not reader.at(80)[1].tiles
+    path = track / "matte.track"
+    whole = path.read_bytes()
+    for kept in (len(whole) // 3, len(whole) - 40):
+        path.write_bytes(whole[:kept])
+        await passed(recording, track, wanted)
+        assert everything(track) == first
+
+
+def test_tries_have_their_distances() -> None:
+    """Each is farther from the last; after a page was shown for long they begin anew; at last it is
+    given up."""
+    notes = [TrackNote(0, "page.replaced", {})]
+    waits = []
+    while (act := act_of("mine", 2, notes)).until is not None:
+        waits.append((act.until - act.first) // 2)
+        notes.append(TrackNote(act.until, "page.tried", {}))
+        notes.append(TrackNote(act.until + 1, "page.replaced", {}))
+    assert waits == [10, 30, 90, 270, 810]
+    assert act_of("mine", 2, notes).layout == "default"
+    late = TrackNote(notes[-2].frame + 1200, "page.replaced", {})
+    assert act_of("mine", 2, [*notes[:-1], late]).until == late.frame + 20
 
 
 async def test_a_filtered_video_is_rendered_by_pixels_and_mattes_come_back(tmp_path: Path) -> None:
