@@ -6,6 +6,7 @@ The statements are made once, with parameters: to put one together costs as much
 from __future__ import annotations
 
 import functools
+from collections import namedtuple
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,7 @@ _COLUMNS = (
     Recording.details,
     Conference.alias,
 )
+_Fields = namedtuple("_Fields", [column.key for column in _COLUMNS])  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Filters:
 class Listed:
     """The rows of a page, and where they and the next page's first row lie."""
 
-    rows: list[Row[Any]]
+    rows: list[Any]  # of _COLUMNS, or of what else was asked for
     places: list[Position]
 
 
@@ -77,7 +79,7 @@ async def recordings(database: Database, app_key: str, given: Range, filters: Fi
     """Of an application."""
     query = _page(False, filters, given.position is not None)
     (rows,) = await database.fetched(query, of=app_key, **_values(given))
-    return _listed(rows, given)
+    return _listed(_quick(rows), given)
 
 
 async def recordings_of(
@@ -91,7 +93,7 @@ async def recordings_of(
     )
     if not named or named[0].app_key != app_key:
         return None
-    return OfConference(named[0], bool(open_ones), _listed(rows, given))
+    return OfConference(named[0], bool(open_ones), _listed(_quick(rows), given))
 
 
 async def conferences_recorded(database: Database, app_key: str, given: Range) -> Listed:
@@ -203,5 +205,10 @@ def _values(given: Range) -> dict[str, Any]:
     return values
 
 
-def _listed(rows: Sequence[Row[Any]], given: Range) -> Listed:
+def _listed(rows: Sequence[Any], given: Range) -> Listed:
     return Listed(list(rows[: given.most]), [Position(row.end_time, row.id) for row in rows])
+
+
+def _quick(rows: Sequence[Row[Any]]) -> list[Any]:
+    """Fields of an SQLAlchemy row are looked up by name, which takes most of an answer's time."""
+    return [_Fields._make(row) for row in rows]
