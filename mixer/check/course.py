@@ -28,6 +28,21 @@ SIZE = (1920, 1080)
 SAMPLE_S = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How much of the standard script is played, and at which size."""
+
+    seconds: int = SECONDS
+    size: tuple[int, int] = SIZE
+
+    @property
+    def stop_ns(self) -> int:
+        return self.seconds * SECOND
+
+
+WHOLE = Script()
+
+
 @dataclass(slots=True)
 class Course:
     """`modes`: (first frame, "matte" or "pixels", reason). CPU in milliseconds for each output
@@ -85,7 +100,9 @@ class _Meter:
             await asyncio.sleep(SAMPLE_S)
 
 
-async def run_course(layout: str, directory: Path, *, ready_s: float = 10.0) -> Course:
+async def run_course(
+    layout: str, directory: Path, script: Script = WHOLE, *, ready_s: float = 10.0
+) -> Course:
     """Raises LayoutError (not even the default layout can be shown), EnvironmentMissing."""
     journal = await asyncio.to_thread(standard_journal, directory / "journal")
     course = Course()
@@ -99,7 +116,9 @@ async def run_course(layout: str, directory: Path, *, ready_s: float = 10.0) -> 
         elif event == "note":
             _take(course, told)
 
-    settings = PassSettings(layout, *SIZE, FPS, 0, stop_ns=SECONDS * SECOND, ready_wall_s=ready_s)
+    settings = PassSettings(
+        layout, *script.size, FPS, 0, stop_ns=script.stop_ns, ready_wall_s=ready_s
+    )
     began = time.monotonic()
     work = PagePass(journal, directory / "mattes", settings, tell)
     sampling = asyncio.create_task(meter.run())
@@ -110,7 +129,7 @@ async def run_course(layout: str, directory: Path, *, ready_s: float = 10.0) -> 
     course.wall_s = time.monotonic() - began
     if course.frames:
         course.page_cpu_ms = meter.sample() * 1000 / course.frames
-    await asyncio.to_thread(_compose, course, journal, directory / "mattes")
+    await asyncio.to_thread(_compose, course, journal, directory / "mattes", script)
     journal.close()
     return course
 
@@ -127,7 +146,7 @@ def _take(course: Course, note: Mapping[str, Any]) -> None:
         course.suppressed.append((str(note["kind"]), str(note["detail"])))
 
 
-def _compose(course: Course, journal: Any, mattes: Path) -> None:
+def _compose(course: Course, journal: Any, mattes: Path, script: Script) -> None:
     """Reads the track's modes, and composes every frame."""
     track = MatteTrackReader.open(mattes)
     course.modes = [(0, "matte", "")]
@@ -140,8 +159,8 @@ def _compose(course: Course, journal: Any, mattes: Path) -> None:
         del course.modes[0]
     course.mattes = len({matte for _, matte in track.changes(0, track.frames)})
     course.track_bytes = sum(path.stat().st_size for path in mattes.iterdir())
-    width, height = SIZE
-    edits = edit_list(0, SECONDS * SECOND, (), FPS)
+    width, height = script.size
+    edits = edit_list(0, script.stop_ns, (), FPS)
     composer = Composer(journal, track, width=width, height=height, edits=edits)
     began = time.process_time()
     for _ in composer.frames(0, course.frames):

@@ -17,9 +17,9 @@ from typing import Any
 from mixer import __version__
 from mixer.check import cast
 from mixer.check.compare import Difference, compared
-from mixer.check.course import FPS, SIZE, Course, run_course
+from mixer.check.course import FPS, WHOLE, Course, Script, run_course
 from mixer.check.findings import EXIT, Finding, judge, worst
-from mixer.check.journal import SECONDS, STORY
+from mixer.check.journal import STORY
 from mixer.check.looks import Looks, Progress, look_at
 from mixer.check.page import render_report
 from mixer.errors import StorageError
@@ -44,6 +44,7 @@ async def check_layout(
     *,
     sizes: Sequence[tuple[int, int]] = cast.SIZES,
     counts: Sequence[int] = cast.COUNTS,
+    script: Script = WHOLE,
     ready_s: float = 10.0,
 ) -> Checked:
     """Checks a layout, and writes check.json, report.html, requests.har and pictures/ to `out`.
@@ -58,10 +59,11 @@ async def check_layout(
     if looks.failure is None:
         say("script")
         with tempfile.TemporaryDirectory(prefix="mixer-check-") as folder:
-            course = await run_course(layout, Path(folder), ready_s=ready_s)
+            course = await run_course(layout, Path(folder), script, ready_s=ready_s)
     findings = judge(looks, course)
     differences = await asyncio.to_thread(_keep_pictures, looks, out / PICTURES)
     document = _document(layout, looks, course, findings, differences)
+    document["script"] = None if course is None else _script(course, script)
     document["seconds"] = round(time.monotonic() - began, 1)
     _write(out / "check.json", json.dumps(document, indent=1, ensure_ascii=False))
     _write(out / "requests.har", looks.noted.har())
@@ -131,21 +133,22 @@ def _document(
             }
             for one in looks.pictures
         ],
-        "script": None if course is None else _script(course),
     }
 
 
-def _script(course: Course) -> dict[str, Any]:
+def _script(course: Course, script: Script) -> dict[str, Any]:
     return {
-        "size": list(SIZE),
+        "size": list(script.size),
         "fps": FPS,
-        "seconds": SECONDS,
+        "seconds": script.seconds,
         "frames": course.frames,
         "modes": [
             {"at": round(first / FPS, 2), "mode": mode, "reason": reason}
             for first, mode, reason in course.modes
         ],
-        "story": [{"at": at, "what": what} for at, what, _, _ in STORY if what],
+        "story": [
+            {"at": at, "what": what} for at, what, _, _ in STORY if what and at < script.seconds
+        ],
         "pixel_share": round(course.pixel_share, 4),
         "looks": course.mattes,
         "track_bytes": course.track_bytes,

@@ -11,6 +11,7 @@ from PIL import Image
 
 from mixer.check import cast
 from mixer.check.compare import compared
+from mixer.check.course import Script
 from mixer.check.findings import judge, worst
 from mixer.check.looks import Looks, look_at
 from mixer.check.make import check_layout
@@ -71,12 +72,17 @@ async def test_filters_and_failed_requests(tmp_path: Path) -> None:
     """A blurred video needs pixels, and the rule is named; errors and requests are faults; a second
     check compares its pictures with the first."""
     page = str(PAGES / "blur.html")
-    checked = await check_layout(page, tmp_path, sizes=[(640, 360)], counts=(1, 2), ready_s=READY_S)
+    small = (640, 360)
+    checked = await check_layout(
+        page, tmp_path, sizes=[small], counts=(1, 2), script=Script(2, small), ready_s=READY_S
+    )
     assert checked.exit_code == 21
     script = checked.document["script"]
     assert script["modes"][0]["mode"] == "pixels"
     assert "blur" in script["modes"][0]["reason"]
     assert script["pixel_share"] == 1.0
+    assert script["frames"] == 60
+    assert script["story"]
     assert script["cpu_ms_a_frame"]["page"] > 0
     assert "blur" in find(checked.document, "advice", "rendered as pixels")["text"]
     find(checked.document, "fault", "left in by somebody")
