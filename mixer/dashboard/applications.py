@@ -102,26 +102,43 @@ async def create(request: Request, service: Service) -> Response:
 async def one(request: Request, service: Service) -> Response:
     """An application's settings, as a form."""
     key = request.path_params["key"]
+    if request.method == "GET":
+        return await page_of(request, service, key)
+    given = _given(await request.form())
+    try:
+        await applications.change(service.database, key, given)
+    except UsageError as error:
+        return await page_of(request, service, key, given=given, wrong=sentence(error))
+    return pages.to(request, f"/applications/{key}", "The settings have been saved.")
+
+
+async def page_of(
+    request: Request,
+    service: Service,
+    key: str,
+    *,
+    given: dict[str, Any] | None = None,
+    wrong: str = "",
+    shown: Any = None,
+) -> Response:
+    """`given`: what the form says that could not be saved, and `wrong` why. `shown`: a secret.
+
+    Raises HTTPException 404.
+    """
     app = await applications.get(service.database, key)
     if app is None:
         raise HTTPException(404, "There is no application with this key.")
-    wrong, status, shown = "", 200, app.settings.model_dump()
-    if request.method == "POST":
-        given = _given(await request.form())
-        try:
-            await applications.change(service.database, key, given)
-            return pages.to(request, f"/applications/{key}", "The settings have been saved.")
-        except UsageError as error:
-            wrong, status, shown = sentence(error), 400, given
+    values = app.settings.model_dump() if given is None else given
     return pages.page(
         request,
         "application.html.j2",
-        status,
+        400 if wrong else 200,
         application=app,
-        groups=[(title, [_field(*asked, shown) for asked in fields]) for title, fields in ASKED],
+        groups=[(title, [_field(*asked, values) for asked in fields]) for title, fields in ASKED],
         events=EVENTS,
         deprecated=DEPRECATED_EVENTS,
         wrong=wrong,
+        shown=shown,
     )
 
 

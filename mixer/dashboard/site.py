@@ -26,6 +26,7 @@ from . import (
     pages,
     recordings,
     reports,
+    secrets,
     visits,
 )
 
@@ -47,6 +48,7 @@ def dashboard(service: Service) -> list[BaseRoute]:
         *overview.ROUTES,
         *login.ROUTES,
         *applications.ROUTES,
+        *secrets.ROUTES,
         *conferences.ROUTES,
         *conference.ROUTES,
         *recordings.ROUTES,

@@ -59,6 +59,53 @@ async def test_settings_are_checked_like_those_of_the_command(
     assert (after.retention_raw_days, after.signed_urls) == (7, False)
 
 
+async def test_a_secret_is_renewed(service: Service, operator: httpx2.AsyncClient) -> None:
+    """Only by who says that the old one may end; shown by that answer alone."""
+    key, old = await applications.create(service.database, "Tests")
+    refused = await send(operator, f"/applications/{key}/secret")
+    assert "as it was" in await told(operator, refused)
+    assert await applications.authenticate(service.database, key, old) is not None
+    page = await send(operator, f"/applications/{key}/secret", sure="yes")
+    (new,) = re.findall(r"<p><code>([^<]+)</code></p>", page.text)
+    assert await applications.authenticate(service.database, key, new) is not None
+    assert await applications.authenticate(service.database, key, old) is None
+    assert page.headers["cache-control"] == "no-store"
+    assert new not in (await operator.get(f"/dashboard/applications/{key}")).text
+    assert (await send(operator, "/applications/none/secret", sure="yes")).status_code == 404
+
+
+async def test_the_webhooks_secret_is_hidden_until_asked_for(
+    service: Service, operator: httpx2.AsyncClient
+) -> None:
+    """The one that the outbox signs with."""
+    key, _ = await applications.create(service.database, "Tests")
+    secret = await service.outbox.keys.secret_of(key)
+    assert secret.startswith("whsec_")
+    assert secret not in (await operator.get(f"/dashboard/applications/{key}")).text
+    page = await send(operator, f"/applications/{key}/webhook-secret")
+    assert unescape(page.text).count(secret) == 1
+    assert (await send(operator, "/applications/none/webhook-secret")).status_code == 404
+
+
+async def test_the_signing_key_is_rotated(service: Service, operator: httpx2.AsyncClient) -> None:
+    """The new one is published beside the old one."""
+    (old,) = await service.outbox.keys.published()
+    sentence = await told(operator, await send(operator, "/signing-key"))
+    published = await service.outbox.keys.published()
+    assert len(published) == 2 and old in published
+    assert any(id in sentence for id in published if id != old)
+
+
+async def test_secrets_take_a_form_of_the_visit(
+    service: Service, operator: httpx2.AsyncClient
+) -> None:
+    """No other site can have a secret renewed, shown or rotated."""
+    key, _ = await applications.create(service.database, "Tests")
+    for path in (f"/applications/{key}/secret", f"/applications/{key}/webhook-secret"):
+        assert (await operator.post(f"/dashboard{path}", data={"sure": "yes"})).status_code == 403
+    assert (await operator.post("/dashboard/signing-key")).status_code == 403
+
+
 async def test_conferences_are_found(service: Service, operator: httpx2.AsyncClient) -> None:
     """By a part of the alias, by the id's beginning, by day, state and application; in pages."""
     site = await seed(service)
