@@ -13,7 +13,15 @@ from mixer.conference.state import Participant, State, Stream, empty
 
 ConferenceEvent = tuple[str, dict[str, Any]]
 
-_PRESENTATION_CHANGES = ("page", "playing", "positionMs", "updatedAt", "sinceNs", "object")
+_PRESENTATION_CHANGES = (
+    "page",
+    "playing",
+    "positionMs",
+    "updatedAt",
+    "sinceNs",
+    "object",
+    "durationMs",
+)
 _CHANGEABLE = ("externalId", "name", "avatarUrl", "type", "status")
 
 

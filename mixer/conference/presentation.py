@@ -1,4 +1,4 @@
-"""Where the pages of a presented file are: their addresses in a room, and in a journal. Pure.
+"""Where the pages of a presented file are, and presented videos: in a room, and in a journal. Pure.
 
 A page's file is called by its SHA-256, so who has it can check it, and its place in a journal is
 known before it has been fetched.
@@ -15,10 +15,17 @@ JOURNALLED = "journal:"
 _NAME = r"[0-9a-f]{64}\.(?:png|jpg)"
 _IN_ROOM = re.compile(rf"presentations/[0-9a-f]{{32}}/({_NAME})")
 _OBJECT = re.compile(_NAME)
+_VIDEO = re.compile(r"[0-9a-f]{64}\.(?:mp4|webm)")
 
 
 def is_object_name(text: str) -> bool:
     return _OBJECT.fullmatch(text) is not None
+
+
+def video_object(presentation: Mapping[str, Any]) -> str | None:
+    """The name of a journal's file with the video that is presented; None while it is not there."""
+    name = str(presentation.get("object", "")).removeprefix(JOURNALLED)
+    return name if _VIDEO.fullmatch(name) else None
 
 
 def object_of(url: str) -> str | None:
@@ -48,6 +55,8 @@ def journalled(presentation: Mapping[str, Any]) -> dict[str, Any] | None:
 def placed(presentation: Mapping[str, Any], base: str, before: str = JOURNALLED) -> dict[str, Any]:
     """The presentation with its pages at the address `base` + name that were at `before` + name:
     by default the journalled ones."""
+    if presentation.get("kind") != "file":
+        return dict(presentation)
     pages = presentation.get("pages") or []
     return {**presentation, "pages": [_placed(page, base, before) for page in pages]}
 

@@ -95,6 +95,7 @@ class VideoPresentation(TypedDict):
     sinceNs: NotRequired[int]  # of journals: the journal time of `positionMs`
     streamId: NotRequired[str]  # of journals: the stream that carries picture and sound
     object: NotRequired[str]  # of journals: "journal:" and the name of the file, once it is there
+    durationMs: NotRequired[int]  # of journals, from then on
 
 
 Presentation = FilePresentation | VideoPresentation

@@ -3,7 +3,8 @@
 Which event there is, told.py says; what is journalled while a recording is paused, pause.py. An
 event that shows a page waits here until that page has been fetched, which takes less time than
 the journal's watermark lags; the other pages are fetched when there is nothing else to do. While
-paused nothing is fetched: events go on at once.
+paused nothing is fetched: events go on at once. Videos are presented_video.py's: their events wait
+for nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import structlog
 
 from mixer.conference.presentation import objects
 from mixer.errors import ConferenceError, StorageError
+from mixer.ingest.presented_video import MISSING, PresentedVideo
 from mixer.journal import write_whole
 from mixer.journal.model import Note
 
@@ -26,7 +28,6 @@ log = structlog.get_logger()
 
 MAX_OBJECTS_BYTES = 2 << 30  # of one run; pages that are shown are fetched in any case
 BACKOFF_S = (0.2, 0.5, 1.0)  # between attempts to fetch a page
-MISSING = "presentation-missing"
 
 Data = dict[str, Any]
 
@@ -45,12 +46,14 @@ class Presented:
         tell: Callable[[int, str, Data], None],
         note: Callable[[Note], None],
         paused: Callable[[], bool],
+        video: PresentedVideo,
     ) -> None:
         self._folder = folder
         self._fetch = fetch
         self._tell = tell
         self._note = note
         self._paused = paused
+        self._video = video
         self._waiting: deque[tuple[int, str, Data]] = deque()
         self._wake = asyncio.Event()
         self._now: Data | None = None  # what is presented after the last event that was taken
@@ -61,6 +64,8 @@ class Presented:
     def follow(self, presentation: Data | None) -> None:
         """What the journal knows of already: its pages may be missing."""
         self._now, self._told = presentation, presentation["id"] if presentation else ""
+        if _is_video(presentation):
+            self._video.follow(presentation)
 
     def event(self, t_ns: int, type_: str, data: Data) -> None:
         """An event of docs/presentations.md with journalled addresses."""
@@ -69,10 +74,13 @@ class Presented:
 
     def wake(self) -> None:
         """The recording goes on after a pause: what is shown now is fetched."""
+        if _is_video(self._now) and not self._paused():
+            self._video.load()
         self._wake.set()
 
     async def run(self) -> None:
         """Until cancelled."""
+        self.wake()
         while True:
             self._wake.clear()
             while self._waiting:
@@ -104,7 +112,11 @@ class Presented:
         if type_ == "presentation.stopped":
             if self._told == data["id"]:
                 self._told = ""
+                self._video.stopped(t_ns)
                 self._tell(t_ns, type_, data)
+            return
+        if _is_video(self._now):
+            self._pass_on_video(t_ns, type_, data)
             return
         shown = self._shown()
         if shown is None or not (self._paused() or self._has(shown)):
@@ -117,18 +129,25 @@ class Presented:
             self._told = self._now["id"]
             self._tell(t_ns, "presentation.started", {"presentation": self._now})
 
+    def _pass_on_video(self, t_ns: int, type_: str, data: Data) -> None:
+        if self._now is not None and self._now["id"] == self._id(data):
+            self._told = self._now["id"]
+            self._tell(t_ns, type_, data)
+            if type_ == "presentation.started":
+                self._video.shown(t_ns, self._now, self._paused())
+
     def _id(self, data: Data) -> str:
         return str(data["presentation"]["id"] if "presentation" in data else data["id"])
 
     def _shown(self) -> str | None:
         """The file of the page that is shown."""
         names = objects(self._now) if self._now is not None else []
-        page = self._now["page"] if self._now is not None else 0
+        page = self._now["page"] if self._now is not None and names else 0
         return names[page] if page < len(names) else None
 
     def _next_missing(self) -> str | None:
         """The page to be fetched next, from the one that is shown on."""
-        if self._now is None or self._bytes > MAX_OBJECTS_BYTES:
+        if self._now is None or _is_video(self._now) or self._bytes > MAX_OBJECTS_BYTES:
             return None
         names, page = objects(self._now), self._now["page"]
         ahead = (name for name in names[page:] + names[:page] if name not in self._given_up)
@@ -164,3 +183,7 @@ class Presented:
         except OSError as error:
             raise StorageError(f"cannot write {self._folder}: {error.strerror}") from error
         write_whole(self._folder / name, content)
+
+
+def _is_video(presentation: Data | None) -> bool:
+    return presentation is not None and presentation["kind"] == "video"

@@ -23,6 +23,7 @@ from mixer.ingest.earlier import Earlier
 from mixer.ingest.feed import CODECS, FeedReceiver
 from mixer.ingest.pause import PausableWriter
 from mixer.ingest.presented import Presented
+from mixer.ingest.presented_video import PresentedVideo
 from mixer.ingest.sender_clock import Names
 from mixer.ingest.status import Status
 from mixer.ingest.subscriptions import Subscriptions
@@ -68,12 +69,15 @@ class Recording:
         self._untold = asyncio.Event()  # the conference does not know of that yet
         self._epoch_ns = writer.from_monotonic_ns(time.monotonic_ns()) - time.monotonic_ns()
         self._telling = Telling(self._writer, earlier.state)
+        folder = writer.directory / OBJECTS
+        self._video = PresentedVideo(folder, self._telling.tell, self._writer.note, self.now_ns)
         self._presented = Presented(
-            writer.directory / OBJECTS,
+            folder,
             lambda address: session.fetch(address),
             self._telling.tell,
             self._writer.note,
             lambda: self._writer.paused,
+            self._video,
         )
         self._telling.presentations = self._presented
         self._ends: dict[tuple[str, str], TrackEnd] = dict(earlier.ends)
@@ -151,7 +155,9 @@ class Recording:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, *self._closing, return_exceptions=True)
+            await asyncio.gather(
+                *tasks, *self._closing, self._video.close(), return_exceptions=True
+            )
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEAVE_TIMEOUT_S):
                     await self._session.leave()

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from mixer.conference.difference import as_events, difference
 from mixer.conference.media import Publication
+from mixer.conference.playing import in_step, journalled_video
 from mixer.conference.presentation import journalled
-from mixer.conference.state import State, apply, empty, find
+from mixer.conference.state import State, apply, empty, find, find_stream
 from mixer.ingest.speaker import SpeakerDetector
 from mixer.ingest.timeline import Writer
 from mixer.journal.model import Event
@@ -48,7 +49,7 @@ class Telling:
 
     def begin(self, t_ns: int, state: State) -> None:
         """The whole state, as events; on a journal that goes on, what has changed meanwhile."""
-        seen = _without_pictures(state)
+        seen = _with_video(_without_pictures(state, t_ns), self.known, t_ns)
         if self.presentations is not None and (shown := self.known.get("presentation")):
             self.presentations.follow(dict(shown))
         events = difference(self.known, seen) if self.known["participants"] else as_events(seen)
@@ -73,13 +74,25 @@ class Telling:
         if type_ == "participant.speaking" and str(data.get("id")) in self._speakers:
             return
         if type_.startswith(PRESENTATION):
-            told = _journalled(type_, data)
+            told = _journalled(type_, data, t_ns)
+            if told is not None and type_ == "presentation.updated":
+                told = self._played(t_ns, told)
             if told is not None:
                 self._present(t_ns, type_, told)
             return
         self._write(t_ns, type_, self._corrected(type_, data))
         if type_ == "participant.removed":
             self._speakers.pop(str(data.get("id")), None)
+
+    def _played(self, t_ns: int, data: dict[str, Any]) -> dict[str, Any] | None:
+        """An update of a video with its time in the journal; None: nothing has changed by it."""
+        if "positionMs" not in data:
+            return data
+        shown = self.known.get("presentation")
+        if shown is not None and shown["id"] == data["id"] and in_step(shown, data, t_ns):
+            return None
+        kept = {key: value for key, value in data.items() if key != "updatedAt"}
+        return {**kept, "sinceNs": t_ns}
 
     def resized(self, publication: Publication, media_ns: int, width: int, height: int) -> None:
         picture = {"available": True, "width": width, "height": height}
@@ -96,7 +109,8 @@ class Telling:
         self._pictures.clear()
         for someone in self.known["participants"]:
             for one in someone["streams"]:
-                if one["video"] is not None and one["video"]["available"]:
+                shared = one["type"] == "VideoPresentation"  # is read from its file at any time
+                if not shared and one["video"] is not None and one["video"]["available"]:
                     data = {"participantId": someone["id"], "streamId": one["id"]}
                     self._write(t_ns, "stream.updated", {**data, "video": dict(NO_PICTURE)})
 
@@ -167,21 +181,41 @@ class Telling:
         self._writer.event(Event(max(t_ns, self._writer.watermark_ns), type_, data))
 
 
-def _without_pictures(state: State) -> State:
+def _with_video(seen: State, known: State, t_ns: int) -> State:
+    """What is seen now, with what the journal knows of a video that is still presented: that its
+    file is there, its stream, and where it is if that is so."""
+    now, before = seen.get("presentation"), known.get("presentation")
+    if now is None or before is None or now["kind"] != "video" or before["kind"] != "video":
+        return seen
+    if now["id"] != before["id"]:
+        return seen
+    same = dict(before) if in_step(before, now, t_ns) else {**before, **now}
+    found = find_stream(known, str(before.get("streamId")))
+    if found is None:
+        return apply(seen, "presentation.started", {"presentation": same})
+    added = {"participantId": now["ownerId"], "stream": found[1]}
+    return apply(apply(seen, "presentation.started", {"presentation": same}), "stream.added", added)
+
+
+def _without_pictures(state: State, t_ns: int) -> State:
     """The state as it is before any media has been received; what is presented, as journalled."""
     bare = empty()
     for type_, data in as_events(state):
-        told = _journalled(type_, _blank(type_, data))
+        told = _journalled(type_, _blank(type_, data), t_ns)
         if told is not None:
             bare = apply(bare, type_, told)
     return bare
 
 
-def _journalled(type_: str, data: dict[str, Any]) -> dict[str, Any] | None:
-    """The event with its pages among the journal's objects; None: it shows none of a room's."""
+def _journalled(type_: str, data: dict[str, Any], t_ns: int) -> dict[str, Any] | None:
+    """The event with its pages among the journal's objects, or where its video is at that time;
+    None: it shows none of a room's."""
     if type_ != "presentation.started":
         return data
-    presentation = journalled(data["presentation"])
+    shown = data["presentation"]
+    if shown["kind"] == "video":
+        return {**data, "presentation": journalled_video(shown, t_ns)}
+    presentation = journalled(shown)
     return None if presentation is None else {**data, "presentation": presentation}
 
 

@@ -23,7 +23,7 @@ from av.stream import Stream
 from ..clock import SECOND
 from ..errors import JournalError, StorageError
 from .model import Frame, Track
-from .presented import export_pages
+from .presented import export_presented
 from .reader import Journal
 
 MAX_OPEN_FILES = 64  # tracks that are written in one pass over a run's media
@@ -57,7 +57,7 @@ def export(journal: Journal, out: Path, progress: Progress | None = None) -> lis
         raise StorageError(f"cannot write to {out}: {error.strerror or error}") from error
     if progress and not (batches and end_ns):
         progress(1.0)
-    return paths + export_pages(journal, out)
+    return paths + export_presented(journal, out)
 
 
 def file_name(track: Track) -> str:

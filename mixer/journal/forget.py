@@ -24,7 +24,7 @@ from ..conference.presentation import OBJECTS
 from ..errors import StorageError, UsageError
 from . import records
 from .absence import Absence
-from .presented import page_files
+from .presented import object_files
 from .reader import Journal
 from .records import Type
 from .writer import lock_path, media_path, meta_path, sync_directory, write_whole
@@ -263,7 +263,7 @@ def _keep_presented(old: Path, new: Path) -> None:
     (new / OBJECTS).mkdir()
     journal = Journal.open(new)
     try:
-        kept = page_files(journal)
+        kept = object_files(journal)
     finally:
         journal.close()
     for name in sorted(kept):

@@ -21,6 +21,7 @@ from .records import Type
 from .writer import media_path, meta_path
 
 CHUNK = 1 << 20
+MARKS_APART_NS = SECOND // 4
 ARRIVAL_MARGIN_NS = SECOND // 2  # media time may run ahead of arrival by so much, never more
 
 
@@ -89,13 +90,21 @@ class Run:
 
     def _take(self, type_: int, payload: bytes) -> None:
         if type_ == Type.WATERMARK:
-            self._marks.append(records.unpack_watermark(payload))
+            self._mark(records.unpack_watermark(payload))
         elif type_ == Type.PICTURE:
             picture = records.unpack_picture(payload, self.number)
             if not self.absence.covers(picture.track):
                 self.pictures.setdefault(picture.track, []).append(picture)
         elif (value := self.absence.rest(type_, json.loads(payload))) is not None:
             self._take_json(type_, value)
+
+    def _mark(self, mark: tuple[int, int, int]) -> None:
+        """The last one is the watermark; of those before it a few a second are index enough, as
+        what is read between them is looked at one by one."""
+        if len(self._marks) > 1 and self._marks[-1][0] - self._marks[-2][0] < MARKS_APART_NS:
+            self._marks[-1] = mark
+        else:
+            self._marks.append(mark)
 
     def _take_json(self, type_: int, value: dict[str, Any]) -> None:
         match type_:

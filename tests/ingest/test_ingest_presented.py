@@ -11,7 +11,8 @@ from typing import Any
 
 from mixer.conference.presentation import JOURNALLED, OBJECTS, journalled
 from mixer.errors import ConferenceUnreachable
-from mixer.ingest.presented import MISSING, Presented
+from mixer.ingest.presented import Presented
+from mixer.ingest.presented_video import MISSING, PresentedVideo
 from mixer.journal.model import Note
 from tests.room.serving import until
 
@@ -59,12 +60,17 @@ class Told:
         await until(condition, "what is expected")
 
 
+def made(told: Told) -> Presented:
+    video = PresentedVideo(told.folder, told.tell, told.notes.append, lambda: 0)
+    return Presented(
+        told.folder, told.fetch, told.tell, told.notes.append, lambda: told.paused, video
+    )
+
+
 @asynccontextmanager
 async def presenting(tmp_path: Path) -> AsyncIterator[tuple[Told, Presented]]:
     told = Told(tmp_path)
-    presented = Presented(
-        told.folder, told.fetch, told.tell, told.notes.append, lambda: told.paused
-    )
+    presented = made(told)
     running = asyncio.create_task(presented.run())
     yield told, presented
     running.cancel()
@@ -132,9 +138,7 @@ async def _wrong() -> bytes:
 async def test_the_end_waits_for_nobody(tmp_path: Path) -> None:
     """At the end what can be shown is told, the rest is noted."""
     told = Told(tmp_path)
-    presented = Presented(
-        told.folder, told.fetch, told.tell, told.notes.append, lambda: told.paused
-    )
+    presented = made(told)
     presented.event(5, "presentation.started", {"presentation": SHOWN})
     presented.event(6, "presentation.stopped", {"id": ID})
     presented.finish()

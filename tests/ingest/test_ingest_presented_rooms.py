@@ -15,7 +15,7 @@ from mixer.conference.presentation import JOURNALLED, OBJECTS
 from mixer.conference.session import RoomSession, join
 from mixer.errors import JournalMissing
 from mixer.journal import Journal
-from mixer.journal.presented import page_files
+from mixer.journal.presented import object_files
 from tests.instruments.ingested import IngestProcess, until
 from tests.room.serving import serving
 from tests.room.test_presentations import BLUE, RED, Presenter, pdf
@@ -79,4 +79,4 @@ async def test_what_was_shown_in_a_pause_alone_leaves_no_trace(tmp_path: Path) -
         await ada.ask("DELETE", f"/{shown['id']}")
         await until(lambda: len(told(journal)) == 3)
         assert await again.stop() == 0
-    assert pages(journal) == page_files(Journal.open(journal))
+    assert pages(journal) == object_files(Journal.open(journal))

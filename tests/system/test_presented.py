@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from mixer.conference.presentation import OBJECTS
 from mixer.journal import Journal
-from mixer.journal.presented import page_files
+from mixer.journal.presented import object_files
 from tests.instruments.chromium import EXECUTABLE
 from tests.system.processes import mixer, process, room, until
 from tests.system.test_record import recorded_s
@@ -89,7 +89,7 @@ def test_pages_in_the_video(tmp_path: Path) -> None:
     assert seen(video) == ["", "red", "blue", ""]
     directory = next(path.parent for path in out.rglob("journal.json"))
     there = {path.name for path in (directory / OBJECTS).iterdir()}
-    assert there == page_files(Journal.open(directory)) and len(there) == len(PAGES)
+    assert there == object_files(Journal.open(directory)) and len(there) == len(PAGES)
 
     again = tmp_path / "again.mp4"  # there is no room any more
     mixer("render", str(out), "--layout", "presentation", "--size", "640x360", "--out", str(again))
