@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,20 @@ def test_nothing_at_or_after_the_watermark_is_seen(tmp_path: Path) -> None:
     assert not journal.finished
     assert numbers(journal, track) == list(range(30))
     assert journal.events() == []
+
+
+def test_a_reader_of_an_hour_needs_little_memory(tmp_path: Path) -> None:
+    """Watermarks come every 40 ms for hours; recorder, page pass and workers all read them."""
+    writer = JournalWriter.create(tmp_path / "j", conference="c")
+    for number in range(3600 * 25):
+        writer.watermark(number * SECOND // 25)
+    writer.close(final=True)
+    tracemalloc.start()
+    journal = Journal.open(tmp_path / "j")
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert journal.watermark_ns == 3600 * SECOND - SECOND // 25
+    assert kept < 4_000_000
 
 
 def test_any_range_gives_just_its_frames(tmp_path: Path) -> None:
