@@ -27,7 +27,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from mixer.conference.presentation import is_object_name
 from mixer.layout.sdk import voxeet_sdk_answer, with_stand_in
-from mixer.layout.shipped import BUILT_IN, layout_path
+from mixer.layout.shipped import BUILT_IN, SCENE_PAGE, layout_path, page_of
 
 log = structlog.get_logger()
 
@@ -130,11 +130,15 @@ class Site:
         folder = self.folder if top == self.name else BUILT_IN / top if top in COMMON else None
         if folder is None:
             return None, ""
-        found = (folder / (rest or "index.html")).resolve()
-        if not found.is_relative_to(folder.resolve()):
+        found = page_of(folder) if rest in ("", "index.html") else folder / rest
+        if found is None:
             return None, ""
-        template = found.with_name(found.name + ".j2")
-        kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
+        found = found.resolve()
+        if found != SCENE_PAGE.resolve() and not found.is_relative_to(folder.resolve()):
+            return None, ""
+        template = found if found.suffix == ".j2" else found.with_name(found.name + ".j2")
+        name = template.stem
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         kind += "; charset=utf-8" if kind.startswith("text/") else ""
         if template.is_file():
             return self._rendered(template).encode(), kind

@@ -20,6 +20,16 @@ def shipped_layouts() -> Path:
 
 
 BUILT_IN = shipped_layouts()
+SCENE_PAGE = BUILT_IN / "shared" / "scene.html"  # of built-in layouts, which differ by scene.js
+
+
+def page_of(folder: Path) -> Path | None:
+    """The page of a layout's folder, or its template; None if that has none."""
+    for name in ("index.html.j2", "index.html"):
+        if (folder / name).is_file():
+            return folder / name
+    is_scene = folder.parent == BUILT_IN and (folder / "scene.js").is_file()
+    return SCENE_PAGE if is_scene else None
 
 
 def layout_path(layout: str) -> Path | None:
@@ -35,9 +45,9 @@ def layout_path(layout: str) -> Path | None:
         return path
     built_in = [BUILT_IN / path.name] if path.name == plain else []
     for folder in (*built_in, path):
-        if (folder / "index.html.j2").is_file() or (folder / "index.html").is_file():
+        if page_of(folder) is not None:
             return folder
-    names = sorted(p.parent.name for p in BUILT_IN.glob("*/index.html*"))
+    names = sorted(path.name for path in BUILT_IN.iterdir() if page_of(path) is not None)
     raise LayoutError(
         f"no layout {plain!r}: give a folder with index.html, an HTML file, an http(s) address, "
         f"or one of {', '.join(names) or 'the built-in names'}"

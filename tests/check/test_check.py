@@ -74,14 +74,14 @@ async def test_filters_and_failed_requests(tmp_path: Path) -> None:
     page = str(PAGES / "blur.html")
     small = (640, 360)
     checked = await check_layout(
-        page, tmp_path, sizes=[small], counts=(1, 2), script=Script(2, small), ready_s=READY_S
+        page, tmp_path, sizes=[small], counts=(1, 2), script=Script(1, small), ready_s=READY_S
     )
     assert checked.exit_code == 21
     script = checked.document["script"]
     assert script["modes"][0]["mode"] == "pixels"
     assert "blur" in script["modes"][0]["reason"]
     assert script["pixel_share"] == 1.0
-    assert script["frames"] == 60
+    assert script["frames"] == 30
     assert script["story"]
     assert script["cpu_ms_a_frame"]["page"] > 0
     assert "blur" in find(checked.document, "advice", "rendered as pixels")["text"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from mixer.layout.browser import BrowserSettings, find_browser
 from mixer.layout.sdk import page_scripts
-from mixer.layout.shipped import BUILT_IN
+from mixer.layout.shipped import BUILT_IN, page_of
 from tests.layouts.people import LayoutOpener, Opener
 
 ADDRESS = "http://layout.mixer"
@@ -87,8 +86,8 @@ def open_default(open_layout: LayoutOpener) -> Opener:
 
 def _serve(route: Route) -> None:
     path = urlsplit(route.request.url).path.lstrip("/")
-    file: Path = BUILT_IN / path / "index.html" if path.endswith("/") else BUILT_IN / path
-    if file.is_file():
+    file = page_of(BUILT_IN / path.strip("/")) if path.endswith("/") else BUILT_IN / path
+    if file is not None and file.is_file():
         route.fulfill(path=file)
     else:
         route.fulfill(status=404)
