@@ -70,7 +70,8 @@ async def sweep(request: Request, service: Service) -> Response:
     except MixerError as error:
         return pages.to(request, "/retention", str(error), failed=True)
     told = f"Removed {removed.files} files ({formats.size(removed.bytes)}) and "
-    return pages.to(request, "/retention", f"{told}{removed.raw} raw recordings.")
+    told += f"{removed.raw} raw recordings; {removed.people} participants were forgotten."
+    return pages.to(request, "/retention", told)
 
 
 async def usage(request: Request, service: Service) -> Response:

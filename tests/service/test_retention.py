@@ -5,8 +5,9 @@ from __future__ import annotations
 import httpx2
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
-from mixer.records.models import Recording, Session
+from mixer.records.models import Attendance, Conference, Recording, Session
 from mixer.service import files
 from mixer.service.applications import ApplicationSettings
 from mixer.service.context import Service, now_ms
@@ -61,6 +62,60 @@ async def test_the_sweep(service: Service, archive: Archive) -> None:
     last = await files.sweep(service, now_ms() + 181 * DAY_MS)
     assert (last.files, last.raw, last.bytes) == (1, 0, row.size)
     assert await service.storage.size(row.object_key) is None
+
+
+async def known(service: Service) -> set[str]:
+    """Ids of the conferences in which somebody has a name."""
+    async with service.database.reading() as db:
+        rows = list(await db.scalars(select(Attendance).where(Attendance.name != "")))
+    assert all(row.ip_address and row.external_id for row in rows)
+    return {row.conference_id for row in rows}
+
+
+async def test_people_are_forgotten_with_what_was_recorded(
+    service: Service, archive: Archive
+) -> None:
+    """Not before the last file and the raw recording are gone; how many there were is kept."""
+    row = await archive.recorded()
+    async with service.database.reading() as db:
+        conference = await db.get_one(Conference, row.conference_id)
+    for id in ("a", "b"):
+        await archive.stay(conference, id, ip_address="192.0.2.7", user_agent="Browser")
+    for days in (0, 31, 179):  # the raw recording goes before the video does
+        assert (await files.sweep(service, now_ms() + days * DAY_MS)).people == 0
+    assert await known(service) == {conference.id}
+    assert (await files.sweep(service, now_ms() + 181 * DAY_MS)).people == 2
+    assert (await files.sweep(service, now_ms() + 182 * DAY_MS)).people == 0
+    async with service.database.reading() as db:
+        stays = list(await db.scalars(select(Attendance)))
+    assert [(one.name, one.ip_address, one.user_agent) for one in stays] == [("", "", "")] * 2
+    assert all(one.joined_at and one.left_at for one in stays)
+
+
+async def test_people_of_whom_nothing_was_recorded(service: Service, archive: Archive) -> None:
+    """They are forgotten after the days of mixes; those of a conference that goes on are not."""
+    ended = await archive.conference(ended_at=now_ms())
+    live = await archive.conference("Live", ended_at=None)
+    for conference in (ended, live):
+        await archive.stay(conference, "a", ip_address="192.0.2.7")
+    assert (await files.sweep(service, now_ms() + 179 * DAY_MS)).people == 0
+    assert (await files.sweep(service, now_ms() + 181 * DAY_MS)).people == 1
+    assert await known(service) == {live.id}
+
+
+async def test_deletion_forgets_whose_file_it_was(
+    service: Service, archive: Archive, api: httpx2.AsyncClient
+) -> None:
+    """The row of a participant's file stays for the figures, without the person."""
+    session = await archive.session(conference := await archive.conference())
+    await archive.stay(conference, "a", ip_address="192.0.2.7")
+    leg = archive.made(session, "a.mp3", kind="participant", details={"participantId": "a"})
+    (row,) = await archive.publish(session, leg)
+    assert row.details["ipAddress"] == "192.0.2.7"
+    await api.delete(f"/v2/monitor/conferences/{conference.id}/recordings")
+    assert (await files.sweep(service)).people == 1
+    async with service.database.reading() as db:
+        assert (await db.get_one(Recording, row.id)).details == {}
 
 
 async def test_a_session_at_work_keeps_its_conferences_raw_recordings(

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy import select, update
@@ -25,14 +26,21 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """How much: published files, raw recordings, and the bytes of the former."""
+    """How much: published files, raw recordings, the bytes of the former, and stays whose people
+    were forgotten."""
 
     files: int = 0
     raw: int = 0
     bytes: int = 0
+    people: int = 0
 
     def __add__(self, other: Removed) -> Removed:
-        return Removed(self.files + other.files, self.raw + other.raw, self.bytes + other.bytes)
+        return Removed(
+            self.files + other.files,
+            self.raw + other.raw,
+            self.bytes + other.bytes,
+            self.people + other.people,
+        )
 
 
 async def delete(service: Service, conference: Conference) -> Removed:
@@ -71,7 +79,8 @@ async def remove_files(service: Service, files: Sequence[Recording]) -> Removed:
     async with service.database.writing() as db:
         for first in range(0, len(ids), 500):
             chosen = Recording.id.in_(ids[first : first + 500])
-            await db.execute(update(Recording).where(chosen).values(deleted_at=now_ms()))
+            gone: dict[str, Any] = {"deleted_at": now_ms(), "details": {}}  # whose file it was
+            await db.execute(update(Recording).where(chosen).values(gone))
     for one in files:
         log.info(
             "file.removed",

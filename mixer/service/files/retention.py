@@ -7,6 +7,7 @@ recordings are session folders; theirs is counted from the session's end.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from ...errors import StorageError
 from ...records.models import Application, Event, Recording, Session
 from ..applications import ApplicationSettings
 from ..context import Service, now_ms
+from .people import forget_people
 from .removal import Removed, remove_files, remove_raw
 
 log = structlog.get_logger()
@@ -85,8 +87,19 @@ async def sweep(service: Service, now: int | None = None) -> Removed:
     async with service.database.writing() as db:
         old = Event.state != "pending", Event.created_at < now - EVENTS_KEPT_DAYS * DAY_MS
         await db.execute(delete(Event).where(*old))
-    log.info("retention.swept", files=removed.files, raw=removed.raw, bytes=removed.bytes)
+    settings = await _settings(service)
+    days = {key: one.retention_mix_days for key, one in settings.items()}
+    before = {key: now - most * DAY_MS for key, most in days.items()}
+    removed += Removed(people=await forget_people(service, before))
+    log.info("retention.swept", **dataclasses.asdict(removed))
     return removed
+
+
+async def _settings(service: Service) -> dict[str, ApplicationSettings]:
+    """Of all applications, also of those that are gone."""
+    async with service.database.reading() as db:
+        apps = await db.scalars(select(Application))
+        return {app.key: ApplicationSettings(**app.settings) for app in apps}
 
 
 async def run(service: Service) -> None:
@@ -105,9 +118,8 @@ async def _overdue(service: Service, now: int) -> Overdue:
     at_work = exists().where(busy.conference_id == Session.conference_id, busy.closed_at.is_(None))
     closed = select(Session).where(Session.deleted_at.is_(None), Session.closed_at.is_not(None))
     closed = closed.where(~at_work.correlate(Session))
+    settings = await _settings(service)
     async with service.database.reading() as db:
-        apps = await db.scalars(select(Application))
-        settings = {app.key: ApplicationSettings(**app.settings) for app in apps}
         shortest = min((one.retention_raw_days for one in settings.values()), default=1)
         return overdue(
             list(await db.scalars(files.order_by(Recording.keep_until).limit(AT_ONCE))),

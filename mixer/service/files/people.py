@@ -1,0 +1,83 @@
+"""Who was in a conference is forgotten with what was recorded of them.
+
+Stays hold names, external ids, addresses on the network and browsers. They are needed as long as
+something can be downloaded, replayed or remixed. How many there were, and when, stays: it says
+nothing about anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ...records.models import Attendance, Conference, Recording, Session
+from ..context import Service
+
+log = structlog.get_logger()
+
+AT_ONCE = 500  # conferences in one transaction
+_PERSONAL = (
+    Attendance.name,
+    Attendance.external_id,
+    Attendance.avatar_url,
+    Attendance.ip_address,
+    Attendance.user_agent,
+)
+
+
+async def forget_people(service: Service, ended_before: Mapping[str, int]) -> int:
+    """Removes them from the stays of ended conferences of which nothing is left; returns how many
+    stays that were. `ended_before`: by application, in epoch ms: until then conferences of which
+    nothing was ever recorded keep theirs.
+    """
+    forgotten = 0
+    for app_key, latest in ended_before.items():
+        after = ""
+        while ids := await _due(service, app_key, latest, after):
+            async with service.database.writing() as db:
+                forgotten += await _forget(db, ids)
+            after = ids[-1]
+    return forgotten
+
+
+async def _due(service: Service, app_key: str, latest: int, after: str) -> Sequence[str]:
+    """The next conferences whose people are to be forgotten, in the order of ids."""
+    of_it = Session.conference_id == Conference.id
+    recorded = select(Session.id).where(of_it).exists()
+    raw = select(Session.id).where(of_it, Session.deleted_at.is_(None)).exists()
+    file = (
+        select(Recording.id)
+        .where(Recording.conference_id == Conference.id, Recording.deleted_at.is_(None))
+        .exists()
+    )
+    known = select(Attendance.id).where(Attendance.conference_id == Conference.id, _is_known())
+    query = (
+        select(Conference.id)
+        .where(Conference.app_key == app_key, Conference.ended_at.is_not(None))
+        .where(Conference.id > after, known.exists(), ~raw, ~file)
+        .where(or_(recorded, Conference.ended_at <= latest))
+    )
+    async with service.database.reading() as db:
+        return list(await db.scalars(query.order_by(Conference.id).limit(AT_ONCE)))
+
+
+async def _forget(db: AsyncSession, conference_ids: Sequence[str]) -> int:
+    stays: CursorResult[Any] = await db.execute(  # type: ignore[assignment]
+        update(Attendance)
+        .where(Attendance.conference_id.in_(conference_ids), _is_known())
+        .values(dict.fromkeys(_PERSONAL, ""))
+    )
+    await db.execute(  # external ids and what they might do
+        update(Conference).where(Conference.id.in_(conference_ids)).values(permissions={})
+    )
+    for id in conference_ids:
+        log.info("people.forgotten", conference=id)
+    return stays.rowcount
+
+
+def _is_known() -> Any:
+    return or_(*(column != "" for column in _PERSONAL))
