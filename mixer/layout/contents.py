@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mixer.layout.matte import Matte, Placement, Plane, Tile
+from mixer.layout.patches import key_of, patched
 from mixer.layout.records import MAGIC, Kind, Record, committed
 
 FRAMES = struct.Struct("<Q")
@@ -37,6 +38,11 @@ def digest(data: bytes | memoryview) -> bytes:
     return hashlib.blake2b(data, digest_size=DIGEST).digest()
 
 
+def matte_name(told: Mapping[str, Any]) -> bytes:
+    """What equal mattes have in common."""
+    return digest(json.dumps(told, sort_keys=True).encode())
+
+
 def parts(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     found, at = [], 0
     for size in sizes:
@@ -50,7 +56,7 @@ class Contents:
     """What the records say, without the pixels: those are read from the file when asked for."""
 
     header: dict[str, Any] = field(default_factory=dict)
-    planes: list[tuple[int, int]] = field(default_factory=list)  # (offset, length) of bodies
+    planes: list[tuple[int, int, int]] = field(default_factory=list)  # offset, length, see `key`
     plane_ids: dict[bytes, int] = field(default_factory=dict)
     mattes: list[dict[str, Any]] = field(default_factory=list)
     matte_ids: dict[bytes, int] = field(default_factory=dict)
@@ -62,6 +68,10 @@ class Contents:
     frames: int = 0
     finished: bool = False
 
+    def key(self, number: int) -> int:
+        """The whole plane that a plane is a patch of, or itself."""
+        return self.planes[number][2]
+
     def take(self, record: Record, end: int) -> None:
         """Adds one record that ends at offset `end` of the file."""
         body, where = record.body, (end - len(record.body), len(record.body))
@@ -70,10 +80,16 @@ class Contents:
                 self.header = json.loads(body)
             case Kind.PLANE:
                 self.plane_ids[body[:DIGEST]] = len(self.planes)
-                self.planes.append(where)
+                self.planes.append((*where, len(self.planes)))
+            case Kind.PATCH:
+                self.plane_ids[body[:DIGEST]] = len(self.planes)
+                self.planes.append((*where, key_of(body[DIGEST + SIZES.size :])))
             case Kind.MATTE:
-                self.matte_ids[digest(body)] = len(self.mattes)
-                self.mattes.append(json.loads(body))
+                told = json.loads(body)
+                if "like" in told:
+                    told = self.mattes[told.pop("like")] | told
+                self.matte_ids[matte_name(told)] = len(self.mattes)
+                self.mattes.append(told)
             case Kind.SHOW:
                 self.shown.append(SHOW.unpack(body))
             case Kind.PIXELS:
@@ -110,11 +126,13 @@ def read(descriptor: int, contents: Contents, offset: int) -> tuple[Contents, in
 
 
 def load_plane(descriptor: int, contents: Contents, number: int) -> Plane:
-    offset, length = contents.planes[number]
+    offset, length, key = contents.planes[number]
     body = os.pread(descriptor, length, offset)
+    data = body[DIGEST + SIZES.size :]
+    if key != number:
+        return patched(load_plane(descriptor, contents, key), data)
     width, height = SIZES.unpack_from(body, DIGEST)
-    rows = zlib.decompress(body[DIGEST + SIZES.size :])
-    return np.frombuffer(rows, np.uint8).reshape(height, width)
+    return np.frombuffer(zlib.decompress(data), np.uint8).reshape(height, width)
 
 
 def load(descriptor: int, contents: Contents, matte_id: int) -> Matte:

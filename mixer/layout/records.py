@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-MAGIC = b"MIXMATTE1\n"
+MAGIC = b"MIXMATTE2\n"  # 2: PATCH, and mattes told by others
 _HEAD = struct.Struct("<IIB")
 MAX_BODY = 1 << 30
 
@@ -22,13 +22,14 @@ MAX_BODY = 1 << 30
 class Kind(IntEnum):
     HEADER = 1  # JSON: width, height, fps, start_ns
     PLANE = 2  # digest (16), width u32, height u32, zlib of its rows
-    MATTE = 3  # JSON: plane numbers of base, tiles
+    MATTE = 3  # JSON: plane numbers of base, tiles, or whose tiles they are (`like`)
     SHOW = 4  # frame u64, matte u32
     PROGRESS = 5  # frames u64: commit
     NOTE = 6  # JSON: frame, type, data
     FINISH = 7  # frames u64: commit, the last
     SEEN = 8  # JSON: what the page pass remembers (key, value)
     REFERENCE = 10  # matte u32, sizes of three parts u32; who is shown, ramp still, black still
+    PATCH = 11  # digest (16), width u32, height u32, patch of another plane (patches.py)
     PIXELS = 9  # first frame u64, count u32, encoded pictures (chunks.py)
 
 

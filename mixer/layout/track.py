@@ -2,9 +2,10 @@
 the picture stage (`MatteTrackReader`), also while it grows.
 
 One append-only file of checksummed records (records.py). Equal planes and equal mattes are stored
-once. Runs of pixel-rendered frames are chunks of near-lossless video (chunks.py). After a kill the
-writer cuts the file after its last commit and goes on from there; `seen` is what the page pass
-needs to remember so that it then decides exactly as before.
+once; a base that differs little from the one before is stored as a patch (patches.py). Runs of
+pixel-rendered frames are chunks of near-lossless video (chunks.py). After a kill the writer cuts
+the file after its last commit and goes on from there; `seen` is what the page pass needs to
+remember so that it then decides exactly as before.
 """
 
 from __future__ import annotations
@@ -32,15 +33,19 @@ from mixer.layout.contents import (
     TrackNote,
     digest,
     load,
+    load_plane,
+    matte_name,
     read,
 )
 from mixer.layout.matte import Matte, Plane
+from mixer.layout.patches import patch
 from mixer.layout.records import MAGIC, Kind, Record, pack
 
 FILE = "matte.track"
 PIXELS_ID = 1 << 40  # id of a pixel-rendered frame: this plus its number
 CACHED_MATTES = 6
 CACHED_CHUNKS = 2
+KEPT_KEYS = 8
 
 
 class MatteTrackWriter:
@@ -52,6 +57,7 @@ class MatteTrackWriter:
         self._end = end
         self._pending: list[bytes] = []
         self._pending_size = 0
+        self._keys: OrderedDict[int, Plane] = OrderedDict()  # the last whole planes, by number
 
     @classmethod
     def create(
@@ -109,35 +115,54 @@ class MatteTrackWriter:
         end = self._end + self._pending_size
         self._contents.take(Record(kind, body, end), end)
 
-    def _plane(self, plane: Plane) -> int:
+    def _plane(self, plane: Plane, before: int | None = None) -> int:
+        """Number of a plane. `before`: of one that it may be like."""
         rows = np.ascontiguousarray(plane, np.uint8)
         sizes = SIZES.pack(rows.shape[1], rows.shape[0])
-        key = digest(sizes + rows.tobytes())
-        if key not in self._contents.plane_ids:
-            self._append(Kind.PLANE, key + sizes + zlib.compress(rows.tobytes(), 1))
-        return self._contents.plane_ids[key]
+        name = digest(sizes + rows.tobytes())
+        if name not in self._contents.plane_ids:
+            if before is not None:
+                key = self._contents.key(before)
+                if (told := patch(rows, self._key(key), key)) is not None:
+                    self._append(Kind.PATCH, name + sizes + told)
+                    return self._contents.plane_ids[name]
+            self._append(Kind.PLANE, name + sizes + zlib.compress(rows.tobytes(), 1))
+            self._remember_key(self._contents.plane_ids[name], rows)
+        return self._contents.plane_ids[name]
+
+    def _remember_key(self, number: int, plane: Plane) -> None:
+        self._keys[number] = plane
+        self._keys.move_to_end(number)
+        while len(self._keys) > KEPT_KEYS:
+            self._keys.popitem(last=False)
+
+    def _key(self, number: int) -> Plane:
+        if number not in self._keys:
+            self._write()  # it may not be on disk yet
+            self._remember_key(number, load_plane(self._descriptor, self._contents, number))
+        return self._keys[number]
 
     def matte(self, matte: Matte) -> int:
         """Stores a matte, or finds the equal one; its id."""
-        body = {
-            "width": matte.width,
-            "height": matte.height,
-            "base": [self._plane(plane) for plane in matte.base],
-            "tiles": [
-                {
-                    "stream": tile.stream,
-                    "box": [tile.x, tile.y, tile.width, tile.height],
-                    "placement": asdict(tile.placement),
-                    "coverage": self._plane(tile.coverage),
-                }
-                for tile in matte.tiles
-            ],
-        }
-        data = json.dumps(body, sort_keys=True).encode()
-        key = digest(data)
-        if key not in self._contents.matte_ids:
-            self._append(Kind.MATTE, data)
-        return self._contents.matte_ids[key]
+        last = self._contents.mattes[-1] if self._contents.mattes else None
+        before = last["base"] if last else (None, None, None)
+        tiles = [
+            {
+                "stream": tile.stream,
+                "box": [tile.x, tile.y, tile.width, tile.height],
+                "placement": asdict(tile.placement),
+                "coverage": self._plane(tile.coverage),
+            }
+            for tile in matte.tiles
+        ]
+        base = [self._plane(*both) for both in zip(matte.base, before, strict=True)]
+        told = {"width": matte.width, "height": matte.height, "base": base, "tiles": tiles}
+        name = matte_name(told)
+        if name not in self._contents.matte_ids:
+            like = {"base": base, "like": len(self._contents.mattes) - 1}
+            same = last and {**last, "base": base} == told
+            self._append(Kind.MATTE, json.dumps(like if same else told, sort_keys=True).encode())
+        return self._contents.matte_ids[name]
 
     def show(self, frame: int, matte_id: int) -> None:
         """From output frame `frame` on this matte holds."""
@@ -171,25 +196,26 @@ class MatteTrackWriter:
     def progress(self, frames: int) -> None:
         """All frames before `frames` are final. Commits what was appended."""
         self._append(Kind.PROGRESS, FRAMES.pack(frames))
-        self._commit()
+        self._write()
 
     def finish(self, frames: int) -> None:
         """The track has `frames` frames and is complete."""
         if self.finished and self.frames == frames:
             return
         self._append(Kind.FINISH, FRAMES.pack(frames))
-        self._commit()
+        self._write()
         os.fdatasync(self._descriptor)
 
     def drop(self) -> None:
         """Forgets what was not committed, as after a kill: it will be told again."""
         self._pending, self._pending_size = [], 0
+        self._keys.clear()
         self._contents, self._end = read(self._descriptor, Contents(), 0)
 
     def close(self) -> None:
         os.close(self._descriptor)
 
-    def _commit(self) -> None:
+    def _write(self) -> None:
         data = b"".join(self._pending)
         try:
             view = memoryview(data)

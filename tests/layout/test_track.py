@@ -65,6 +65,36 @@ def test_equal_mattes_are_stored_once(tmp_path: Path) -> None:
     assert (tmp_path / FILE).stat().st_size - size < 100
 
 
+def noisy(corner: int, seed: int = 1) -> Matte:
+    """A page that cannot be packed, but for a corner that changes."""
+    rng = np.random.default_rng(seed)
+    height, width = 5 * HEIGHT + 1, 5 * WIDTH + 3
+    y = rng.integers(0, 256, (height, width), dtype=np.uint8)
+    cb, cr = rng.integers(0, 256, (2, (height + 1) // 2, (width + 1) // 2), dtype=np.uint8)
+    y[-9:, -9:], cb[-4:, -4:] = corner, corner
+    return Matte(width, height, (y, cb, cr))
+
+
+def test_what_changes_in_a_corner_is_all_that_is_stored(tmp_path: Path) -> None:
+    """Patches of whole planes: small, read back to the bit, and the same bytes after a restart."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder, ends in ((whole, False), (killed, True)):
+        track = writer(folder)
+        for number in range(12):
+            track.show(number, track.matte(noisy(number * 20, seed=number // 8)))
+            if number == 1:
+                before = (folder / FILE).stat().st_size
+            track.progress(number + 1)
+            if number == 7:
+                assert (folder / FILE).stat().st_size - before < 6000
+            if ends and number in (2, 7, 8, 9):
+                track.show(number + 1, track.matte(noisy(3, seed=9)))  # lost with the process
+                track = writer(folder)
+    reader = MatteTrackReader.open(whole)
+    assert all(same(reader.at(n)[1], noisy(n * 20, seed=n // 8)) for n in (11, 3, 0, 7, 8, 10))
+    assert (whole / FILE).read_bytes() == (killed / FILE).read_bytes()
+
+
 def test_a_reader_follows_a_growing_track(tmp_path: Path) -> None:
     """Only what was committed is seen; `refresh` tells whether there is more."""
     track = writer(tmp_path)
