@@ -85,7 +85,7 @@ def test_a_plan_of_version_1_is_understood(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(json.dumps(value))
     plan = RecordFolder(tmp_path).load()
     assert plan.parts("a")[0].part == 1
-    assert (plan.version, plan.format, plan.live) == (3, "mp4", True)
+    assert (plan.version, plan.format, plan.live) == (4, "mp4", True)
 
 
 def test_a_folder_without_a_plan_is_refused(tmp_path: Path) -> None:
