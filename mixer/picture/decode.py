@@ -17,6 +17,7 @@ import structlog
 from av.codec.context import Flags
 
 from ..journal import Frame, Journal, Note, Track
+from .played import PlayedPictures
 
 MAX_DECODERS = 40  # those of streams that left the page are kept while there are fewer
 BEGINNING = -1  # a time before any media
@@ -89,11 +90,14 @@ class StreamPictures:
         self._starts: dict[str, list[tuple[int, Track]]] = {}
         self._end_ns = 0
         self._feed: _Feed | None = None
+        self._played = PlayedPictures(journal, self._note)  # of videos that are presented
+        self._films: dict[str, Shown] = {}
 
     def look_ahead(self, end_ns: int) -> None:
         """Says that moments before `end_ns` will be asked for; sees new tracks of the journal."""
         self._end_ns = end_ns
         self._feed = None
+        self._played.refresh()
         self._starts = {}
         for track in self._journal.tracks.values():
             if track.kind != "video":
@@ -107,6 +111,8 @@ class StreamPictures:
 
     def at(self, streams: Collection[str], t_ns: int) -> dict[str, Shown | None]:
         """What each of these streams shows at `t_ns`; None: nothing yet."""
+        films = {stream: self._film(stream, t_ns) for stream in streams if self._played.has(stream)}
+        streams = [stream for stream in streams if stream not in films]
         newest = {stream: self._newest(stream, t_ns) for stream in streams}
         wanted = {track.id: track for track in newest.values() if track is not None}
         if self._feed is None or self._feed.tracks != wanted.keys() or t_ns < self._feed.at_ns:
@@ -118,7 +124,17 @@ class StreamPictures:
         for id_ in wanted:
             self._decoders[id_].position_ns = t_ns
         self._forget(wanted.keys())
-        return {stream: self._shown(stream, track, t_ns) for stream, track in newest.items()}
+        shown = {stream: self._shown(stream, track, t_ns) for stream, track in newest.items()}
+        return {**shown, **films}
+
+    def _film(self, stream: str, t_ns: int) -> Shown | None:
+        """The picture of a video that is presented."""
+        frame = self._played.at(stream, t_ns)
+        if frame is None:
+            return None
+        if stream not in self._films or self._films[stream].frame is not frame:
+            self._films[stream] = Shown(t_ns, frame)
+        return self._films[stream]
 
     def _newest(self, stream: str, t_ns: int) -> Track | None:
         starts = self._starts.get(stream, ())

@@ -21,6 +21,7 @@ from ..sound import audio_tracks, edited_needed_ns
 from ..sound.edited import fade_at_seams
 from ..sound.mix import Voice, alone, together, voices
 from ..sound.opus import SAMPLE_RATE_HZ, Samples
+from ..sound.played import played_sounds
 from .attendance import Attendance
 
 FPS = 30  # the grid of frames that lengths and seams lie on: that of videos at the default rate
@@ -152,6 +153,7 @@ class AudioPass:
         chosen = audio_tracks(self._journal)
         found = dict(voices(self._journal, chosen, stretch.start_ns, stretch.samples))
         sounds = [voice.sound for voice in found.values()]
+        sounds += played_sounds(self._journal, stretch.start_ns, stretch.samples)
         gain = (loud.gain, loud.ceiling) if loud else ()
         sound = together(sounds, stretch.samples, *gain)
         portion.mix[at : at + stretch.samples] = fade_at_seams(sound, stretch)

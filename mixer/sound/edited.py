@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.edit import EditList, Stretch
-from mixer.sound.mix import SoundSource, audio_tracks, needed_ns, track_segment
+from mixer.sound.mix import SoundSource, mix_segment, needed_ns, track_segment
 from mixer.sound.opus import Samples
 from mixer.sound.place import FADE
 
@@ -30,12 +30,17 @@ def edited_segment(
     goes within 5 ms before the seam and comes within 5 ms after it. Final once the journal's
     watermark has reached `edited_needed_ns` of the same frames.
     """
-    chosen = audio_tracks(journal) if tracks is None else tracks
     parts = [
-        fade_at_seams(track_segment(journal, chosen, stretch.start_ns, stretch.samples), stretch)
+        fade_at_seams(_segment(journal, stretch, tracks), stretch)
         for stretch in edits.stretches(first_frame, count)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, 2), dtype=np.float32)
+
+
+def _segment(journal: SoundSource, stretch: Stretch, tracks: Collection[int] | None) -> Samples:
+    if tracks is None:
+        return mix_segment(journal, stretch.start_ns, stretch.samples)
+    return track_segment(journal, tracks, stretch.start_ns, stretch.samples)
 
 
 def edited_needed_ns(edits: EditList, first_frame: int, count: int) -> int:

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from mixer.journal.model import Alignment, Frame, Gap, Track
+from mixer.journal.model import Alignment, Event, Frame, Gap, Track
 from mixer.sound.limiter import AHEAD, HISTORY, limit, limit_true_peak
 from mixer.sound.opus import ENCODER_DELAY, MAX_PACKET_SAMPLES, SAMPLE_RATE_HZ, Samples
 from mixer.sound.place import LONGEST_REPAIR, Placement, Run, place
+from mixer.sound.played import played_sounds
 from mixer.sound.voice import voice
 
 PREROLL = 28_800
@@ -42,6 +44,11 @@ class SoundSource(Protocol):
     @property
     def alignments(self) -> Mapping[int, Sequence[Alignment]]: ...
 
+    @property
+    def directory(self) -> Path: ...
+
+    def events(self, from_ns: int = 0, to_ns: int | None = None) -> Sequence[Event]: ...
+
     def media_ns(self, track: int, rtp: int) -> int: ...
 
     def frames(
@@ -50,19 +57,22 @@ class SoundSource(Protocol):
 
 
 def mix_segment(journal: SoundSource, start_ns: int, samples: int) -> Samples:
-    """All voices and shared sounds together: float32 (samples, 2), 48 kHz, within -1 dBFS.
+    """All voices, shared sounds and videos together: float32 (samples, 2), 48 kHz, within -1 dBFS.
 
     Sample k is what was to be heard at start_ns + k / 48000 s. Where nothing exceeds the limiter's
     ceiling, it is the plain sum. Final once the journal's watermark has reached
     `needed_ns(start_ns, samples)`.
     """
-    return track_segment(journal, audio_tracks(journal), start_ns, samples)
+    found = voices(journal, audio_tracks(journal), start_ns, samples)
+    sounds = [voice.sound for _, voice in found]
+    return together([*sounds, *played_sounds(journal, start_ns, samples)], samples)
 
 
 def track_segment(
     journal: SoundSource, tracks: Collection[int], start_ns: int, samples: int
 ) -> Samples:
-    """These tracks alone, else as `mix_segment`, and aligned with it to the sample."""
+    """These tracks alone, without presented videos, else as `mix_segment`, and aligned with it to
+    the sample."""
     found = voices(journal, tracks, start_ns, samples)
     return together((voice.sound for _, voice in found), samples)
 

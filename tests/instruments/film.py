@@ -7,14 +7,17 @@ tone and a pattern of its own. Made for tests of videos that are presented, and 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import shutil
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -24,6 +27,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from mixer.conference.presentation import JOURNALLED, OBJECTS
+from mixer.journal import Event, JournalWriter
 from tests.instruments.beeps import Sound, onsets
 from tests.instruments.pattern import BEEP_SECONDS
 
@@ -152,7 +157,51 @@ def flashes(seen: list[Sighting], fps: int = FPS) -> list[tuple[int, float]]:
 def beeps(heard: Sound, seconds: int) -> list[tuple[int, float]]:
     """(second of the film, second of the recording) where beeps begin, in the recording's order."""
     found = [(second, t) for second in range(seconds) for t in onsets(heard, tone_hz(second))]
-    return sorted(found, key=lambda one: one[1])
+    loud = [_loudness(heard, *one) for one in found]
+    kept = [one for one, level in zip(found, loud, strict=True) if level > 0.5 * max(loud)]
+    return sorted(kept, key=lambda one: one[1])
+
+
+def _loudness(heard: Sound, second: int, t: float) -> float:
+    """How much of a second's tone there is in the beep that begins at `t`."""
+    first, count = max(0, round(t * 48_000)), round(BEEP_SECONDS * 48_000)
+    beep = heard[first : first + count]
+    turning = np.exp(-2j * np.pi * tone_hz(second) * np.arange(len(beep)) / 48_000)
+    return float(np.abs(np.dot(beep, turning)) / count)
+
+
+def presented(
+    directory: Path, film: Path, changes: Sequence[tuple[float, bool, float]], seconds: float
+) -> Path:
+    """A finished journal in `directory` in which Ada (a) presents the film. `changes`: (second of
+    the recording, whether it plays from then on, second of the film). Its stream is `a.v`."""
+    from_s, playing, at_s = changes[0]
+    name = f"{hashlib.sha256(film.read_bytes()).hexdigest()}{film.suffix}"
+    shown = {"kind": "video", "id": "v", "ownerId": "a", "name": film.name, "url": "http://e/f"}
+    shown |= {"streamId": "a.v", **_at(from_s, playing, at_s)}
+    ada = {"id": "a", "name": "Ada", "type": "user", "streams": []}
+    video = {"muted": False, "available": True, "width": WIDTH, "height": HEIGHT}
+    stream = {"id": "a.v", "type": "VideoPresentation", "audio": {"muted": False}, "video": video}
+    with JournalWriter.create(directory, conference="c") as writer:
+
+        def tell(t_s: float, type_: str, **data: Any) -> None:
+            writer.event(Event(round(t_s * 1e9), type_, data))
+
+        tell(0, "participant.added", participant=ada)
+        tell(from_s, "presentation.started", presentation=shown)
+        tell(from_s, "presentation.updated", id="v", object=f"{JOURNALLED}{name}")
+        tell(from_s, "stream.added", participantId="a", stream=stream)
+        for change in changes[1:]:
+            tell(change[0], "presentation.updated", id="v", **_at(*change))
+        writer.watermark(round(seconds * 1e9))
+        writer.close(final=True)
+    (directory / OBJECTS).mkdir()
+    shutil.copyfile(film, directory / OBJECTS / name)
+    return directory
+
+
+def _at(t_s: float, playing: bool, at_s: float) -> dict[str, Any]:
+    return {"playing": playing, "positionMs": round(at_s * 1e3), "sinceNs": round(t_s * 1e9)}
 
 
 @contextlib.contextmanager
