@@ -105,16 +105,21 @@ class LocalLauncher:
         self._environment = environment or {}
         self._spares: list[subprocess.Popen[bytes]] = []
         self._taken = asyncio.Event()
+        self._closed = False
         self._started: list[subprocess.Popen[bytes]] = []
 
     async def run(self) -> None:
-        """Keeps spares ready, and buries the dead, until cancelled."""
+        """Keeps spares ready, and buries the dead, until cancelled; also after `close`."""
+        self._closed = False
         while True:
             self._spares = [one for one in self._spares if one.poll() is None]
             self._started = [one for one in self._started if one.poll() is None]
-            if len(self._spares) < self._wanted:
+            if len(self._spares) < self._wanted and not self._closed:
                 try:
-                    self._spares.append(await asyncio.to_thread(self._spawn))
+                    spare = await asyncio.to_thread(self._spawn)
+                    self._spares.append(spare)
+                    if self._closed:
+                        await self.close()
                 except OSError as error:  # no memory, no processes: recordings go on without
                     log.warning("spare.failed", error=str(error))
             self._taken.clear()
@@ -146,7 +151,8 @@ class LocalLauncher:
 
     async def close(self) -> None:
         """Spares go; recorders stay."""
-        spares, self._spares, self._wanted = self._spares, [], 0
+        self._closed = True
+        spares, self._spares = self._spares, []
         for spare in spares:
             assert spare.stdin
             with contextlib.suppress(OSError):

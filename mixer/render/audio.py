@@ -18,6 +18,7 @@ import structlog
 
 from ..edit import Span
 from ..engine import Child
+from ..engine.slots import Slots
 from ..errors import RenderError
 from ..journal import write_whole
 from .audio_settings import AudioFile, AudioRequest, AudioSettings, files_from_json
@@ -69,7 +70,11 @@ class AudioJob:
         self._result = self._made_before()
         if self._result is None:
             write_whole(request_path(self._work.directory), _encoded(self._request.to_json()))
-            await self._supervise()
+            # One that follows a recording costs next to nothing: it must not keep videos waiting
+            # for as long as a conference lasts.
+            slots = Slots() if self._stop_ns is None else Slots.from_environment()
+            async with slots.slot():
+                await self._supervise()
         assert self._result is not None
         self.progress.stage = "finished"
         self._on_progress(self.progress)

@@ -103,6 +103,7 @@ FAULTS = (
         "the recording is being finished: wait for Recordings.Available",
     ),
     Fault(3104, 404, "NOTHING_RECORDED", "there is no raw recording (any more)"),
+    Fault(3105, 409, "TOO_MANY_REPLAYS", "join one of the conference's replays, or end one first"),
     Fault(
         4001,
         403,

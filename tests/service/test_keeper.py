@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from sqlalchemy import select
 from mixer.recorder.plan import MixPlan, Plan, RecordFolder
 from mixer.records.models import Conference, Mix, Session
 from mixer.service.context import Service
+from mixer.service.errors import ApiError
 from mixer.service.sessions import Sessions, publishing, store
 from mixer.service.sessions.keeper import Keeper
+from mixer.service.sessions.replays import MAX_REPLAYS
 
 from .conftest import Notebook
 from .test_sessions import conference, ended, mixes, sessions, start
@@ -167,3 +170,53 @@ async def test_progress_names_the_mix_of_a_video(
     general = {"createdAt": "1970-01-01T00:00:01.000Z", "startedAt": "1970-01-01T00:00:01.000Z"}
     of_mix = {"mixId": "stage", "width": 1920, "height": 1080}
     assert told[1:] == [general | (of_mix if video else {})]
+
+
+@pytest.mark.parametrize("reason", ["stopped", "disk-full"])
+@pytest.mark.parametrize("stopped_at", [None, 1], ids=["of a mix", "of the session"])
+async def test_a_failure_is_told_once(
+    api: httpx2.AsyncClient,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    stopped_at: int | None,
+    reason: str,
+) -> None:
+    """Also when the server is killed after it was told, before the session was closed; a full disk
+    is one failure, not one for each that notices."""
+    id = await conference(api)
+    await start(api, id, mixId="first")
+    (session,) = await rows(service)
+    folder = RecordFolder(service.settings.sessions_folder / session.id)
+    plan = Plan(url="", mixes=(MixPlan("first", start_ns=0, stop_ns=1),), ended=reason)
+    (folder.directory / "error.json").write_text('{"message": "the disk is full"}')
+    view = await store.view(service, session.id)
+    view.mixes[0].stopped_at = stopped_at
+    with monkeypatch.context() as killed:
+        killed.setattr(Keeper, "_closed", Notebook().close)
+        await Keeper(service, Bench(), session.id)._close(view, plan)
+    assert failures(service) == 1
+    await Keeper(service, Bench(), session.id)._close(view, plan)
+    assert failures(service) == 1
+    (session,) = await rows(service)
+    assert (session.state, session.error) == (store.FAILED, "the disk is full")
+
+
+async def test_replays_are_bounded(
+    api: httpx2.AsyncClient, service: Service, sessions: Sessions
+) -> None:
+    """Each conference has a few at once; one that has ended makes room."""
+    id = await conference(api)
+    await start(api, id)
+    (recorded,) = await rows(service)
+    seen = await store.view(service, recorded.id)
+    journal = service.settings.sessions_folder / recorded.id / "journal"
+    journal.mkdir()
+    (journal / "journal.json").write_text("{}")
+    begun = [sessions.replay(seen.conference, 0) for _ in range(MAX_REPLAYS + 1)]
+    answers = await asyncio.gather(*begun, return_exceptions=True)
+    (refused,) = [one for one in answers if isinstance(one, BaseException)]
+    assert isinstance(refused, ApiError) and refused.status == 409
+    assert "join one" in refused.description
+    one = next(row for row in await rows(service) if row.kind == store.REPLAY)
+    await store.change(service, one.id, closed_at=1)
+    await sessions.replay(seen.conference, 0)

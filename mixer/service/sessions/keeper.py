@@ -193,7 +193,7 @@ class Keeper:
         if planned is not None and stopped and planned.runs and not plan.ended:
             return await self._told(view, recorder, "stop_mix", id=planned.id)
         if planned is None and stopped and mix.error is None:
-            await publishing.tell_failure(self._service, view.conference, NEVER_BEGAN, mix=mix)
+            await publishing.tell_failure(self._service, view.conference, NEVER_BEGAN, of=mix)
         return False
 
     async def _told(self, view: View, recorder: Running, command: str, **fields: Any) -> bool:
@@ -258,15 +258,15 @@ class Keeper:
             problems = Look(self._folder, plan, view.mixes).errors()
         why = self._error() if plan is None or not (plan.merged and plan.ended) else ""
         if plan is None:
-            problems = [(mix, why or NEVER_BEGAN) for mix in view.mixes if mix.error is None]
+            problems = [(mix, mix.error or why or NEVER_BEGAN) for mix in view.mixes]
         elif why and not problems:
             problems = [(mix, why) for mix in view.running] or [(None, why)]
-        if plan is not None and plan.ended == "disk-full":
-            problems.append((None, self._error() or "the disk is full"))
+        if plan is not None and plan.ended == "disk-full" and not problems:
+            problems = [(None, self._error() or "the disk is full")]
         saved = ["raw"] if plan is not None else []
         for mix, reason in problems:
             await publishing.tell_failure(
-                self._service, view.conference, reason, mix=mix, saved=saved
+                self._service, view.conference, reason, of=mix or view.session, saved=saved
             )
         await self._closed(view, problems)
 

@@ -74,16 +74,21 @@ async def tell_failure(
     conference: Conference,
     reason: str,
     *,
-    mix: Mix | None = None,
+    of: Session | Mix,
     saved: Sequence[str] = (),
 ) -> None:
-    """Recording.Failed, once for a mix; participants who are there learn of it, too."""
+    """Recording.Failed, once for a mix, and once for what concerns the whole session; participants
+    who are there learn of it, too."""
+    mix = of if isinstance(of, Mix) else None
     async with service.database.writing() as db:
+        row: Mix | Session
         if mix is not None:
             row = await db.get_one(Mix, mix.id, with_for_update=True)
-            if row.error is not None:
-                return
-            row.error = reason
+        else:
+            row = await db.get_one(Session, of.id, with_for_update=True)
+        if row.error is not None:
+            return
+        row.error = reason
         body = bodies.recording_failed(
             now_ms(), reason=reason, mix_id=mix.mix_id if mix else None, saved=saved
         )

@@ -107,7 +107,7 @@ class Remixes:
                 await self._hand_out(view, mix)
             else:
                 await publishing.tell_failure(
-                    service, view.conference, problem, mix=mix, saved=["raw"]
+                    service, view.conference, problem, of=mix, saved=["raw"]
                 )
             state = store.FINISHED if problem is None else store.FAILED
             await store.change(service, session_id, state=state, error=problem, closed_at=now_ms())

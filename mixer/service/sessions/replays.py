@@ -7,12 +7,15 @@ child: a replay does not outlive the server.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...engine import Child
-from ...records.models import Conference
+from ...records.models import Conference, Session
 from .. import applications
 from ..context import now_ms
 from ..errors import ApiError
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+MAX_REPLAYS = 4  # of one conference at once: each is a conference of robots
 ALONE_S = 120.0  # nobody has come, or everybody has gone
 POLL_S = 0.5
 
@@ -33,18 +37,28 @@ class Replays:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._playing: set[str] = set()  # sessions
+        self._starting = asyncio.Lock()
 
     async def start(self, conference: Conference, offset_ms: int) -> Conference:
-        """A new conference of type REPLAY. Raises ApiError 404 when nothing was recorded."""
+        """A new conference of type REPLAY. Raises ApiError: 404 (nothing was recorded), 409 (it is
+        replayed often enough)."""
+        async with self._starting:  # one server only looks after these sessions
+            return await self._start(conference, offset_ms)
+
+    async def _start(self, conference: Conference, offset_ms: int) -> Conference:
         from .. import conferences
 
         service = self._sessions.service
         async with service.database.reading() as db:
             raw = await store.raw_session(service, db, conference.id)
+            running = await _running(db, conference.app_key)
         app = await applications.get(service.database, conference.app_key)
         if raw is None or app is None:
             sentence = "There is no raw recording of this conference to be replayed."
             raise ApiError(404, 3104, "NOTHING_RECORDED", sentence)
+        if sum(one.wanted["raw"] == raw.id for one in running) >= MAX_REPLAYS:
+            sentence = f"{MAX_REPLAYS} replays of this conference run: join one, or end one first."
+            raise ApiError(409, 3105, "TOO_MANY_REPLAYS", sentence)
         created = await conferences.create(
             service,
             app,
@@ -129,6 +143,12 @@ class Replays:
         except TimeoutError:
             return False
         return True
+
+
+async def _running(db: AsyncSession, app_key: str) -> Sequence[Session]:
+    """All replays of an application that have not ended."""
+    chosen = select(Session).where(Session.kind == store.REPLAY, Session.closed_at.is_(None))
+    return (await db.scalars(chosen.where(Session.app_key == app_key))).all()
 
 
 def _is_person(one: dict[str, Any]) -> bool:
