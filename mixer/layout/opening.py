@@ -129,26 +129,12 @@ async def confined(
     proxy = Proxy(reach, on_refusal=lambda refusal: told.tell("refused", str(refusal)))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(proxy)
+        making = asyncio.ensure_future(_made(browser, settings, proxy.url, told, stack))
+        stack.callback(making.cancel)
+        if not await Patience(settings.answer_wall_s).wait({making}):
+            raise BrowserGone("the browser makes no page")  # whose process died while it was made
         try:
-            session = await browser.new_browser_cdp_session()
-            before = await _contexts(session)
-            context = await browser.new_context(
-                viewport={"width": settings.width, "height": settings.height},
-                locale=settings.language,
-                timezone_id="UTC",
-                accept_downloads=False,
-                service_workers="block",
-                reduced_motion="no-preference",
-                proxy={"server": proxy.url},
-            )
-            stack.push_async_callback(_close, context)
-            (context_id,) = await _contexts(session) - before
-            bare = await _new_target(session, context, context_id, settings)
-            cdp = await context.new_cdp_session(bare)
-            page = Page(bare, cdp, settings, told)
-            await Guard(page, bare).stand(context, cdp)
-            pid = await _driver_pid(session)
-            await session.detach()
+            page, context, pid = making.result()
         except PlaywrightError as error:
             raise BrowserGone(str(error).splitlines()[0]) from None
         browser.on("disconnected", lambda _: page.lost(BrowserGone("the browser is gone")))
@@ -161,6 +147,36 @@ async def confined(
         watching = asyncio.create_task(appetite.watch())
         stack.callback(watching.cancel)
         yield page, context
+
+
+async def _made(
+    browser: Browser,
+    settings: PageSettings,
+    proxy_url: str,
+    told: Suppressed,
+    stack: AsyncExitStack,
+) -> tuple[Page, BrowserContext, int]:
+    """An empty page in a context of its own, and the process that the browser belongs to."""
+    session = await browser.new_browser_cdp_session()
+    before = await _contexts(session)
+    context = await browser.new_context(
+        viewport={"width": settings.width, "height": settings.height},
+        locale=settings.language,
+        timezone_id="UTC",
+        accept_downloads=False,
+        service_workers="block",
+        reduced_motion="no-preference",
+        proxy={"server": proxy_url},
+    )
+    stack.push_async_callback(_close, context)
+    (context_id,) = await _contexts(session) - before
+    bare = await _new_target(session, context, context_id, settings)
+    cdp = await context.new_cdp_session(bare)
+    page = Page(bare, cdp, settings, told)
+    await page.guarded(Guard(page, bare).stand(context, cdp))
+    pid = await _driver_pid(session)
+    await session.detach()
+    return page, context, pid
 
 
 async def _close(context: BrowserContext) -> None:
@@ -193,8 +209,8 @@ async def loaded(
 ) -> AsyncIterator[Look]:
     """The site in an empty page (`confined`), booted and ready for frame 0. Raises PageFailure."""
     try:
-        await context.add_init_script(injected_script(page.settings, state))
-        await site.serve(context, page.suppressed.tell)
+        await page.guarded(context.add_init_script(injected_script(page.settings, state)))
+        await page.guarded(site.serve(context, page.suppressed.tell))
         await page.start_clock()
         yield await boot(page, site.url)
     except PlaywrightError as error:

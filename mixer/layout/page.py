@@ -146,7 +146,7 @@ class Page:
             self._gone.set_exception(failure)
             self._gone.exception()  # whoever waits next is told
 
-    async def _guarded(self, work: Awaitable[T], timeout_s: float | None = None) -> T:
+    async def guarded(self, work: Awaitable[T], timeout_s: float | None = None) -> T:
         """`work`, unless the page goes or the browser does not do it in the time it had."""
         timeout_s = timeout_s or self.settings.answer_wall_s
         task = asyncio.ensure_future(work)
@@ -168,7 +168,7 @@ class Page:
         raise NoAnswer(f"the page does not answer within {timeout_s:g} s")
 
     async def _send(self, method: str, **params: Any) -> dict[str, Any]:
-        return await self._guarded(self._cdp.send(method, params))
+        return await self.guarded(self._cdp.send(method, params))
 
     async def call(self, expression: str) -> Any:
         """The JSON value of an expression in the page. Raises PageFailure when it throws."""
@@ -223,7 +223,7 @@ class Page:
         policy = "advance" if self.stalled else "pauseIfNetworkFetchesPending"
         await self._send("Emulation.setVirtualTimePolicy", policy=policy, budget=budget)
         try:
-            await self._guarded(self._expired.wait(), self.settings.stall_wall_s)
+            await self.guarded(self._expired.wait(), self.settings.stall_wall_s)
         except NoAnswer:
             await self._free(to_ms)
         self._clock_ms += budget
@@ -241,7 +241,7 @@ class Page:
         at_ms = float(await self.call("Date.now()")) - began_ms
         budget = max(1.0, round(to_ms - at_ms, 3))
         await self._send("Emulation.setVirtualTimePolicy", policy="advance", budget=budget)
-        await self._guarded(self._expired.wait(), self.settings.stall_wall_s)
+        await self.guarded(self._expired.wait(), self.settings.stall_wall_s)
 
     async def _begin_frame(self, **more: Any) -> dict[str, Any]:
         whole_us = math.ceil((self._ticks_ms + self._clock_ms) / STEP_MS - 1e-4) * 100
@@ -269,10 +269,15 @@ class Page:
     # ---- contract with inject/ -----------------------------------------------------------------
 
     async def step(
-        self, frame: int, to_ms: float, events: Sequence[Mapping[str, Any]] = ()
+        self,
+        frame: int,
+        to_ms: float,
+        events: Sequence[Mapping[str, Any]] = (),
+        levels: Mapping[str, int] | None = None,
     ) -> bool:
-        """One output frame: events are told, page time runs to `to_ms`, a frame is issued."""
-        await self.host("step", {"frame": frame, "events": list(events)})
+        """One output frame: events are told, and levels if there are any (levels.py), page time
+        runs to `to_ms`, a frame is issued."""
+        await self.host("step", {"frame": frame, "events": list(events), "levels": levels})
         await self.advance(to_ms)
         return await self.frame()
 

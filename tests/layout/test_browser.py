@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from mixer.errors import EnvironmentMissing
+from mixer.layout import opening
 from mixer.layout.browser import BrowserSettings, find_browser, launched
+from mixer.layout.page import PageFailure, PageSettings
 from mixer.layout.profile import PREFIX, sweep
-from tests.layout.support import shown, state_of
+from mixer.layout.serving import find_site
+from tests.layout.support import WALL, shown, state_of
 
 pytestmark = pytest.mark.system
 
@@ -90,6 +95,7 @@ async def test_a_browser_killed_while_it_starts_is_started_again() -> None:
 
 KEPT = """
 import asyncio, sys
+from mixer.layout import opening
 from mixer.layout.browser import launched
 
 async def main():
@@ -99,6 +105,35 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+def kill_renderers() -> None:
+    for process in psutil.Process().children(recursive=True):
+        if "--type=renderer" in process.cmdline():
+            process.kill()
+
+
+@pytest.mark.parametrize("moment", ["Guard", "injected_script"])
+async def test_a_page_whose_process_dies_while_it_is_opened_is_a_failure(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing waits for ever for what will not answer any more; the browser is still good."""
+    original = getattr(opening, moment)
+    settings = PageSettings(320, 180, 30, WALL, answer_wall_s=5.0)
+    site = find_site("default", {"width": 320, "height": 180, "fps": 30})
+
+    def killing(*given: Any) -> Any:
+        kill_renderers()
+        return original(*given)
+
+    async with launched() as browser, asyncio.timeout(120):
+        with monkeypatch.context() as patched:
+            patched.setattr(opening, moment, killing)
+            with pytest.raises(PageFailure):
+                async with opening.opened(browser, site, settings, state_of(1)):
+                    pass
+        async with opening.opened(browser, site, settings, state_of(1)) as (page, _):
+            assert await page.screenshot()
 
 
 def test_a_killed_owners_browser_and_profile_are_swept_away() -> None:
