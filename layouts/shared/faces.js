@@ -69,6 +69,15 @@ const Faces = (() => {
     return [{ key: `presentation ${presentation.id}`, kind: 'share', stream: null, sheet, ...person(owner) }];
   }
 
+  /** A card with its name where a presented video has no picture (yet), [] if it has one. */
+  function cards(people, presentation) {
+    const owner = people.find(({ id }) => id === presentation?.ownerId);
+    if (presentation?.kind !== 'video' || owner === undefined) return [];
+    if (owner.streams.some((stream) => stream.id === presentation.streamId && seen(stream))) return [];
+    const caption = People.cleanName(presentation.name);
+    return [{ key: `presentation ${presentation.id}`, kind: 'share', stream: null, caption, ...person(owner) }];
+  }
+
   /** All that is shared: a file or a video that is presented, then screens, the newest first. */
   function shares({ presentation }, people) {
     const all = people.flatMap((participant) =>
@@ -77,7 +86,8 @@ const Faces = (() => {
       })));
     const rank = ({ stream: { id, startedAt } }) =>
       (id === presentation?.streamId ? Number.MAX_VALUE : startedAt ?? 0);
-    return [...sheets(people, presentation), ...all.reverse().sort((a, b) => rank(b) - rank(a))];
+    const presented = [...sheets(people, presentation), ...cards(people, presentation)];
+    return [...presented, ...all.reverse().sort((a, b) => rank(b) - rank(a))];
   }
 
   /** At most `most` faces; where there are more: cameras first, speakers in, the rest counted. */

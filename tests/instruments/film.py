@@ -78,6 +78,8 @@ def make_film(
         pictures.width, pictures.height, pictures.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         pictures.gop_size = gop
         pictures.bit_rate = 1_500_000
+        if video.startswith("libvpx"):
+            pictures.options = {"deadline": "realtime", "cpu-used": "8"}
         sounds = container.add_stream(audio, rate=48_000 if audio == "libopus" else RATE)
         sounds.layout = "stereo"
         for number in range(seconds * FPS):
