@@ -16,6 +16,7 @@ from ..dashboard import dashboard
 from .access_log import AccessLog
 from .auth import FailedSecrets
 from .context import Service
+from .documentation import documentation
 from .errors import ErrorBody, install_errors
 from .event_answers import describe_events
 from .limits import BodyLimit
@@ -59,6 +60,7 @@ def create_app(service: Service) -> FastAPI:
             "5XX": {"model": ErrorBody, "description": "The server cannot do it now."},
         },
         strict_content_type=False,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.service = service
@@ -66,7 +68,7 @@ def create_app(service: Service) -> FastAPI:
     install_errors(app, settings.base_url)
     for module in ROUTERS:
         app.include_router(module.router)
-    app.router.routes.extend([*service.rooms.routes(), *dashboard(service)])
+    app.router.routes.extend([*documentation(), *service.rooms.routes(), *dashboard(service)])
     app.add_middleware(
         BodyLimit,
         base_url=settings.base_url,
