@@ -1,4 +1,4 @@
-/** Voices only: pictures or initials, names, who speaks. Cameras and shared screens are not shown. */
+/** Voices only: pictures or initials, names, who speaks how loud. Cameras and screens are not shown. */
 'use strict';
 
 const Scene = (() => {
@@ -19,7 +19,9 @@ const Scene = (() => {
     const area = Tiles.inside(sizes.page, 4 * sizes.gap);
     const hasLogo = Boolean(parameters.logo);
     const [top, rest] = title !== '' || hasLogo ? Tiles.above(area, sizes.short / 10, 2 * sizes.gap) : [null, area];
-    const all = Faces.chosen(Faces.people(state).map(Faces.avatarFace), MOST);
+    const people = Faces.people(state);
+    const levels = new Map(people.map((one) => [one.id, window.mixerLayout.level(one)]));
+    const all = Faces.chosen(people.map(Faces.avatarFace), MOST).map((face) => ({ ...face, level: levels.get(face.id) }));
     const head = title === '' ? [] : [heading(title, top, sizes, hasLogo)];
     return { mode: 'audio', tiles: [...head, ...Modes.voices(all, sizes, rest, LOOK)] };
   }

@@ -94,7 +94,7 @@ export interface Shown { readonly participant: Participant; readonly stream: Str
 export type Which = 'speaker' | 'share' | 'presenter' | string | number;
 
 /** `reset`: the state was set anew as a whole (once at the start). `events` is empty then, and where
- * only `activeSpeaker` has changed. */
+ * only `activeSpeaker` or a level has changed. */
 export type ChangeEvent = CustomEvent<{ readonly events: readonly ConferenceEvent[]; readonly reset: boolean }>;
 
 export interface MixerLayout extends EventTarget {
@@ -105,6 +105,8 @@ export interface MixerLayout extends EventTarget {
   readonly participants: readonly Participant[];
   /** Who is to be shown large: who speaks, without jumping at each pause for breath (active-speaker.js). */
   readonly activeSpeaker: Participant | null;
+  /** How loud somebody speaks: 0 for silence, 1 to 5. Who has asked once hears of other levels by 'change' (levels.js). */
+  level(participant: Participant | null): number;
   /** What is shared now and has a picture: a video presentation, else the newest shared screen. */
   readonly share: { readonly participant: Participant; readonly stream: Stream } | null;
   /** `state.presentation`, null if there is none. */
@@ -133,6 +135,9 @@ export interface MixerLayoutHost {
   reset(state: ConferenceState | null, parameters?: Parameters): void;
   /** Reduces the events in order, then tells the page once. An event that throws is reported and left out. */
   apply(events: readonly ConferenceEvent[]): void;
+  /** Whether the page has asked for a level: then levels are told by `hear`, 0 to 5 by participant's id. */
+  wantsLevels: boolean;
+  hear(levels: Readonly<Record<string, number>>): void;
   /** Called once; at once if the page was quicker. */
   onready: (() => void) | null;
   onfail: ((reason: string) => void) | null;

@@ -3,7 +3,7 @@
  *
  * A plain script without dependencies, run before any script of the page. The page's side is
  * `parameters`, `state`, the event 'change', `mediaStream()`, `ready()`, `fail()` and `finish()`, and
- * what active-speaker.js, shown.js and elements.js add (run after this one). Whoever shows the page
+ * what active-speaker.js, levels.js, shown.js and elements.js add (run after this one). Whoever shows the page
  * (the mixer's page pass, `mixer preview`, a test) drives it by `host`.
  * The reducer is the one of docs/conference-state.md; both implementations are tested with
  * tests/conference/reducer_vectors.json. Types and documentation: mixer-layout.d.ts.
@@ -253,6 +253,8 @@
 
   const host = Object.seal({
     createMediaStream: null,
+    wantsLevels: false, // levels.js: the page asks for them
+    hear: null,
     reset(newState, newParameters) {
       const next = completeState(newState);
       if (newParameters !== undefined) parameters = taken(newParameters);

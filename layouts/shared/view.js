@@ -70,7 +70,7 @@ const View = (() => {
       setStyle(this.element, {
         ...boxStyle(tile.box), 'z-index': String(order), '--radius': px(tile.radius),
         '--ring': px(tile.ring), '--text': px(tile.text), '--disc': px(tile.disc),
-        '--colour': tile.colour ?? 'transparent',
+        '--colour': tile.colour ?? 'transparent', ...(tile.level && { '--level': String(tile.level) }),
       });
       setText(this.parts.name, tile.name ?? '');
       setText(this.parts.initials, tile.initials ?? '');

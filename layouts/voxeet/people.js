@@ -75,13 +75,14 @@ class People {
     if (!this.map.has(one.id)) this.map.set(one.id, new Participant(one.id));
     const participant = this.map.get(one.id);
     const { id, name, externalId, avatarUrl } = one;
+    const sent = one.streams.filter(({ type }) => type !== 'VideoPresentation');
     const told = {
       info: { name, externalId, avatarUrl },
       status: STATUSES[one.status] ?? 'Connected',
       type: this.#type ?? one.type,
       metadata: { externalId, externalName: name, externalPhotoUrl: avatarUrl, userId: id },
-      audioTransmitting: one.streams.some(({ audio }) => audio !== null && !audio.muted),
-      videoTransmitting: one.streams.some(sendsPicture),
+      audioTransmitting: sent.some(({ audio }) => audio !== null && !audio.muted),
+      videoTransmitting: sent.some(sendsPicture),
     };
     const hasChanged = Object.entries(told)
       .some(([key, value]) => JSON.stringify(participant[key]) !== JSON.stringify(value));

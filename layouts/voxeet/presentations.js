@@ -41,6 +41,7 @@ class FilePresentationService extends Emitter {
 
 class VideoPresentationService extends Emitter {
   current = null;
+  #player = null; // made when there is a video for the first time
   #playing = false;
 
   get state() {
@@ -54,6 +55,8 @@ class VideoPresentationService extends Emitter {
       this.current = null;
       this.emit('stopped');
     }
+    if (video !== null) this.#player ??= new PresentedPlayer();
+    this.#player?.update();
     if (video === null) return;
     const isNew = this.current === null;
     const timestamp = video.positionMs ?? 0;

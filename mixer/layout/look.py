@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_TEXT, MAX_NOTES, MAX_VIDEOS, MAX_SIDE = 1000, 50, 500, 16384
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class VideoElement:
     stream: str
     width: int
     height: int
-    box: tuple[float, float, float, float]
+    box: Box
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> VideoElement:
@@ -36,6 +37,7 @@ class Look:
     due_ms: float | None  # page time until its next timer
     moving: bool  # wants the very next frame
     animated: bool  # CSS or WAAPI animations run
+    carrying: bool  # one of them on a video or what holds one
     loaded: bool
     ready: bool
     failed: str | None
@@ -45,6 +47,12 @@ class Look:
     readers: tuple[str, ...]  # ways by which the page read a video's pixels
     missing: str  # characters that no font could draw so far
     videos: tuple[VideoElement, ...]
+    levels: bool = False  # it wants to hear how loud people are
+
+    @property
+    def places(self) -> tuple[tuple[int, Box], ...]:
+        """Where the videos are, as far as the page can tell."""
+        return tuple((video.number, video.box) for video in self.videos)
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> Look:
@@ -62,6 +70,7 @@ class Look:
             due_ms=None if due is None else max(0.0, float(due)),
             moving=bool(told["moving"]),
             animated=bool(told["animated"]),
+            carrying=bool(told["carrying"]),
             loaded=bool(told["loaded"]),
             ready=bool(told["ready"]),
             failed=None if told["failed"] is None else str(told["failed"])[:MAX_TEXT],
@@ -74,4 +83,5 @@ class Look:
             readers=tuple(str(reader)[:MAX_TEXT] for reader in told["readers"][:MAX_NOTES]),
             missing=str(told["missing"])[:MAX_TEXT],
             videos=tuple(VideoElement.parse(video) for video in told["videos"][:MAX_VIDEOS]),
+            levels=bool(told["levels"]),
         )

@@ -25,6 +25,7 @@ from mixer.errors import EnvironmentMissing, LayoutError
 from mixer.journal import Journal
 from mixer.layout.appetite import Allowance
 from mixer.layout.browser import BrowserSettings, launched
+from mixer.layout.levels import Levels
 from mixer.layout.notebook import DEFAULT, LOADING, REPLACED, STALLED, TRIED, Act, Notebook, Tell
 from mixer.layout.opening import opened
 from mixer.layout.page import BrowserGone, PageFailure, PageSettings
@@ -219,7 +220,8 @@ class PagePass:
             if not self._ready:
                 self._ready = True
                 self.notebook.tell("ready", layout=act.layout)
-            await Showing(self, act, page, painter, look).run()
+            levels = Levels(self._journal, self._settings.fps)
+            await Showing(self, act, page, painter, look, levels).run()
 
     async def _wait_for(self, frame: int) -> bool:
         """Waits until the journal is known up to a frame; False if that will never be."""

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from mixer.layout.shipped import shipped_layouts
 
-SDK_FILES = ("mixer-layout", "active-speaker", "shown", "elements")
+SDK_FILES = ("mixer-layout", "active-speaker", "levels", "shown", "elements")
 # These share one scope; `sdk` puts the global in its place, `contract` fills in the page's form.
-VOXEET_FILES = ("emitter", "people", "presentations", "conference", "sdk", "contract")
+VOXEET_FILES = (
+    "emitter", "people", "presentations", "player", "conference", "sdk", "contract",
+)  # fmt: skip
 
 BEFORE = "(() => {\n'use strict';\nif ('__mixerVoxeet' in window) return;"
 

@@ -5,8 +5,10 @@ The page pass (page_pass.py) opens the page, gives it to a `Showing`, and sees t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
+from mixer.layout.levels import Levels
 from mixer.layout.look import Look
 from mixer.layout.notebook import MISSING, Act, Notebook
 from mixer.layout.page import Page, PageFailure
@@ -41,8 +43,17 @@ class Owner(Protocol):
 class Showing:
     """Runs an act's page; `page` has been opened and `painter` is prepared for it."""
 
-    def __init__(self, owner: Owner, act: Act, page: Page, painter: Painter, look: Look) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        act: Act,
+        page: Page,
+        painter: Painter,
+        look: Look,
+        levels: Levels,
+    ) -> None:
         self._owner = owner
+        self._levels = levels
         self._act = act
         self._page = page
         self._painter = painter
@@ -92,6 +103,8 @@ class Showing:
         frame = self._waiting.next_step(self._rates)
         if self._painter.pixels is not None:
             frame = last + 1
+        if self._waiting.look.levels:
+            frame = min(frame, self._levels.next_after(last))
         told = (self._timeline.next_event_after(last), self._timeline.next_resuming_after(last))
         return min([frame, *(at for at in told if at is not None)])
 
@@ -117,7 +130,10 @@ class Showing:
         await self._painter.before(frame, last.look, fresh=fresh)
         if frame > last.frame + 1:
             await self._page.advance(self._time_ms(frame - 1))
-        damage = await self._page.step(frame, self._time_ms(frame), events)
+        heard = None
+        if last.look.levels:
+            heard = self._levels.new_at(frame, self._timeline.time_ns(frame))
+        damage = await self._page.step(frame, self._time_ms(frame), events, heard)
         look, settled = await self._page.look()
         if fresh:
             self._painter.heed(frame, look)
@@ -125,16 +141,15 @@ class Showing:
         if frame > 0 and self._owner.notebook.end() is not None:  # not to be seen any more
             return
         changed = damage or settled
-        dirty = last.dirty or changed
         told = bool(events) or frame == self._act.first or self._timeline.resumes(frame)
-        due = told or self._rates.on_grid(frame)
-        if self._painter.pixels is not None or (dirty and due):
+        now = last.then(frame, look, self._rates, changed=changed, told=bool(events))
+        due = told or heard is not None
+        if self._painter.pixels is not None or now.takes_still(self._rates, told=due):
             if fresh:
                 await self._painter.paint(frame, look, changed=changed, told=told)
                 await self._page.rest()
-            dirty = False
-        calm = 0 if changed or events else last.calm + 1
-        self._waiting = Waiting(frame, look, calm, dirty)
+            now = replace(now, dirty=False)
+        self._waiting = now
 
     def _heed(self, frame: int, look: Look) -> None:
         """Notes what the page did or was not let do; raises if it gave up or held its clock up."""

@@ -10,10 +10,11 @@ const progress = { ready: false, failed: null, finished: false };
 const host = {
   freeze,
   /** Before an output frame: what happened in the conference, and the page may move once. */
-  step({ events, frame }) {
+  step({ events, frame, levels }) {
     thaw();
     open = true;
     pumped = false;
+    scrolling = Math.max(0, scrolling - 1);
     stepped = frame;
     native.requestAnimationFrame(() => { if (open) instant = document.timeline.currentTime; });
     for (const deliver of observed.splice(0)) { try { deliver(); } catch (error) { reportError(error); } }
@@ -21,6 +22,7 @@ const host = {
       layout.host.apply(events);
       takeSources(layout.host.state ?? layout.state);
     }
+    if (levels && layout) layout.host.hear(levels);
     if (!layout?.host.touched) voxeet?.act();
     wake();
   },
@@ -38,8 +40,9 @@ const host = {
     return {
       settled,
       due: due === null ? null : Math.max(0, due - now),
-      moving: animationFrames.size + videoFrames.size > 0 || observed.length > 0 || document.querySelector('iframe') !== null,
+      moving: animationFrames.size + videoFrames.size + scrolling > 0 || observed.length > 0 || document.querySelector('iframe') !== null,
       animated: movingAnimations(),
+      carrying: carriesVideo(),
       loaded,
       ready: touched ? progress.ready : loaded && (theirs?.ready ?? true),
       awaits: touched ? 'mixerLayout.ready() was not called' : theirs?.awaits ?? '',
@@ -48,6 +51,7 @@ const host = {
       notes: notes.splice(0),
       readers: [...readers],
       missing: missingGlyphs(),
+      levels: layout?.host.wantsLevels ?? false,
       videos: elements.filter(available).map(({ number, stream, video }) => {
         const { width, height } = sources.get(stream);
         const box = video.getBoundingClientRect();

@@ -9,6 +9,7 @@ const MANY = 12; // pictures, from which on they are drawn at half the size and 
 const RECORDED_MS = 200; // between two pictures of a recording
 const CAMERA = [640, 360];
 const MOST_TOLD = 200;
+const LEVELS_MS = 200;
 
 const parent = window.parent;
 const begin = (() => { try { return JSON.parse(window.name); } catch { return null; } })();
@@ -36,6 +37,13 @@ function createMediaStream(id) {
   ours.add(stream);
   return stream;
 }
+
+/** How loud whoever speaks is: up and down, for pages that ask (layouts/sdk/levels.js). */
+setInterval(() => {
+  if (!host.wantsLevels) return;
+  const loud = (place) => 1 + Math.round(4 * Math.abs(Math.sin(3 * seconds() + place)));
+  host.hear(Object.fromEntries(sdk.state.participants.map(({ id }, place) => [id, loud(place)])));
+}, LEVELS_MS);
 
 /** As in the mixer, a video that shows a stream of the conference plays, without being asked to. */
 const ours = new WeakSet();
