@@ -14,6 +14,7 @@ from mixer.journal import Event, Journal, JournalWriter
 from mixer.journal.export import export
 from mixer.journal.forget import forget
 from mixer.journal.inspect import inspect
+from mixer.journal.played import stretches
 
 OWN, COMMON = b"of Ada alone", b"shown by both"
 
@@ -80,3 +81,43 @@ def test_forgotten(directory: Path) -> None:
         "presentation.started",
     ]
     assert [path.name for path in (directory / OBJECTS).iterdir()] == [name_of(COMMON)]
+
+
+def test_videos(tmp_path: Path) -> None:
+    """Are reported, exported, and forgotten with who showed them, like pages."""
+    made = tmp_path / "journal"
+    content = b"a film"
+    name = f"{hashlib.sha256(content).hexdigest()}.webm"
+    video = {"kind": "video", "id": "v", "ownerId": "ada", "name": "film", "url": "http://e/f"}
+    video |= {"playing": True, "positionMs": 0, "sinceNs": SECOND, "streamId": "ada.v"}
+    stream = {"id": "ada.v", "type": "VideoPresentation", "audio": None, "video": None}
+    with JournalWriter.create(made, conference="c") as writer:
+        for id in ("ada", "grace"):
+            person: dict[str, Any] = {"id": id, "name": id, "type": "user", "streams": []}
+            writer.event(Event(0, "participant.added", {"participant": person}))
+        for t, type_, data in (
+            (1, "presentation.started", {"presentation": video}),
+            (1, "presentation.updated", {"id": "v", "object": f"{JOURNALLED}{name}"}),
+            (1, "stream.added", {"participantId": "ada", "stream": stream}),
+            (2, "presentation.updated", {"id": "v", "playing": False, "positionMs": 1000}),
+            (3, "stream.removed", {"participantId": "ada", "streamId": "ada.v"}),
+            (3, "presentation.stopped", {"id": "v"}),
+        ):
+            writer.event(Event(t * SECOND, type_, data))
+        writer.watermark(5 * SECOND)
+        writer.close(final=True)
+    (made / OBJECTS).mkdir()
+    (made / OBJECTS / name).write_bytes(content)
+    journal = Journal.open(made)
+    [told] = inspect(journal)["presentations"]
+    assert (told["kind"], told["name"], told["pages"], told["fetched"]) == ("video", "film", 1, 1)
+    assert len(stretches(journal)) == 2
+    out = tmp_path / "tracks"
+    assert export(journal, out) == [out / "ada-film-1.webm"]
+    assert (out / "ada-film-1.webm").read_bytes() == content
+    assert stretches(Journal.open(made, ["ada"])) == []
+    assert len(stretches(Journal.open(made, ["grace"]))) == 2
+    forget(made, ["ada"], lambda _: False)
+    anew = Journal.open(made)
+    assert {event.type for event in anew.events()} == {"participant.added"}
+    assert list((made / OBJECTS).iterdir()) == []

@@ -292,3 +292,25 @@ async def test_the_same_every_time(tmp_path: Path) -> None:
         told = await passed(recording, track, settings(layout, layout_type="replay"))
         assert not [fields for kind, fields in told if kind == "note"]
     assert everything(tracks[0]) == everything(tracks[1])
+
+
+async def test_a_page_that_plays_the_video_itself(browser: Browser) -> None:
+    """Its player shows the recording's picture from when that is there, also when it is paused;
+    the presenter has no second camera by it."""
+    video = {"kind": "video", "id": "v", "ownerId": "p0", "url": "https://v.example/v.mp4"}
+    video |= {"name": "v", "playing": True, "positionMs": 0, "streamId": "p0.v"}
+    state = state_of(1) | {"presentation": video}
+    async with shown(browser, str(SEED / "film.html"), state) as (page, look):
+        assert look.ready and look.videos == ()
+        picture = {"muted": False, "available": True, "width": 640, "height": 360}
+        stream = {"id": "p0.v", "type": "VideoPresentation", "audio": None, "video": picture}
+        added_to = event("stream.added", participantId="p0", stream=stream)
+        look = await told(page, 3, added_to)
+        assert [one.stream for one in look.videos] == ["p0.v"]
+        paused = event("presentation.updated", id="v", playing=False, positionMs=900)
+        look = await told(page, 5, paused)
+        assert [one.stream for one in look.videos] == ["p0.v"]
+        assert not await page.call("player().paused")
+        assert await page.call("player().currentTime") == 0.9
+        look = await told(page, 7, event("presentation.stopped", id="v"))
+        assert look.videos == ()

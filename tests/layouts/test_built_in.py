@@ -231,3 +231,24 @@ def test_a_shared_video_goes_before_screens(open_layout: LayoutOpener) -> None:
         {"participants": people, "presentation": presentation},
     )
     assert [tile["stream"] for tile in tiles(page)[:3]] == ["v", "p1.camera", "p2.screen"]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_video_that_is_not_there_is_a_card(open_layout: LayoutOpener, name: str) -> None:
+    """With its name, as text; gone as soon as there is a picture."""
+    page = open_layout(name, 1280, 720)
+    people = [participant(0), participant(1)]
+    presentation = {"kind": "video", "id": "x", "ownerId": "p1", "streamId": "v"}
+    presentation["name"] = "<b>A holiday in the mountains</b>.mp4"
+    show = (
+        "([people, video]) => mixerLayout.host.reset({participants: people, presentation: video})"
+    )
+    page.evaluate(show, [people, presentation])
+    captions = "[...document.querySelectorAll('.share .caption')].map((c) => c.textContent)"
+    shown = page.evaluate(captions)
+    if name not in ("grid", "audio"):
+        assert shown == [presentation["name"]]
+    people[1]["streams"].append(screen_of(1) | {"id": "v", "type": "VideoPresentation"})
+    page.evaluate(show, [people, presentation])
+    assert page.evaluate(captions) in ([], [""])
+    assert page.evaluate("told.errors") == []

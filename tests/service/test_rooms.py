@@ -294,7 +294,7 @@ async def test_permissions_change_while_somebody_is_there(house: House, guarded:
 
 @module
 async def test_presenting_takes_a_permission(house: House, guarded: Any) -> None:
-    """Without SHARE_FILE nobody presents; who loses it presents no more."""
+    """Without SHARE_FILE or SHARE_VIDEO nobody presents such; who loses it presents no more."""
     made = await house.create(app=guarded)
     path = f"/rooms/{made.id}"
     cat = house.token(made, "ada", "JOIN", "SHARE_FILE")
@@ -309,7 +309,19 @@ async def test_presenting_takes_a_permission(house: House, guarded: Any) -> None
             url = f"{house.url}{path}/presentations"
             return await client.post(url, content=picture.getvalue(), headers=headers)
 
+    async def play(token: str) -> int:
+        given = {"url": "https://example.org/film.mp4"}
+        path_of = f"{path}/presentations"
+        return (await ask(house, "POST", path_of, given, token)).status_code
+
     assert (await upload(eve["token"])).status_code == 403
+    assert await play(ada["token"]) == 403  # that takes SHARE_VIDEO
+    dan = (await joined(house, made, "Dan", house.token(made, "dan", "JOIN", "SHARE_VIDEO"))).json()
+    assert await play(dan["token"]) == 201
+    assert await play(ada["token"]) == 403 and (await upload(ada["token"])).status_code == 409
+    assert (await upload(dan["token"])).status_code == 403
+    row = await conferences.find(house.service, guarded.key, made.id)
+    await conferences.permit(house.service, row, {"dan": ["JOIN", "SHARE_FILE"]})
     shown = await upload(ada["token"])
     assert shown.status_code == 201, shown.text
     page = f"{path}/{shown.json()['pages'][0]['url']}"
