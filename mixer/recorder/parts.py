@@ -17,7 +17,8 @@ from ..edit import edit_list
 from ..engine import Warm
 from ..errors import MixerError, StorageError, UsageError
 from ..journal import Journal
-from ..render.job import Progress, clean
+from ..render.job import Progress, clean, shorten
+from ..render.settings import SEGMENT_S
 from .outputs import audio_job, audio_outputs, remember, video_edits, video_job, video_output
 from .plan import MixPlan, Plan, RecordFolder, union
 from .result import part_name, sound_name
@@ -143,6 +144,25 @@ class Parts:
         started = any(mix.start_ns is not None for mix in self.plan.mixes)
         for mix_id in self.plan.ids if started else ():
             await self.stop(mix_id, stop_ns)
+
+    async def end_earlier(self, journal: Journal, stop_ns: int) -> None:
+        """Whatever runs has ended at that moment, which is past: what was rendered after it is
+        thrown away, and the last segment is made again."""
+        for running in self._running.values():
+            running.task.cancel()
+        await asyncio.gather(*(one.task for one in self._running.values()), return_exceptions=True)
+        self._running.clear()
+        for mix in self.plan.mixes:
+            if not mix.runs or mix.start_ns is None:
+                continue
+            mix = replace(mix, stop_ns=max(stop_ns, mix.start_ns))
+            self.plan = self.plan.with_mix(mix).with_audio_parts()
+            frames = video_edits(mix, journal).frames or 0
+            await asyncio.to_thread(
+                shorten, self._folder.mix_work(mix), frames // (SEGMENT_S * mix.fps)
+            )
+        self._folder.save(self.plan)
+        self.go_on(journal)
 
     async def done(self) -> None:
         """Waits until every job has ended, well or not."""

@@ -75,6 +75,7 @@ class Recorder:
         self._user_seen = False
         self._user_seen_at = time.monotonic()
         self._connected_at = time.monotonic()
+        self._lost_ns: int | None = None  # since when there is no connection
         self._journal: Journal | None = None
 
     def stop(self, reason: str = "stopped") -> None:
@@ -232,6 +233,9 @@ class Recorder:
             self._user_seen_at = time.monotonic()
         if ingest["connected"]:
             self._connected_at = time.monotonic()
+            self._lost_ns = None
+        elif self._lost_ns is None:
+            self._lost_ns = ingest["watermark_ns"]
 
     async def _warm_up(self) -> None:
         """While the conference is being joined, what the first mixes need is started."""
@@ -284,6 +288,8 @@ class Recorder:
             self._parts.go_on(await self._open_journal())
         if self._journal is not None:
             self._journal.refresh()
+            if self.status.reason == "unreachable" and self._lost_ns is not None:
+                await self._parts.end_earlier(self._journal, self._lost_ns)
             await self._parts.stop_all(self._journal.watermark_ns)
             await self._parts.done()
             self._error = self._error or self._parts.first_error

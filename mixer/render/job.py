@@ -387,6 +387,14 @@ async def warmed(warm: Warm) -> None:
     await warm.start("mixer.render.worker", nice=NICE, environment=QUICK)
 
 
+def shorten(work: Workspace, segments: int) -> None:
+    """Removes what was made after so many segments; nobody may be at work on it."""
+    for folder in (work.segments, work.sound):
+        for path in folder.glob("[0-9]*"):
+            if int(path.name.partition(".")[0]) >= segments:
+                path.unlink(missing_ok=True)
+
+
 def clean(work: Workspace) -> None:
     """Removes a render's unfinished work; that it is not there is no error."""
     shutil.rmtree(work.directory, ignore_errors=True)

@@ -87,6 +87,33 @@ def test_a_killed_recorder_is_followed_by_another(tmp_path: Path) -> None:
     assert (plan.merged, plan.ended, plan.fence) == (True, "stopped", 3)
 
 
+@pytest.mark.system
+@pytest.mark.timeout(300)
+def test_a_recording_ends_with_its_media(tmp_path: Path) -> None:
+    """The conference's server goes and does not come back: the files end where the media does, not
+    where the recorder gave up waiting, also where that was rendered already."""
+    out, seconds = tmp_path / "rec", 12
+    with process("mixer.recorder.spare", log=tmp_path / "1.log") as recorder:
+        with room(tmp_path) as url, publisher(tmp_path, url, "Ada", *SMALL):
+            fields = {"unreachable_timeout_s": seconds, "format": "both"}
+            given(recorder, out, url=url, mixes=[MIX], **fields)
+            until(lambda: frames(out) > 60, "four seconds were rendered")
+            until(lambda: told(out, "status").get("ingest", {}).get("connected"), "it receives")
+            lost_ns = Journal.open(out / "journal").watermark_ns
+        assert recorder.wait(200) == 0
+    journal = Journal.open(out / "journal")
+    (mix,) = RecordFolder(out).load().mixes
+    assert RecordFolder(out).load().ended == "unreachable"
+    assert mix.start_ns is not None and mix.stop_ns is not None
+    assert lost_ns <= mix.stop_ns <= journal.watermark_ns - (seconds - 5) * 1_000_000_000
+    result = json.loads((out / "recording.json").read_text())
+    (video,) = result["mixes"]
+    length = (mix.stop_ns - mix.start_ns) / 1e9
+    assert abs(video["seconds"] - length) < 0.2
+    (sound,) = result["audio"]["files"]
+    assert abs(sound["seconds"] - length) < 0.2
+
+
 def test_a_spare_that_is_not_needed_goes() -> None:
     """End of file instead of an order ends it, and what it had started."""
     argv = [sys.executable, "-m", "mixer.recorder.spare"]
