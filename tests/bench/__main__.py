@@ -29,6 +29,7 @@ NAMES = (
     "monitor",
     "service",
     "hostile",
+    "pages",
     "preview",
 )
 

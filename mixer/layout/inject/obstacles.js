@@ -23,6 +23,17 @@ for (const context of [window.WebGLRenderingContext, window.WebGL2RenderingConte
 }
 watch(window.GPUDevice?.prototype, 'importExternalTexture');
 watch(window, 'createImageBitmap');
+// A view transition shows a picture of what was there before: a test card's. Pages jump instead, as
+// browsers let those that nobody looks at.
+for (const owner of [Document.prototype, Element.prototype]) {
+  const original = owner.startViewTransition;
+  if (!original) continue;
+  owner.startViewTransition = function startViewTransition(...values) {
+    const transition = original.apply(this, values);
+    transition.skipTransition();
+    return transition;
+  };
+}
 
 // ---- why a page's videos cannot be rendered with mattes, by CSS ---------------------------------
 
