@@ -31,6 +31,17 @@ def brought_to(state: State, now_ms: int) -> State:
     return {**state, "presentation": cast(VideoPresentation, moved)}
 
 
+def received(type: str, data: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+    """A state ("state") or an event as the room tells it, with our own clock in the place of the
+    room's: it holds at the moment at which it comes."""
+    if type == "presentation.updated" and "updatedAt" in data:
+        return {**data, "updatedAt": now_ms}
+    shown = data.get("presentation")
+    if shown is None or "updatedAt" not in shown:
+        return dict(data)
+    return {**data, "presentation": {**shown, "updatedAt": now_ms}}
+
+
 def stream_id(shown: Mapping[str, Any]) -> str:
     """The stream of a journal that carries the video: one of who presents it."""
     return f"{shown['ownerId']}.{shown['id']}"

@@ -19,7 +19,9 @@ from urllib.parse import quote, urlsplit
 import httpx2
 import structlog
 
+from mixer.clock import MILLISECOND, monotonic_ns
 from mixer.conference.difference import ConferenceEvent, difference
+from mixer.conference.playing import received
 from mixer.conference.presentation import object_of
 from mixer.conference.schema import InvalidEvent, check_event, check_state
 from mixer.conference.state import ParticipantType, State, apply, empty
@@ -50,6 +52,9 @@ class ConferenceOver(ConferenceUnknown):
 
 class RoomSession:
     """One participant of one of our rooms; made by `join`. Leave it: `async with` does.
+
+    Where a state says when it holds (`updatedAt` of a video that is presented), that is in
+    milliseconds of this machine's monotonic clock.
 
     The participant keeps its id over reconnections and over restarts of the server, because the
     server derives the id from the token and takes a known token back (docs/conference-state.md).
@@ -122,7 +127,7 @@ class RoomSession:
             self.janus_room = str(answer["janus"]["room"])
             self.feed_prefix = str(answer["janus"]["feedPrefix"])
             self.ice_servers = list(answer["iceServers"])
-            state = check_state(answer["state"])
+            state = check_state(received("state", check_state(answer["state"]), _now_ms()))
         except (KeyError, TypeError, InvalidEvent) as error:
             raise ConferenceUnknown(
                 f"{self.base_url} does not answer like a mixer room ({error}): check the address"
@@ -227,8 +232,8 @@ class RoomSession:
         if type == "heartbeat":
             return []
         if type == "state":
-            return difference(self.state, check_state(data))
-        return [(type, dict(check_event(type, data)))]
+            return difference(self.state, check_state(received(type, check_state(data), _now_ms())))
+        return [(type, received(type, check_event(type, data), _now_ms()))]
 
     async def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
@@ -242,6 +247,11 @@ class RoomSession:
                 "is the room server running, and is the address right?"
             ) from error
         return _answer(self.base_url, response)
+
+
+def _now_ms() -> int:
+    """By which states and events say when they hold."""
+    return monotonic_ns() // MILLISECOND
 
 
 def _answer(url: str, response: httpx2.Response) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from typing import Any
 
 import structlog
 
+from mixer.clock import MILLISECOND
 from mixer.conference.media import Publication
+from mixer.conference.playing import brought_to
 from mixer.conference.presentation import OBJECTS
 from mixer.errors import ConferenceError
 from mixer.ingest.conference import ConferenceSession, Media
@@ -131,7 +133,8 @@ class Recording:
             self._writer.pause(began_ns, self._telling.known)
         elif self._writer.paused:
             self._writer.resume(began_ns)
-        self._telling.begin(began_ns, self._session.state)
+        now_ms = (began_ns - self._epoch_ns) // MILLISECOND
+        self._telling.begin(began_ns, brought_to(self._session.state, now_ms))
         self._untold.set()
         tasks: list[asyncio.Future[Any]] = [
             asyncio.create_task(self._follow_media(), name="ingest-media"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ import pytest
 from mixer.conference.presentation import JOURNALLED, OBJECTS
 from mixer.conference.session import RoomSession, join
 from mixer.errors import JournalMissing
+from mixer.ingest.presented_video import MISSING
 from mixer.journal import Journal
+from mixer.journal.played import Stretch, stretches
 from mixer.journal.presented import object_files
+from tests.instruments.film import make_film, served
 from tests.instruments.ingested import IngestProcess, until
 from tests.room.serving import serving
 from tests.room.test_presentations import BLUE, RED, Presenter, pdf
@@ -80,3 +83,66 @@ async def test_what_was_shown_in_a_pause_alone_leaves_no_trace(tmp_path: Path) -
         await until(lambda: len(told(journal)) == 3)
         assert await again.stop() == 0
     assert pages(journal) == object_files(Journal.open(journal))
+
+
+async def test_a_video_over_a_pause_and_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun in a pause, it is loaded when the recording goes on, and is where it is by then; a
+    restarted ingest has it in step; what cannot be loaded is noted, and the recording goes on."""
+    monkeypatch.setenv("MIXER_LAYOUT_ALLOW", "127.0.0.1")
+    journal = tmp_path / "journal"
+    make_film(tmp_path / "film.mp4", 3)
+    async with serving(tmp_path / "log") as server, presenter(server.room("show")) as ada:
+        ingest = await IngestProcess.start(server.room("show"), journal, "--paused")
+        await until(lambda: ingest.named("paused"))
+        with served(tmp_path) as films:
+            answer = await ada.ask("POST", "", json={"url": f"{films}/film.mp4"})
+            shown = answer.json()
+            ingest.send("resume")
+            await until(lambda: ingest.named("resumed"))
+            await until(lambda: len(told(journal)) == 2)
+        (t_ns, type_, data), (_, _, there) = told(journal)
+        assert (t_ns, type_) == (ingest.named("resumed")[0]["t_ns"], "presentation.started")
+        assert "updatedAt" not in data["presentation"]
+        assert [path.name for path in (journal / OBJECTS).iterdir()] == [
+            there["object"].removeprefix(JOURNALLED)
+        ]
+        [stretch] = await became(journal, bool)
+
+        await ingest.kill()
+        again = await IngestProcess.start(server.room("show"), journal)
+        await until(lambda: again.status.get("users") is not None)
+        await ada.ask("PATCH", f"/{shown['id']}", json={"playing": False})
+        *before, standing = await became(journal, lambda found: not found[-1].playing)
+        stood_ns = (await ada.state())["presentation"]["positionMs"] * 1_000_000
+        assert abs(standing.position_ns - stood_ns) < 1_000_000
+        for one in before:  # wherever it played, it was in step with the room
+            assert abs(one.at(standing.from_ns) - stood_ns) < 300_000_000
+        assert stretch.file == standing.file
+
+        gone = await ada.ask("POST", "", json={"url": "http://127.0.0.1:9/none.mp4"})
+        await until(lambda: missing(journal))
+        assert missing(journal) == [gone.json()["id"]]
+        assert await again.stop() == 0
+    assert Journal.open(journal).finished
+
+
+async def became(directory: Path, wanted: Callable[[list[Stretch]], bool]) -> list[Stretch]:
+    """The journal's stretches of videos, as soon as they are what is wanted."""
+    found: list[Stretch] = []
+
+    def there() -> bool:
+        journal = Journal.open(directory)
+        found[:] = stretches(journal)
+        journal.close()
+        return wanted(found)
+
+    await until(there)
+    return found
+
+
+def missing(directory: Path) -> list[str]:
+    journal = Journal.open(directory)
+    journal.close()
+    return [n.data["presentation"] for n in journal.notes if n.type == MISSING]
