@@ -14,11 +14,14 @@ from mixer.layout.look import Look
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """`still_hz`: stills a second while the page changes by itself; `calm_frames`: frames without
-    change or event after which a page with nothing pending is left alone."""
+    """`still_hz`: stills a second while the page changes by itself; `motion_hz`: while its videos
+    move, for at most `motion_s` on end; `calm_frames`: frames without change, event or timer after
+    which a page with nothing pending is left alone."""
 
     fps: int
     still_hz: int = 10
+    motion_hz: int = 24
+    motion_s: float = 2.0
     calm_frames: int = 3
     check_s: float = 1.0
 
@@ -29,6 +32,15 @@ class Rates:
     def on_grid(self, frame: int) -> bool:
         """True for frames at which a page that changes by itself gets its still."""
         return frame % self.still_frames == 0
+
+    def in_motion(self, frame: int, since: int) -> bool:
+        """True for frames at which videos that move since frame `since` get a still."""
+        ticks = [at * self.motion_hz // self.fps for at in (frame - 1, frame)]
+        return self.smooth(frame, since) and ticks[0] != ticks[1]
+
+    def smooth(self, frame: int, since: int) -> bool:
+        """Whether what moves since frame `since` is still to be shown smoothly."""
+        return frame - since < self.motion_s * self.fps
 
     def next_on_grid(self, frame: int) -> int:
         return (frame // self.still_frames + 1) * self.still_frames
@@ -42,14 +54,36 @@ class Waiting:
     look: Look
     calm: int  # steps since the last change or event
     dirty: bool  # changed since its last still
+    since: int | None = None  # frame at which what carries videos began to move, if it does
+
+    def due(self, rates: Rates) -> int | None:
+        """Frame of the page's next timer."""
+        if self.look.due_ms is None:
+            return None
+        return self.frame + max(1, math.ceil(self.look.due_ms * rates.fps / 1000 - 1e-6))
 
     def next_step(self, rates: Rates) -> int:
         """The next frame to step the page at, if no event comes before."""
         soon = [self.frame + max(1, round(rates.check_s * rates.fps))]
-        if self.look.moving or self.calm < rates.calm_frames:
+        smooth = self.since is not None and rates.smooth(self.frame, self.since)
+        if self.look.moving or self.calm < rates.calm_frames or smooth:
             soon.append(self.frame + 1)
-        if self.look.due_ms is not None:
-            soon.append(self.frame + max(1, math.ceil(self.look.due_ms * rates.fps / 1000 - 1e-6)))
+        if (due := self.due(rates)) is not None:
+            soon.append(due)
         if self.look.animated or self.dirty:
             soon.append(rates.next_on_grid(self.frame))
         return min(soon)
+
+    def then(self, frame: int, look: Look, rates: Rates, *, changed: bool, told: bool) -> Waiting:
+        """After the step at `frame`, before a still is taken."""
+        due = self.due(rates)
+        woken = changed or told or (due is not None and frame >= due)
+        moves = look.carrying or look.places != self.look.places
+        since = (frame if self.since is None else self.since) if moves else None
+        calm = 0 if woken else self.calm + 1
+        return Waiting(frame, look, calm, self.dirty or changed, since)
+
+    def takes_still(self, rates: Rates, *, told: bool) -> bool:
+        """Whether a change is to be seen at this frame already; `told`: events came with it."""
+        moving = self.since is not None and rates.in_motion(self.frame, self.since)
+        return self.dirty and (told or moving or rates.on_grid(self.frame))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mixer.journal import Journal
-from mixer.layout.look import Look
+from mixer.layout.look import Look, VideoElement
 from mixer.layout.schedule import Rates, Waiting
 from mixer.layout.timeline import Timeline
 from tests.layout.support import added, journal, speaking
@@ -17,6 +17,7 @@ STILL = Look(
     due_ms=None,
     moving=False,
     animated=False,
+    carrying=False,
     loaded=True,
     ready=True,
     failed=None,
@@ -42,6 +43,32 @@ def test_what_is_pending_wakes_the_page() -> None:
     assert Waiting(10, replace(STILL, due_ms=101.0), 9, False).next_step(RATES) == 14
     assert Waiting(10, replace(STILL, animated=True), 9, False).next_step(RATES) == 12
     assert Waiting(10, STILL, 9, True).next_step(RATES) == 12
+
+
+def test_videos_that_move_are_shown_smoothly_for_a_while() -> None:
+    """24 stills a second, at any rate of frames; after two seconds as many as of other changes."""
+    video = VideoElement(0, "s", 640, 360, (0, 0, 64, 36))
+    for fps in (24, 25, 30, 50, 60):
+        rates, taken = Rates(fps), []
+        waiting = Waiting(0, replace(STILL, videos=(video,)), 9, False)
+        for frame in range(1, 4 * fps + 1):
+            assert frame == 1 or waiting.next_step(rates) == frame or frame > 2 * fps
+            moved = replace(video, box=(frame, 0, 64, 36))
+            look = replace(STILL, videos=(moved,), moving=True)
+            waiting = waiting.then(frame, look, rates, changed=True, told=False)
+            if waiting.takes_still(rates, told=False):
+                taken.append(frame)
+                waiting = replace(waiting, dirty=False)
+        for second, least, most in ((0, 24, 34), (1, 23, 34), (3, 8, 13)):
+            count = sum(second * fps < frame <= (second + 1) * fps for frame in taken)
+            assert least <= count <= most, (fps, second, count)
+
+
+def test_a_timer_is_waited_for_and_what_it_begins_too() -> None:
+    """What a timer does may be seen only some frames later."""
+    waiting = Waiting(10, replace(STILL, due_ms=100.0), 9, False)
+    assert waiting.then(12, STILL, RATES, changed=False, told=False).calm == 10
+    assert waiting.then(13, STILL, RATES, changed=False, told=False).calm == 0
 
 
 def test_an_event_is_seen_in_the_frame_whose_middle_it_precedes(tmp_path: Path) -> None:

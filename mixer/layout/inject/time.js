@@ -91,6 +91,20 @@ window.ResizeObserver = class ResizeObserver extends native.ResizeObserver {
   }
 };
 
+// ---- scrolling: a smooth scroll moves nothing in its first frames, and no animation tells of it ---
+
+const SCROLLS = 6; // steps for which one is waited for
+let scrolling = 0;
+const scrolls = (owner, names) => {
+  for (const name of names) {
+    const original = owner[name];
+    owner[name] = function scrolled(...values) { scrolling = SCROLLS; return original.apply(this, values); };
+  }
+};
+scrolls(Element.prototype, ['scroll', 'scrollTo', 'scrollBy', 'scrollIntoView']);
+scrolls(window, ['scroll', 'scrollTo', 'scrollBy']);
+window.addEventListener('scroll', () => { scrolling = SCROLLS; }, true);
+
 // ---- animations ----------------------------------------------------------------------------------
 
 let instant = null; // of the animations' timeline at the step's frame
@@ -105,6 +119,19 @@ function align() {
     const due = instant - whole(instant - startTime);
     if (Math.abs(due - startTime) > 1e-6) animation.startTime = due;
   }
+}
+
+/** An animation that moves or changes a video, or what holds one: of those properties only. */
+const CARRIES = /^(transform|translate|rotate|scale|left|top|right|bottom|width|height|inset.*|margin.*|padding.*|gap|rowGap|columnGap|grid.*|flex.*|zoom|offset.*|clipPath|objectPosition|opacity|perspective.*)$/;
+function carriesVideo() {
+  const holders = new Set();
+  for (const { video } of elements) {
+    for (let node = video; node; node = node.parentNode ?? node.host) holders.add(node);
+  }
+  if (holders.size === 0) return false;
+  return document.getAnimations().some((animation) => holders.has(animation.effect?.target)
+    && (frozen.has(animation) || animation.playState === 'running') && !animation.effect.pseudoElement
+    && animation.effect.getKeyframes().some((frame) => Object.keys(frame).some((name) => CARRIES.test(name))));
 }
 
 function movingAnimations() {
