@@ -49,7 +49,8 @@ export interface FilePresentation {
   readonly page: number;
 }
 
-/** A video that somebody plays to all. Its picture is a stream like any other: `find('share')`. */
+/** A video that somebody plays to all. Its picture is a stream like any other, `find('share')`, once it
+ * is there; its sound is mixed by the mixer. A page that loads `url` by itself is not in step. */
 export interface VideoPresentation {
   readonly kind: 'video';
   readonly id: string;

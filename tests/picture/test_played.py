@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from pathlib import Path
 
 import av
@@ -76,6 +77,19 @@ def test_what_is_no_film_shows_nothing(tmp_path: Path) -> None:
     for t in (2, 3):
         assert pictures.at(["a.v"], t * SECOND) == {"a.v": None}
     assert [note.type for note in pictures.notes] == ["picture-undecodable"]
+
+
+def test_held_upright(tmp_path: Path) -> None:
+    """ISO/IEC 14496-12, 8.3.2: the track header's matrix turns the picture; here clockwise."""
+    plain = make_film(tmp_path / "film.mp4", 1)
+    content = bytearray(plain.read_bytes())
+    matrix = content.index(b"tkhd") + 44  # of the first track, which has the picture
+    content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    (tmp_path / "turned.mp4").write_bytes(content)
+    shown, turned = Film(plain).at(SECOND // 2), Film(tmp_path / "turned.mp4").at(SECOND // 2)
+    assert shown is not None and turned is not None
+    luma, other = shown.to_ndarray(format="gray"), turned.to_ndarray(format="gray")
+    assert np.array_equal(other, np.rot90(luma, -1))
 
 
 def test_square_pixels() -> None:
