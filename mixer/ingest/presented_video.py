@@ -136,6 +136,7 @@ class PresentedVideo:
             return {"error": f"the recording has {MAX_RUN_BYTES >> 20} MB of videos already"}
         try:
             self._folder.mkdir(exist_ok=True)
+            _sweep(self._folder)
         except OSError as error:
             return {"error": f"it cannot be kept: {error.strerror or error}"}
         loaded = await loaded_by_child(url, self._folder, most)
@@ -145,6 +146,14 @@ class PresentedVideo:
         return loaded
 
 
+def _sweep(folder: Path) -> None:
+    """Removes what a process that was killed has left half loaded."""
+    for part in folder.glob("*.part"):
+        pid, dash, _ = part.name.partition("-")
+        if dash and pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            part.unlink(missing_ok=True)
+
+
 async def loaded_by_child(url: str, folder: Path, most: int) -> Data:
     """What video_file.py prints: {object, durationMs, video, audio} or {error}."""
     aside = folder / f"{os.getpid()}-{os.urandom(6).hex()}.part"
@@ -152,18 +161,17 @@ async def loaded_by_child(url: str, folder: Path, most: int) -> Data:
         sys.executable,
         "-m",
         "mixer.ingest.video_file",
-        url,
         str(folder),
         str(aside),
         str(most),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
         async with asyncio.timeout(LOAD_TIMEOUT_S):
-            told, _ = await process.communicate()
+            told, _ = await process.communicate(f"{url}\n".encode())
         found: Data = json.loads(told)
     except TimeoutError:
         found = {"error": f"it took longer than {LOAD_TIMEOUT_S / 60:.0f} minutes to load"}

@@ -1,5 +1,6 @@
-"""`python -m mixer.ingest.video_file URL FOLDER ASIDE BYTES`: loads a video that is presented into
-the journal's folder FOLDER, by way of the file ASIDE.
+"""`python -m mixer.ingest.video_file FOLDER ASIDE BYTES`: loads the video that is presented, whose
+address it reads (addresses may hold secrets, and lists of processes show command lines), into the
+journal's folder FOLDER, by way of the file ASIDE.
 
 A process of its own, at low priority and with limits, for files come from anywhere and may be
 anything: ingest is not held up, and does not fall with it. Goes through a proxy of ours that checks
@@ -14,6 +15,7 @@ import hashlib
 import json
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ import av
 import httpx2
 import structlog
 
+from mixer.engine.child import die_with_parent
 from mixer.journal.video_file import HEAD_BYTES, ending, open_video, shown_size
 from mixer.proxy import Limits, Proxy, Reach
 
@@ -155,8 +158,10 @@ async def run(url: str, folder: Path, aside: Path, most: int) -> dict[str, Any]:
     return {"object": name, **about}
 
 
-def main(url: str, folder: str, aside: str, most: str) -> int:
+def main(folder: str, aside: str, most: str) -> int:
+    die_with_parent(signal.SIGKILL)
     os.nice(10)
+    url = sys.stdin.readline().strip()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     for what, limit in (
         (resource.RLIMIT_CPU, CPU_S),

@@ -13,6 +13,7 @@ from PIL import Image
 from mixer.clock import SECOND
 from mixer.conference.presentation import OBJECTS, is_object_name, placed
 from mixer.journal import Event, Journal
+from mixer.journal.played import stretches
 from mixer.picture.decode import StreamPictures
 from mixer.preview.script import FORMAT, VERSION
 
@@ -29,6 +30,7 @@ class Recorded:
         self._pictures: dict[str, StreamPictures] = {}  # one each: they are asked for in turn
         self._turn = threading.Lock()
         self._streams = {t.stream for t in self._journal.tracks.values() if t.kind == "video"}
+        self._streams |= {stretch.stream for stretch in stretches(self._journal)}
         self._first_ns = min((e.t_ns for e in self._journal.events()), default=0)
 
     def close(self) -> None:

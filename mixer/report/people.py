@@ -106,7 +106,8 @@ class _Fold:
             yield "speaking", id_
         for stream in person["streams"]:
             self.streams[stream["id"]] = (id_, stream["type"])
-            if stream["audio"] is not None and not stream["audio"]["muted"]:
+            film = stream["type"] == "VideoPresentation"
+            if stream["audio"] is not None and not stream["audio"]["muted"] and not film:
                 yield "microphone", id_
             if _drawn(stream):
                 yield "camera" if stream["type"] == "Camera" else "sharing", id_
