@@ -8,9 +8,10 @@ that a page pass that was killed decides the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import structlog
 
 from mixer.layout import stills
@@ -59,6 +60,9 @@ class Reference:
     """A state whose tiles were made from stills of its own."""
 
     shown: str  # whose videos its numbers are
+    places: str  # where they lay
+    ramp: Rgb | None  # of the last one only
+    black: Rgb | None
     added: Rgb
     tiles: tuple[Tile, ...]
 
@@ -69,9 +73,16 @@ class References:
     def __init__(self, writer: MatteTrackWriter) -> None:
         self._writer = writer
         self._known: list[Reference] = []
-        for matte_id, shown, ramp, black in writer.references[-KEPT_REFERENCES:]:
-            added = decode_png(ramp) - decode_png(black)
-            self._known.append(Reference(shown, added, writer.load(matte_id).tiles))
+        for matte_id, told, ramp, black in writer.references[-KEPT_REFERENCES:]:
+            stills_ = decode_png(ramp), decode_png(black)
+            self._add(told, *stills_, writer.load(matte_id).tiles)
+
+    def _add(self, told: str, ramp: Rgb, black: Rgb, tiles: tuple[Tile, ...]) -> None:
+        if self._known:
+            self._known[-1] = replace(self._known[-1], ramp=None, black=None)
+        shown, _, places = told.partition(" ")
+        self._known.append(Reference(shown, places, ramp, black, ramp - black, tiles))
+        del self._known[:-KEPT_REFERENCES]
 
     def tiles_like(self, unseen: stills.Unseen) -> tuple[Tile, ...] | None:
         """The tiles of the last state whose videos looked the same; none where new ones may not be
@@ -83,10 +94,29 @@ class References:
         alike = (one.tiles for one in reversed(like) if same_videos(added, one.added))
         return next(alike, None)
 
+    def matte_like(self, look: Look, rest: stills.Resting) -> tuple[Rgb, tuple[Tile, ...]] | None:
+        """The page with black videos, and its tiles, from the first still alone: where nothing has
+        changed within the boxes of its videos since the last such state."""
+        last = self._known[-1] if self._known else None
+        if last is None or last.ramp is None or last.black is None or rest.unproven:
+            return None
+        if (last.shown, last.places) != (stills.shown_of(look), stills.places_of(look)):
+            return None
+        boxes = stills.boxes_around(look, last.tiles, (last.ramp.shape[1], last.ramp.shape[0]))
+        if boxes is None:
+            return None
+        page = decode_png(rest.png)
+        if not all(np.array_equal(page[box], last.ramp[box]) for box in boxes):
+            return None
+        page = page.copy()
+        for box in boxes:
+            page[box] = last.black[box]
+        return page, last.tiles
+
     def keep(self, unseen: stills.Unseen, matte_id: int, tiles: tuple[Tile, ...]) -> None:
-        self._writer.refer(matte_id, unseen.shown, unseen.ramp_png, unseen.black_png)
-        self._known.append(Reference(unseen.shown, unseen.added(), tiles))
-        del self._known[:-KEPT_REFERENCES]
+        told = f"{unseen.shown} {stills.places_of(unseen.look)}"
+        self._writer.refer(matte_id, told, unseen.ramp_png, unseen.black_png)
+        self._add(told, unseen.ramp, unseen.black, tiles)
 
 
 class Painter:
@@ -186,15 +216,21 @@ class Painter:
         if known is not None:  # with all videos that were painted then
             await saw(self._page, [video.number for video in look.videos])
             return int(known)
+        like = self._references.matte_like(look, rest)
+        if like is not None:
+            return self._kept(rest, *like)
         unseen = await stills.Unseen.taken(self._page, look, rest)
         tiles = self._references.tiles_like(unseen)
-        fresh = tiles is None
-        if tiles is None:
-            tiles = tuple(await unseen.tiles(self._page))
-        matte_id = self._writer.matte(unseen.matte(tiles, self._converter))
+        if tiles is not None:
+            return self._kept(rest, unseen.black, tiles)
+        tiles = tuple(await unseen.tiles(self._page))
+        matte_id = self._kept(rest, unseen.black, tiles)
+        self._references.keep(unseen, matte_id, tiles)
+        return matte_id
+
+    def _kept(self, rest: stills.Resting, black: Rgb, tiles: tuple[Tile, ...]) -> int:
+        matte_id = self._writer.matte(stills.matte_of(black, tiles, self._converter))
         self._writer.remember(f"still {rest.key}", matte_id)
-        if fresh:
-            self._references.keep(unseen, matte_id, tiles)
         return matte_id
 
     # ---- pixels -------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 A page that is never still changes a little at a time: the digits of a clock, a ring around who
 speaks. Every patch is one of a whole plane, never of a patched one: reading takes two records.
 
-    patch = key plane u32, number of blocks u32; for each block its row u16 and column u16, in
-    blocks; zlib of the blocks' differences from the key, modulo 256, one block after the other
+    patch = key plane u32, number of blocks u32; zlib of: for each block how many blocks, row by
+    row, it lies beyond the one before, u32; the blocks' differences from the key, modulo 256
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mixer.layout.matte import Plane
 BLOCK = 16
 MOST = 0.25  # share of blocks from which on a plane is stored whole
 HEAD = struct.Struct("<II")
-_PLACE = np.dtype("<u2")
+_PLACE = np.dtype("<u4")
 
 
 def _blocks(plane: Plane) -> NDArray[np.uint8]:
@@ -36,13 +36,14 @@ def patch(plane: Plane, key: Plane, number: int) -> bytes | None:
     """`plane` told by `key`, which is plane `number` of the track; None if that is not worth it."""
     if plane.shape != key.shape:
         return None
-    difference = _blocks(plane - key)
-    places = np.argwhere(difference.any(axis=(2, 3)))
-    if len(places) > MOST * difference.shape[0] * difference.shape[1]:
+    blocks = _blocks(plane - key).reshape(-1, BLOCK, BLOCK)
+    places = np.flatnonzero(blocks.any(axis=(1, 2)))
+    if len(places) > MOST * len(blocks):
         return None
-    values = difference[places[:, 0], places[:, 1]]
-    head = HEAD.pack(number, len(places)) + places.astype(_PLACE).tobytes()
-    return head + zlib.compress(values.tobytes(), 6)
+    steps = np.diff(places, prepend=0).astype(_PLACE)
+    return HEAD.pack(number, len(places)) + zlib.compress(
+        steps.tobytes() + blocks[places].tobytes(), 6
+    )
 
 
 def key_of(data: bytes) -> int:
@@ -53,11 +54,13 @@ def key_of(data: bytes) -> int:
 def patched(key: Plane, data: bytes) -> Plane:
     """The plane that a patch of `key` tells."""
     _, count = HEAD.unpack_from(data)
-    start = HEAD.size + count * 2 * _PLACE.itemsize
-    places = np.frombuffer(data[HEAD.size : start], _PLACE).reshape(count, 2)
-    values = np.frombuffer(zlib.decompress(data[start:]), np.uint8)
+    told = zlib.decompress(data[HEAD.size :])
+    steps = np.frombuffer(told, _PLACE, count)
+    blocks = np.frombuffer(told, np.uint8, offset=steps.nbytes).reshape(count, BLOCK, BLOCK)
     plane = key.copy()
-    for (row, column), block in zip(places, values.reshape(count, BLOCK, BLOCK), strict=True):
+    columns = -(-key.shape[1] // BLOCK)
+    for place, block in zip(np.cumsum(steps, dtype=np.int64), blocks, strict=True):
+        row, column = divmod(int(place), columns)
         part = plane[row * BLOCK :, column * BLOCK :][:BLOCK, :BLOCK]
         part += block[: part.shape[0], : part.shape[1]]
     return plane

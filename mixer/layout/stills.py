@@ -15,6 +15,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -30,6 +31,7 @@ from mixer.layout.page import Page
 from mixer.layout.proof import doubt, saw
 
 T = TypeVar("T")
+BORDER = 1  # pixels by which a browser's rounding may move an edge
 ENOUGH = 12  # pixels that tell that a video is painted
 
 
@@ -63,6 +65,48 @@ def _shown(look: Look) -> bytes:
     far = len(look.videos) > cards.DIGITS
     told = [(v.number, v.stream, v.width, v.height, v.box if far else ()) for v in look.videos]
     return json.dumps(sorted(told)).encode()
+
+
+def shown_of(look: Look) -> str:
+    """Equal where the numbers are the same videos'."""
+    return _hash(_shown(look))
+
+
+def places_of(look: Look) -> str:
+    """Equal where the page says that its videos lie in the same places."""
+    return _hash(json.dumps(sorted(look.places)).encode())
+
+
+Area = tuple[slice, slice]  # rows, columns
+
+
+def boxes_around(look: Look, tiles: Sequence[Tile], size: tuple[int, int]) -> list[Area] | None:
+    """Boxes, a little larger than the page says, out of which nothing of a video is to be seen;
+    None if that is not so, or not every video has its tile. `size`: width and height of the page.
+    """
+    if len(tiles) != len(look.videos):
+        return None
+    boxes: list[tuple[str, int, int, int, int]] = []
+    for video in look.videos:
+        left, top = (max(0, math.floor(side) - BORDER) for side in video.box[:2])
+        right, bottom = (
+            max(0, min(most, math.ceil(at + side) + BORDER))
+            for at, side, most in zip(video.box[:2], video.box[2:], size, strict=True)
+        )
+        boxes.append((video.stream, left, top, right, bottom))
+    for tile in tiles:
+        x, y, end_x, end_y = tile.x, tile.y, tile.x + tile.width, tile.y + tile.height
+        if not any(
+            stream == tile.stream and left <= x and top <= y and end_x <= right and end_y <= bottom
+            for stream, left, top, right, bottom in boxes
+        ):
+            return None
+    return [(slice(top, bottom), slice(left, right)) for _, left, top, right, bottom in boxes]
+
+
+def matte_of(black: Rgb, tiles: Sequence[Tile], converter: Converter) -> Matte:
+    height, width, _ = black.shape
+    return Matte(width, height, converter.planes(black), tuple(tiles))
 
 
 def _crossing(look: Look) -> bool:
@@ -116,7 +160,7 @@ class Unseen:
         self.black_png = black_png
         self.ramp = ramp
         self.black = black
-        self.shown = _hash(_shown(look))
+        self.shown = shown_of(look)
 
     @classmethod
     async def taken(cls, page: Page, look: Look, rest: Resting) -> Unseen:
@@ -132,8 +176,7 @@ class Unseen:
         return self.ramp - self.black
 
     def matte(self, tiles: Sequence[Tile], converter: Converter) -> Matte:
-        height, width, _ = self.black.shape
-        return Matte(width, height, converter.planes(self.black), tuple(tiles))
+        return matte_of(self.black, tiles, converter)
 
     async def tiles(self, page: Page) -> list[Tile]:
         """Tiles in painting order, verified; all new videos are seen then. Raises NotMatte."""

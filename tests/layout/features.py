@@ -346,6 +346,15 @@ MOTION = [
     Feature("clock", "#clock { position: absolute; right: 10px; top: 4px; color: #fff; font: 24px "
             "monospace }", "[a][b]<div id=clock></div>", "const tick = () => { clock.textContent ="
             " String(Math.floor(performance.now() / 100)); }; setInterval(tick, 100); tick();"),
+    Feature(
+        "label that goes, clip that opens",
+        "#over { background: #345 } #b { clip-path: inset(20px) } .go #b { clip-path: none } "
+        "#ring { position: absolute; left: 4px; top: 300px; width: 40px; height: 40px; "
+        "background: #f80 } .go #ring { background: #08f }",
+        "[a][b]<div id=over>over</div><div id=ring></div>",
+        "after(400, () => { over.remove(); document.body.classList.add('go'); });",
+        "matte",
+    ),
     Feature("view transition", "#a { view-transition-name: tile } ::view-transition-group(*) { "
             "animation-duration: 2s }",
             script="after(100, () => document.startViewTransition(() => { a.style.left = '150px'; "

@@ -19,6 +19,8 @@ CHOSEN = (
     "backdrop-filter: blur",
     "overlap, translucent",
     "scrolling smoothly",
+    "ring around a video",
+    "label that goes, clip that opens",
     "view transition",
     "WebGL",
 )

@@ -54,8 +54,7 @@ const host = {
       levels: layout?.host.wantsLevels ?? false,
       videos: elements.filter(available).map(({ number, stream, video }) => {
         const { width, height } = sources.get(stream);
-        const box = video.getBoundingClientRect();
-        return { number, stream, width, height, box: [box.left, box.top, box.width, box.height] };
+        return { number, stream, width, height, box: boxOf(video) };
       }),
     };
   },

@@ -190,6 +190,20 @@ function inView({ video }) {
     && video.checkVisibility({ opacityProperty: true, visibilityProperty: true });
 }
 
+/** [left, top, width, height] out of which nothing of a video is to be seen; the whole page, where
+ * that is not sure. */
+function boxOf(video) {
+  const whole = [0, 0, innerWidth, innerHeight];
+  if (video.ownerDocument !== document || getComputedStyle(video).overflow === 'visible') return whole;
+  for (let node = video; node; node = node.assignedSlot ?? node.parentNode ?? node.host) {
+    if (!(node instanceof Element)) continue;
+    const reflection = getComputedStyle(node).webkitBoxReflect;
+    if (reflection && reflection !== 'none') return whole;
+  }
+  const { left, top, width, height } = video.getBoundingClientRect();
+  return [left, top, width, height];
+}
+
 /** Numbers of videos in view that were not seen to be painted since they came into it. */
 function unseen() {
   const found = [];
