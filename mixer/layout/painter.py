@@ -7,6 +7,7 @@ that a page pass that was killed decides the same.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,8 +64,19 @@ class Reference:
     places: str  # where they lay
     ramp: Rgb | None  # of the last one only
     black: Rgb | None
-    added: Rgb
+    packed: bytes  # what the ramps add to the page, modulo 256: a hundredth of an Rgb's memory
     tiles: tuple[Tile, ...]
+
+    def added(self, shape: tuple[int, ...]) -> Rgb:
+        if self.ramp is not None and self.black is not None:
+            return self.ramp - self.black
+        planes = np.frombuffer(zlib.decompress(self.packed), np.uint8)
+        return planes.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
+
+
+def _packed(added: Rgb) -> bytes:
+    """Plane by plane: ramps hardly change from row to row."""
+    return zlib.compress(added.transpose(2, 0, 1).tobytes(), 1)
 
 
 class References:
@@ -81,7 +93,8 @@ class References:
         if self._known:
             self._known[-1] = replace(self._known[-1], ramp=None, black=None)
         shown, _, places = told.partition(" ")
-        self._known.append(Reference(shown, places, ramp, black, ramp - black, tiles))
+        packed = _packed(ramp - black)
+        self._known.append(Reference(shown, places, ramp, black, packed, tiles))
         del self._known[:-KEPT_REFERENCES]
 
     def tiles_like(self, unseen: stills.Unseen) -> tuple[Tile, ...] | None:
@@ -91,7 +104,7 @@ class References:
         if not like or unseen.unproven:
             return None
         added = unseen.added()
-        alike = (one.tiles for one in reversed(like) if same_videos(added, one.added))
+        alike = (one.tiles for one in reversed(like) if same_videos(added, one.added(added.shape)))
         return next(alike, None)
 
     def matte_like(self, look: Look, rest: stills.Resting) -> tuple[Rgb, tuple[Tile, ...]] | None:
