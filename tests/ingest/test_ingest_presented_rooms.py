@@ -69,7 +69,8 @@ async def test_what_was_shown_in_a_pause_alone_leaves_no_trace(tmp_path: Path) -
         await until(lambda: len(pages(journal)) == 2)
         await until(lambda: told(journal))
         [(t_ns, type_, data)] = told(journal)
-        assert (t_ns, type_) == (ingest.named("resumed")[0]["t_ns"], "presentation.started")
+        assert type_ == "presentation.started"
+        assert t_ns >= ingest.named("resumed")[0]["t_ns"]  # later where ingest heard of it later
         assert data["presentation"]["id"] == shown["id"]
         assert all(page["url"].startswith(JOURNALLED) for page in data["presentation"]["pages"])
 
@@ -103,7 +104,8 @@ async def test_a_video_over_a_pause_and_a_restart(
             await until(lambda: ingest.named("resumed"))
             await until(lambda: len(told(journal)) == 2)
         (t_ns, type_, data), (_, _, there) = told(journal)
-        assert (t_ns, type_) == (ingest.named("resumed")[0]["t_ns"], "presentation.started")
+        assert type_ == "presentation.started"
+        assert t_ns >= ingest.named("resumed")[0]["t_ns"]  # later where ingest heard of it later
         assert "updatedAt" not in data["presentation"]
         assert [path.name for path in (journal / OBJECTS).iterdir()] == [
             there["object"].removeprefix(JOURNALLED)
