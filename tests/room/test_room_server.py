@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -30,7 +31,7 @@ from mixer.errors import (
     EnvironmentMissing,
     UsageError,
 )
-from mixer.room.server import run_room
+from mixer.room.server import listen, run_room
 from mixer.room.settings import RoomSettings
 from tests.room.serving import Line, Server, free_port, serving, until
 
@@ -488,3 +489,19 @@ async def test_events_come_by_websocket_too(server: Server) -> None:
         for wrong, origin in ((f"{address}?token=x", None), (address, "https://evil.example")):
             with pytest.raises(InvalidStatus):
                 await connect(wrong, origin=origin, proxy=None)  # type: ignore[arg-type]
+
+
+async def test_answers_do_not_wait_for_acknowledgements() -> None:
+    """Nagle's algorithm is off on accepted connections: head and body go out at once."""
+    accepted: asyncio.Queue[socket.socket] = asyncio.Queue()
+
+    class Accepting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.put_nowait(transport.get_extra_info("socket"))
+
+    with listen("127.0.0.1", 0) as listener:
+        async with await asyncio.get_running_loop().create_server(Accepting, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            server_side = await accepted.get()
+            assert server_side.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            writer.close()
