@@ -88,9 +88,8 @@ def webhook_secret(
     from ..webhooks.keys import WebhookKeys
 
     async def look(db: Database) -> str:
-        if await applications.get(db, key) is None:
-            raise UsageError(f"there is no application with the key {key!r}: `mixer app list`")
-        return await WebhookKeys(db).secret_of(key)
+        app = await applications.existing(db, key)
+        return await WebhookKeys(db).secret_of(app.key)
 
     secret = run(_with_database(config, data, look), as_json)
     print(json.dumps({"key": key, "webhookSecret": secret}) if as_json else secret)

@@ -20,7 +20,7 @@ from mixer.preview.journaled import Recorded
 from mixer.preview.pages import Pages
 from mixer.preview.rendering import Renderer
 from mixer.preview.script import read_script
-from mixer.room.server import QuietServer
+from mixer.room.server import QuietServer, listen
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ async def run_preview(settings: PreviewSettings, on_ready: Callable[[str], None]
         script = recorded.script()
     try:
         pages = Pages(settings.layout, recorded)
-        with _listening(settings.port) as listener, _listening(0) as pages_listener:
+        with listen(HOST, settings.port) as listener, listen(HOST, 0) as pages_listener:
             pages_port = pages_listener.getsockname()[1]
             subject = Subject(settings.layout, pages_port, script, recorded is not None)
             async with Renderer(recorded) as renderer:
@@ -105,10 +105,3 @@ async def _warm(renderer: Renderer) -> None:
         await renderer.warm_up()
     except MixerError as error:  # told again, in words, where a picture is asked for
         log.warning("preview.no-renderer", reason=str(error))
-
-
-def _listening(port: int) -> socket.socket:
-    try:
-        return socket.create_server((HOST, port))
-    except OSError as error:
-        raise UsageError(f"port {port}: {error.strerror}; choose another with --port") from None

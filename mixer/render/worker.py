@@ -98,17 +98,20 @@ class Worker:
 
     def _frames(self, first: int, count: int) -> Iterator[av.VideoFrame]:
         """The segment's frames, a batch whenever enough are final."""
-        at, batch = first, max(1, self._settings.fps // 2)
+        at = told = first
+        batch = max(1, self._settings.fps // 2)
         while at < (end := self._until(first + count)):
             final = min(self._mattes.frames, end)
             if final < min(at + batch, end):
                 time.sleep(POLL_S)
                 self._refresh()
                 continue
-            final = min(final, at + self._settings.fps)  # so that progress is told meanwhile
-            yield from self._composer.frames(at, final - at)
-            self.made(final - at)
-            at = final
+            for frame in self._composer.frames(at, final - at):
+                yield frame
+                at += 1
+                if at % batch == 0 or at == final:
+                    self.made(at - told)
+                    told = at
 
     def _refresh(self) -> None:
         """The journal last: it must know all that the page pass has seen, or pictures would be

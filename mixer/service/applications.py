@@ -152,6 +152,14 @@ async def get(database: Database, key: str) -> Application | None:
     return _value(found[0]) if found else None
 
 
+async def existing(database: Database, key: str) -> Application:
+    """As `get`. Raises UsageError where there is none."""
+    found = await get(database, key)
+    if found is None:
+        raise _unknown(key)
+    return found
+
+
 async def known(database: Database, key: str) -> Application | None:
     """As `get`, as it was within the last second: for requests that come in hundreds."""
     seen = _seen.setdefault(database, {})
@@ -187,8 +195,12 @@ async def list_all(database: Database) -> list[Application]:
 async def _row(db: AsyncSession, key: str) -> tables.Application:
     row = await db.get(tables.Application, key, with_for_update=True)
     if row is None or row.deleted_at is not None:
-        raise UsageError(f"there is no application with the key {key!r}: `mixer app list`")
+        raise _unknown(key)
     return row
+
+
+def _unknown(key: str) -> UsageError:
+    return UsageError(f"there is no application with the key {key!r}: `mixer app list`")
 
 
 def _digest(secret: str) -> str:
