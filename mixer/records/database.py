@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from sqlite3 import DatabaseError
 from typing import Any
 
 from sqlalchemy import Executable, Row, create_engine, event
@@ -91,11 +93,23 @@ def _set_pragmas_of(engine: Any) -> None:
     def connected(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # no implicit BEGIN
         cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-            f"busy_timeout={BUSY_MS}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        _write_ahead(cursor)
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Two that change a new file's journal mode at once would wait for each other, so SQLite
+    refuses one of them at once, whatever its busy timeout (sqlite3_busy_handler): it tries again.
+    """
+    until = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except DatabaseError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,23 @@ async def test_all_at_once(address: str) -> None:
     for database in databases:
         await upgrade(database)
         await database.close()
+
+
+def test_new_file_opened_by_several(tmp_path: Path) -> None:
+    """SQLite refuses one of two that change a new file to its write-ahead log at the same time."""
+    rounds, several = 50, 4
+    together = threading.Barrier(several)
+
+    def opened(_: int) -> None:
+        for number in range(rounds):
+            engine = Database(f"sqlite+aiosqlite:///{tmp_path / str(number)}.db")._plain
+            together.wait(timeout=10)
+            with engine.connect() as connection:
+                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+            engine.dispose()
+
+    with ThreadPoolExecutor(several) as threads:
+        list(threads.map(opened, range(several)))
 
 
 async def test_newer_database(address: str) -> None:
