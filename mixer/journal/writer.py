@@ -6,7 +6,6 @@ every 100 ms and syncs them every 500 ms, media before the meta that speaks of i
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
@@ -17,6 +16,7 @@ from typing import Any, Self
 
 from .. import clock
 from ..errors import JournalTooNew, StorageError
+from ..lock import hold
 from . import records
 from .model import Alignment, Event, Frame, Gap, Kind, Note, Source, Track
 from .model import Codec as CodecName
@@ -296,18 +296,12 @@ def _next_run(directory: Path) -> int:
 
 def _lock(path: Path) -> int:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    deadline = time.monotonic() + LOCK_TIMEOUT_S
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(fd)
-                raise StorageError(
-                    f"{path.parent} is being written by another recorder; stop that one first"
-                ) from None
-            time.sleep(0.02)
+    if not hold(fd, LOCK_TIMEOUT_S):
+        os.close(fd)
+        raise StorageError(
+            f"{path.parent} is being written by another recorder; stop that one first"
+        )
+    return fd
 
 
 def _create(path: Path) -> int:

@@ -40,8 +40,10 @@ from mixer.layout.contents import (
 from mixer.layout.matte import Matte, Plane
 from mixer.layout.patches import patch
 from mixer.layout.records import MAGIC, Kind, Record, pack
+from mixer.lock import hold
 
 FILE = "matte.track"
+LOCK_TIMEOUT_S = 30.0  # its browser is closed first
 PIXELS_ID = 1 << 40  # id of a pixel-rendered frame: this plus its number
 CACHED_MATTES = 6
 CACHED_CHUNKS = 2
@@ -65,13 +67,17 @@ class MatteTrackWriter:
     ) -> MatteTrackWriter:
         """A new track, or the one of the same shape that a killed page pass left, to go on with.
 
-        Raises StorageError when the folder cannot be written.
+        Waits for a page pass that is still dying: an orphan writes until it has noticed. Raises
+        StorageError when the folder cannot be written, or another page pass writes there.
         """
         header = {"width": width, "height": height, "fps": fps, "start_ns": start_ns}
         try:
             directory.mkdir(parents=True, exist_ok=True)
             path = directory / FILE
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            if not hold(descriptor, LOCK_TIMEOUT_S):
+                os.close(descriptor)
+                raise StorageError(f"{path} is being written by another page pass; stop it first")
             contents, end = read(descriptor, Contents(), 0)
             if contents.header != header:
                 contents, end = Contents(), 0

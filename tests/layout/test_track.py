@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mixer.errors import RenderError
+from mixer.errors import RenderError, StorageError
 from mixer.layout.matte import Matte, Placement, Tile
 from mixer.layout.track import FILE, MatteTrackReader, MatteTrackWriter
 
@@ -89,6 +90,7 @@ def test_what_changes_in_a_corner_is_all_that_is_stored(tmp_path: Path) -> None:
                 assert (folder / FILE).stat().st_size - before < 6000
             if ends and number in (2, 7, 8, 9):
                 track.show(number + 1, track.matte(noisy(3, seed=9)))  # lost with the process
+                track.close()
                 track = writer(folder)
     reader = MatteTrackReader.open(whole)
     assert all(same(reader.at(n)[1], noisy(n * 20, seed=n // 8)) for n in (11, 3, 0, 7, 8, 10))
@@ -117,6 +119,7 @@ def test_a_torn_end_is_cut_off_and_gone_on_with(tmp_path: Path, lost: int) -> No
     track.show(2, track.matte(matte(40)))
     track.remember("key", 2)
     track.progress(3)
+    track.close()
     path = tmp_path / FILE
     whole = path.read_bytes()
     path.write_bytes(whole[:-lost] + b"\0" * (lost // 2))
@@ -129,9 +132,29 @@ def test_a_torn_end_is_cut_off_and_gone_on_with(tmp_path: Path, lost: int) -> No
     assert path.read_bytes() == whole
 
 
+def test_one_writes_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page pass of a killed render writes until it has noticed: its follower waits for it, and
+    goes on behind what it wrote last. One that does not end is told of."""
+    dying = writer(tmp_path)
+    dying.progress(2)
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(writer, tmp_path)
+        assert not wait([following], timeout=0.1).done
+        dying.progress(3)
+        dying.close()
+        follower = following.result(timeout=30)
+    assert follower.frames == 3
+    monkeypatch.setattr("mixer.layout.track.LOCK_TIMEOUT_S", 0.05)
+    with pytest.raises(StorageError, match="another page pass"):
+        writer(tmp_path)
+    follower.close()
+
+
 def test_another_shape_starts_over(tmp_path: Path) -> None:
     """A track of another size is not gone on with."""
-    writer(tmp_path).progress(9)
+    first = writer(tmp_path)
+    first.progress(9)
+    first.close()
     other = MatteTrackWriter.create(tmp_path, width=32, height=18, fps=FPS, start_ns=5)
     assert other.frames == 0
     assert MatteTrackReader.open(tmp_path).header["width"] == 32
