@@ -115,13 +115,10 @@ class LocalLauncher:
             self._spares = [one for one in self._spares if one.poll() is None]
             self._started = [one for one in self._started if one.poll() is None]
             if len(self._spares) < self._wanted and not self._closed:
-                try:
-                    spare = await asyncio.to_thread(self._spawn)
-                    self._spares.append(spare)
-                    if self._closed:
-                        await self.close()
-                except OSError as error:  # no memory, no processes: recordings go on without
-                    log.warning("spare.failed", error=str(error))
+                spawning = asyncio.ensure_future(asyncio.to_thread(self._spawn))
+                spawning.add_done_callback(self._spawned)  # also when this is cancelled meanwhile
+                with contextlib.suppress(OSError):
+                    await asyncio.shield(spawning)
             self._taken.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SPARE_AFTER_S):
@@ -162,6 +159,21 @@ class LocalLauncher:
                 await asyncio.to_thread(spare.wait, STOP_TIMEOUT_S)
             if spare.poll() is None:
                 spare.kill()
+
+    def _spawned(self, spawning: asyncio.Future[subprocess.Popen[bytes]]) -> None:
+        """There is one more spare; let go at once where none is wanted any more."""
+        if spawning.cancelled():  # the process ends, and its pipe to the spare
+            return
+        if (error := spawning.exception()) is not None:  # no memory, no processes: recordings go on without
+            log.warning("spare.failed", error=str(error))
+            return
+        spare = spawning.result()
+        if not self._closed:
+            self._spares.append(spare)
+            return
+        assert spare.stdin
+        spare.stdin.close()
+        self._started.append(spare)  # to be buried
 
     def _spare(self) -> subprocess.Popen[bytes] | None:
         while self._spares:
