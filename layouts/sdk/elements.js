@@ -4,7 +4,9 @@
  * What stands in data-participant (and mixer-video's `participant`) is what `mixerLayout.find` takes.
  * Whom an element shows is on it for style sheets: data-participant-id, data-name, data-speaking,
  * and data-empty while there is nothing to be seen. A mixer-video shows an avatar where there is no
- * picture, a shared file's page where that is shared, and with `name` who it is.
+ * picture, and with `name` who it is; that of what is shared shows a file's page, and the name of a
+ * video whose picture is not there. A mixer-grid shows what is shared above everybody, unless the
+ * page has another element for that.
  */
 (() => {
   'use strict';
@@ -15,24 +17,30 @@
   const STYLE = `
     :host { display: block; position: relative; overflow: hidden; object-fit: cover; color: #fff;
       background: #2b2f3d; font: 500 16px/1.3 system-ui, sans-serif; container-type: size; }
-    :host([share]), :host([participant=share]) { object-fit: contain; }
+    :host(:is([share], [participant=share])) { object-fit: contain; background: #14161c; }
     :host([data-empty]) { visibility: hidden; }
     [hidden] { display: none !important; }
     video, [part=page] { width: 100%; height: 100%; object-fit: inherit; display: block; }
     [part=avatar] { position: absolute; inset: 0; margin: auto; width: 45cqmin; height: 45cqmin; border-radius: 50%;
       display: grid; place-items: center; overflow: hidden; background: #4a5573; font-size: 18cqmin; }
     [part=avatar] img { position: absolute; width: 100%; height: 100%; object-fit: cover; }
+    [part=card] { position: absolute; inset: 0; display: flex; flex-direction: column; place-content: center;
+      align-items: center; gap: 4cqmin; padding: 6cqmin; text-align: center; font-size: 5cqmin; color: #fffc; }
+    [part=card]::before { content: ''; width: 16cqmin; aspect-ratio: 1; flex: none; background: currentcolor;
+      clip-path: polygon(22% 8%, 92% 50%, 22% 92%); }
+    [part=card] span { max-height: 2.6em; max-width: 100%; overflow: hidden; overflow-wrap: anywhere;
+      unicode-bidi: plaintext; }
     [part=name] { position: absolute; left: 8px; bottom: 8px; max-width: calc(100% - 32px); padding: 2px 8px;
       border-radius: 4px; background: #000a; white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
       unicode-bidi: plaintext; }
-    :host([data-speaking])::after { content: ''; position: absolute; inset: 0; border: 3px solid #5bd68a;
+    :host([data-speaking]:not([share], [participant=share]))::after { content: ''; position: absolute; inset: 0; border: 3px solid #5bd68a;
       border-radius: inherit; }`;
 
   function mark(element, found, isEmpty) {
     const attributes = {
-      'data-participant-id': found?.participant.id,
-      'data-name': found?.participant.name,
-      'data-speaking': found?.participant.speaking ? '' : undefined,
+      'data-participant-id': found?.participant?.id,
+      'data-name': found?.participant?.name,
+      'data-speaking': found?.participant?.speaking ? '' : undefined,
       'data-empty': isEmpty ? '' : undefined,
     };
     for (const [name, value] of Object.entries(attributes)) {
@@ -50,6 +58,19 @@
     video.srcObject = wanted;
   }
 
+  /** What a mixer-video of what is shared shows: a file's page, a video or (until its picture is
+   * there) its title, else the newest screen; null for nothing. */
+  function shared() {
+    const { presentation, share } = layout;
+    const participant = layout.state.participants.find(({ id }) => id === presentation?.ownerId);
+    if (presentation?.kind === 'file') {
+      const page = presentation.pages?.[presentation.page];
+      if (page) return { participant, stream: null, page };
+    }
+    const isMissing = presentation?.kind === 'video' && share?.stream.id !== presentation.streamId;
+    return isMissing && participant ? { participant, stream: null, title: presentation.name ?? '' } : share;
+  }
+
   const segments = new Intl.Segmenter();
   const initials = (name) => {
     const words = name.trim().split(/\s+/u);
@@ -65,10 +86,10 @@
     #build() {
       const root = this.attachShadow({ mode: 'open' });
       root.innerHTML = `<style>${STYLE}</style><video part="video" hidden></video><img part="page" alt="" hidden>`
-        + '<div part="avatar" hidden><span></span><img alt="" hidden></div><div part="name" hidden></div>';
+        + '<div part="card" hidden><span></span></div><div part="avatar" hidden><span></span><img alt="" hidden></div><div part="name" hidden></div>';
       const part = (name) => root.querySelector(name);
       this.#parts = { video: part('video'), page: part('[part=page]'), avatar: part('[part=avatar]'),
-        letters: part('span'), face: part('[part=avatar] img'), name: part('[part=name]') };
+        letters: part('[part=avatar] span'), card: part('[part=card]'), title: part('[part=card] span'), face: part('[part=avatar] img'), name: part('[part=name]') };
     }
 
     get which() {
@@ -86,63 +107,104 @@
 
     update() {
       const parts = this.#parts;
-      const found = layout.find(this.which);
-      const file = this.which === 'share' && found === null && layout.presentation?.kind === 'file'
-        ? layout.presentation : null;
-      const page = file?.pages?.[file.page];
-      const showsAvatar = found !== null && found.stream === null;
-      mark(this, found, found === null && !page);
-      attach(parts.video, found?.stream);
-      parts.video.hidden = !found?.stream;
+      const found = this.which === 'share' ? shared() : layout.find(this.which);
+      const { stream, page, title } = found ?? {};
+      mark(this, found, found === null);
+      attach(parts.video, stream);
+      parts.video.hidden = !stream;
       parts.page.hidden = !page;
       if (page && parts.page.getAttribute('src') !== page.url) parts.page.src = page.url;
-      parts.avatar.hidden = !showsAvatar;
-      parts.letters.textContent = showsAvatar ? initials(found.participant.name) : '';
-      const face = showsAvatar ? found.participant.avatarUrl : '';
-      parts.face.hidden = face === '';
-      if (face && parts.face.getAttribute('src') !== face) parts.face.src = face;
-      parts.name.hidden = !this.hasAttribute('name') || found === null;
-      parts.name.textContent = found?.participant.name ?? '';
+      parts.card.hidden = title === undefined;
+      parts.title.textContent = title ?? '';
+      this.#showAvatar(found !== null && !stream && !page && title === undefined ? found.participant : null);
+      parts.name.hidden = !this.hasAttribute('name') || !found?.participant;
+      parts.name.textContent = found?.participant?.name ?? '';
+    }
+
+    #showAvatar(participant) {
+      const { avatar, letters, face } = this.#parts;
+      avatar.hidden = participant === null;
+      letters.textContent = participant ? initials(participant.name) : '';
+      const address = participant?.avatarUrl ?? '';
+      face.hidden = address === '';
+      if (address && face.getAttribute('src') !== address) face.src = address;
     }
   }
 
-  /** A mixer-video for everybody, as large as they go; `max` of them at most, of `aspect` at best. */
+  const SHARES = ':is(mixer-video[share], mixer-video[participant=share], video[data-participant=share])';
+  const MOST_OF_HEIGHT = 0.78; // what is shared, above everybody
+  const FACE = 4 / 3; // aspect of a tile that suits a face
+  const WIDEST = 16 / 9; // below what is shared: wider tiles would cut off heads
+
+  /** Width by height of what is shared. */
+  function aspectOf({ stream, page }) {
+    const { width, height } = stream?.video ?? page ?? {};
+    return width > 0 && height > 0 ? width / height : 16 / 9;
+  }
+
+  /** A mixer-video for everybody, as large as they go; `max` of them at most, of `aspect` at best.
+   * Above them what is shared, if no other element of the page shows that, and not with `shares="off"`. */
   class MixerGrid extends HTMLElement {
-    static observedAttributes = ['max', 'aspect', 'names'];
+    static observedAttributes = ['max', 'aspect', 'names', 'shares'];
 
     connectedCallback() { this.update(); }
 
     attributeChangedCallback() { if (this.isConnected) this.update(); }
 
     update() {
+      const share = this.#showsShares() ? shared() : null;
       const everybody = layout.participants.slice(0, Number(this.getAttribute('max')) || 25);
       const tiles = new Map([...this.children].map((tile) => [tile.getAttribute('participant'), tile]));
-      const ids = new Set(everybody.map(({ id }) => id));
-      for (const [id, tile] of tiles) if (!ids.has(id)) tile.remove();
-      for (const { id } of everybody) {
+      const ids = [...(share ? ['share'] : []), ...everybody.map(({ id }) => id)];
+      for (const [id, tile] of tiles) if (!ids.includes(id)) tile.remove();
+      for (const id of ids) {
         const tile = tiles.get(id) ?? document.createElement('mixer-video');
         tile.setAttribute('participant', id);
-        tile.toggleAttribute('name', this.hasAttribute('names'));
-        if (!tiles.has(id)) this.append(tile);
+        tile.toggleAttribute('name', this.hasAttribute('names') && id !== 'share');
+        if (!tiles.has(id)) this[id === 'share' ? 'prepend' : 'append'](tile);
       }
-      this.#arrange(everybody.length);
+      this.#arrange(everybody.length, share);
     }
 
-    #arrange(count) {
+    #showsShares() {
+      return this.getAttribute('shares') !== 'off'
+        && ![...document.querySelectorAll(SHARES)].some((element) => element.closest('mixer-grid') === null);
+    }
+
+    #arrange(count, share) {
       const { width, height } = this.getBoundingClientRect();
-      const aspect = Number(this.getAttribute('aspect')) || 16 / 9;
-      const tileWidth = (columns) =>
-        Math.min(width / columns, (height / Math.ceil(count / columns)) * aspect);
+      const gap = parseFloat(getComputedStyle(this).columnGap) || 0;
+      const top = share ? this.#heightOfShare(count, width / aspectOf(share) / height) : 0;
+      const all = share && count > 0 ? `(100% - ${gap}px)` : '100%';
+      const columns = this.#columns(count, width, height * (1 - top));
+      const rows = Math.max(1, Math.ceil(count / columns));
+      const tiles = [...this.children];
+      if (share) Object.assign(tiles.shift().style, { width: '100%', height: `calc(${all} * ${top})` });
+      for (const { style } of tiles) {
+        style.width = `calc((100% - ${(columns - 1) * gap}px) / ${columns})`;
+        style.height = `calc((${all} * ${1 - top} - ${(rows - 1) * gap}px) / ${rows})`;
+        style.maxWidth = share ? `${Math.round((height * (1 - top) / rows) * WIDEST)}px` : '';
+      }
+    }
+
+    /** Of the grid's height; `needed`: what is shared then is as wide as the grid. */
+    #heightOfShare(count, needed) {
+      return count > 0 ? Math.min(MOST_OF_HEIGHT, needed || MOST_OF_HEIGHT) : 1;
+    }
+
+    /** How many side by side: tiles near to the aspect that is wanted, and few places empty. */
+    #columns(count, width, height) {
+      const ideal = Number(this.getAttribute('aspect')) || FACE;
+      const worth = (columns) => {
+        const rows = Math.ceil(count / columns);
+        const aspect = (width / columns) / (height / rows);
+        return (Math.min(aspect, ideal) / Math.max(aspect, ideal)) * (count / (rows * columns)) ** 1.5;
+      };
       let columns = 1;
       for (let more = 2; more <= count; more += 1) {
-        if (tileWidth(more) > tileWidth(columns)) columns = more;
+        if (worth(more) > worth(columns)) columns = more;
       }
-      const rows = Math.max(1, Math.ceil(count / columns));
-      const gap = parseFloat(getComputedStyle(this).columnGap) || 0;
-      for (const tile of this.children) {
-        tile.style.width = `calc((100% - ${(columns - 1) * gap}px) / ${columns})`;
-        tile.style.height = `calc((100% - ${(rows - 1) * gap}px) / ${rows})`;
-      }
+      return columns;
     }
   }
 

@@ -90,8 +90,8 @@ export interface Parameters {
 /** A participant, and the stream of theirs that has a picture to be shown now. */
 export interface Shown { readonly participant: Participant; readonly stream: Stream | null; }
 
-/** `speaker`, `share` (what is shared), `presenter` (who shares), a participant's id, or the n-th of
- * `participants`, from 0. */
+/** `speaker`, `share` (what is shared and has a picture), `presenter` (who presents a file or a video,
+ * else who shares the newest screen), a participant's id, or the n-th of `participants`, from 0. */
 export type Which = 'speaker' | 'share' | 'presenter' | string | number;
 
 /** `reset`: the state was set anew as a whole (once at the start). `events` is empty then, and where

@@ -30,9 +30,10 @@
 
   const ofParticipant = (participant) => (participant ? { participant, stream: camera(participant) } : null);
 
+  /** Who presents a file or a video, else who shares the newest screen. */
   function presenter() {
-    const ownerId = shares()[0]?.participant.id ?? layout.presentation?.ownerId;
-    return layout.state.participants.find(({ id }) => id === ownerId);
+    const byId = (wanted) => layout.state.participants.find(({ id }) => id === wanted);
+    return byId(layout.presentation?.ownerId) ?? shares()[0]?.participant;
   }
 
   /** `which`: speaker, share, presenter, a participant's id, or a place in the order of joining. */

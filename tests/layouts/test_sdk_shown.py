@@ -206,6 +206,73 @@ def test_mixer_elements(page: Page) -> None:
     assert page.evaluate(f"getComputedStyle({share}).visibility") == "visible"
 
 
+FILM = {
+    "kind": "video", "id": "v", "ownerId": "p2", "name": "A film.mp4", "url": "https://x.org/f.mp4",
+    "playing": True, "positionMs": 0, "streamId": "p2.v",
+}  # fmt: skip
+
+
+def parts_of(page: Page, selector: str) -> list[str]:
+    """Which parts of a mixer-video can be seen, and what they say."""
+    parts: list[str] = page.evaluate(
+        """(selector) => [...document.querySelector(selector).shadowRoot.querySelectorAll('[part]')]
+          .filter((part) => part.checkVisibility())
+          .map((part) => [part.getAttribute('part'), part.innerText].join(' ').trim())""",
+        selector,
+    )
+    return parts
+
+
+def test_a_video_without_a_picture_is_a_card(page: Page) -> None:
+    """`<mixer-video share>` says the video's name until its picture comes, also beside a shared
+    screen; a file's page comes before the screen, too; `name` is who presents, and so is
+    `presenter`."""
+    page.evaluate(
+        "document.body.innerHTML = '<mixer-video share name></mixer-video>'"
+        " + '<mixer-video presenter></mixer-video>'"
+    )
+    share, presenter = "mixer-video[share]", "mixer-video[presenter]"
+    reset(page, participant(1, screen=True), participant(2))
+    assert parts_of(page, share) == ["video", "name Person 1"]
+    apply(page, event("presentation.started", presentation=FILM))
+    assert parts_of(page, share) == ["card A film.mp4", "name Person 2"]
+    assert page.locator(presenter).get_attribute("data-participant-id") == "p2"
+    stream = {"id": "p2.v", "type": "VideoPresentation", "audio": None, "video": picture()}
+    apply(page, event("stream.added", participantId="p2", stream=stream))
+    assert parts_of(page, share) == ["video", "name Person 2"]
+    file = {"kind": "file", "id": "f", "ownerId": "p2", "pages": [{"url": "a.png"}], "page": 0}
+    apply(page, event("stream.removed", participantId="p2", streamId="p2.v"),
+          event("presentation.started", presentation=file))  # fmt: skip
+    assert parts_of(page, share) == ["page", "name Person 2"]
+    apply(page, event("presentation.stopped", id="f"))
+    assert parts_of(page, share) == ["video", "name Person 1"]
+
+
+def test_a_grid_shows_what_is_shared(page: Page) -> None:
+    """Above everybody and larger than they, wherever the page has no other element for it and does
+    not say `shares="off"`."""
+    page.evaluate("document.body.innerHTML = '<mixer-grid></mixer-grid>'")
+    reset(page, participant(1), participant(2, screen=True), participant(3))
+    boxes = page.evaluate(
+        """[...document.querySelectorAll('mixer-video')].map((tile) => {
+          const { x, y, width, bottom } = tile.getBoundingClientRect();
+          return [tile.getAttribute('participant'), ...[x, y, width, bottom].map(Math.round)]; })"""
+    )
+    assert [box[0] for box in boxes] == ["share", "p1", "p2", "p3"]
+    assert boxes[0][1:4] == [0, 0, 800]
+    assert all(y > boxes[0][4] > 400 and bottom <= 600 for _, _, y, _, bottom in boxes[1:])
+    page.evaluate("document.querySelector('mixer-grid').setAttribute('shares', 'off')")
+    assert page.locator("mixer-video").count() == 3
+    page.evaluate("document.querySelector('mixer-grid').removeAttribute('shares')")
+    assert page.locator("mixer-video").count() == 4
+    page.evaluate("document.body.prepend(document.createElement('video'))")
+    page.evaluate("document.querySelector('video').dataset.participant = 'share'")
+    apply(page, event("participant.removed", id="p3"))
+    assert page.locator("mixer-video").count() == 2
+    apply(page, event("stream.removed", participantId="p2", streamId="p2.screen"))
+    assert page.locator("mixer-video").count() == 2
+
+
 def test_several_scripts_put_in_twice(page: Page) -> None:
     """A page that brings the SDK along changes nothing."""
     page.evaluate("window.known = [mixerLayout, customElements.get('mixer-video')]")
