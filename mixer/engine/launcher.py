@@ -164,7 +164,8 @@ class LocalLauncher:
         """There is one more spare; let go at once where none is wanted any more."""
         if spawning.cancelled():  # the process ends, and its pipe to the spare
             return
-        if (error := spawning.exception()) is not None:  # no memory, no processes: recordings go on without
+        if (error := spawning.exception()) is not None:
+            # No memory, no processes: recordings go on without.
             log.warning("spare.failed", error=str(error))
             return
         spare = spawning.result()
