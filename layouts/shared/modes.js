@@ -2,13 +2,15 @@
 'use strict';
 
 const Modes = (() => {
+  const CROWD = 12;
   const NAME_LINES = 2.8; // height of a name and what keeps it apart, by the size of its text
 
   const { even } = Grid;
 
   /** Avatars with their names below, in `area`; `look` as for Tiles.tile. */
   function voices(all, sizes, area, look = { name: 'voice', disc: 0.64 }) {
-    const shape = { slimmest: 0.9, widest: 1.1, ideal: 1, largest: even(sizes.short * 0.46) };
+    const widest = all.length > CROWD ? 1.4 : 1.1; // of many, names need the room
+    const shape = { slimmest: 0.9, widest, ideal: 1, largest: even(sizes.short * 0.46) };
     const cells = Grid.boxes(all.length, area, 2 * sizes.gap, shape);
     return all.map((face, index) => {
       const tile = Tiles.tile(face, cells[index], sizes, look);

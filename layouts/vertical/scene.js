@@ -8,7 +8,7 @@
 const Scene = (() => {
   const MOST_EQUAL = 4;
   const MOST_SMALL = 9;
-  const LARGE = 0.56; // of the area
+  const LARGE = { above: 0.56, beside: 0.5 }; // of the area
   const MOST_SHARE = 0.5; // of the page, for a shared screen
   const FACE = 4 / 3; // aspect of a tile that suits a face
   const LEAST_WORTH = 0.5;
@@ -54,8 +54,8 @@ const Scene = (() => {
     const equal = bestMosaic(count, area, gap);
     if (count === 2 || (count <= MOST_EQUAL && worth(equal) >= LEAST_WORTH)) return equal;
     const [large, rest] = isUpright(area)
-      ? Tiles.above(area, Math.min(area.height * LARGE, area.width / SLIMMEST), gap)
-      : Tiles.beside(area, area.width * LARGE, gap);
+      ? Tiles.above(area, Math.min(area.height * LARGE.above, area.width / SLIMMEST), gap)
+      : Tiles.beside(area, area.width * LARGE.beside, gap);
     return [large, ...bestMosaic(count - 1, rest, gap)];
   }
 
