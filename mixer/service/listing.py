@@ -49,7 +49,25 @@ _COLUMNS = (
     Recording.details,
     Conference.alias,
 )
+_FILE_COLUMNS = (
+    Recording.id,
+    Recording.conference_id,
+    Recording.session_id,
+    Recording.object_key,
+    Recording.kind,
+    Recording.media_type,
+    Recording.merged,
+    Recording.mix_id,
+    Recording.part,
+    Recording.filename,
+    Recording.size,
+    Recording.duration,
+    Recording.start_time,
+    Recording.end_time,
+    Recording.details,
+)
 _Fields = namedtuple("_Fields", [column.key for column in _COLUMNS])  # type: ignore[misc]
+_File = namedtuple("_File", [column.key for column in _FILE_COLUMNS])  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +81,30 @@ class Listed:
     """The rows of a page, and where they and the next page's first row lie."""
 
     rows: list[Any]  # of _COLUMNS, or of what else was asked for
-    places: list[Position]
+    places: Sequence[Position]
+
+
+class _Places(Sequence[Position]):
+    """Of rows, made when they are asked for: a page tells two of its hundred."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        row = self._rows[index]
+        return Position(row.end_time, row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A conference and all of it that can be downloaded, oldest first."""
+
+    id: str
+    alias: str
+    files: list[Any]  # of _FILE_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +138,28 @@ async def recordings_of(
 
 
 async def conferences_recorded(database: Database, app_key: str, given: Range) -> Listed:
-    """Conferences that have recordings, by the end of their last one: v1's order."""
-    query = _last_ones(given.position is not None)
+    """Conferences that have recordings, by the end of their last one: v1's order. Rows are
+    Recorded."""
+    query = _recorded(given.position is not None)
     (rows,) = await database.fetched(query, of=app_key, **_values(given))
-    return _listed(rows, given)
+    found: list[Recorded] = []
+    places: list[Position] = []
+    for row in rows:
+        last_end, last_id, alias, *fields = tuple(row)
+        if not places or places[-1].id != last_id:
+            places.append(Position(last_end, last_id))
+            found.append(Recorded(fields[1], alias, []))
+        found[-1].files.append(_File._make(fields))
+    return Listed(found[: given.most], places)
 
 
-async def all_of(
-    database: Database, conference_ids: Sequence[str], given: Range | None = None
-) -> dict[str, list[Row[Any]]]:
-    """Everything downloadable of conferences, oldest first, by conference."""
-    values: dict[str, Any] = {"now": now_ms(), "ids": list(conference_ids)}
+async def all_of(database: Database, conference_id: str, given: Range | None = None) -> list[Any]:
+    """Everything downloadable of a conference (_FILE_COLUMNS), oldest first."""
+    values: dict[str, Any] = {"now": now_ms(), "of": conference_id}
     if given is not None:
         values |= {"since": given.since, "latest": given.until}
     (rows,) = await database.fetched(_all_of(given is not None), **values)
-    found: dict[str, list[Row[Any]]] = {id: [] for id in conference_ids}
-    for row in rows:
-        found[row.conference_id].append(row)
-    return found
+    return [_File._make(row) for row in rows]
 
 
 def downloadable(now: Any = None) -> Any:
@@ -148,11 +193,11 @@ def _page(of_conference: bool, filters: Filters, goes_on: bool) -> Executable:
         query = query.where(Recording.media_type.in_(filters.media_types))
     if filters.kind is not None:
         query = query.where(Recording.kind == filters.kind)
-    return _within(query, goes_on)
+    statement: Executable = _within(query, goes_on)
+    return statement
 
 
-@functools.lru_cache(maxsize=2)
-def _last_ones(goes_on: bool) -> Executable:
+def _last_ones(goes_on: bool) -> Any:
     later = Recording.__table__.alias("later")
     is_last = ~(
         select(later.c.id)
@@ -170,10 +215,19 @@ def _last_ones(goes_on: bool) -> Executable:
 
 
 @functools.lru_cache(maxsize=2)
+def _recorded(goes_on: bool) -> Executable:
+    """The files of a page's conferences beside the page itself: one question instead of two."""
+    page = _last_ones(goes_on).subquery("page")
+    query = select(page.c.end_time, page.c.id, page.c.alias, *_FILE_COLUMNS)
+    query = query.join(Recording, Recording.conference_id == page.c.conference_id)
+    newest_first = page.c.end_time.desc(), page.c.id.desc()
+    order = *newest_first, Recording.end_time, Recording.id
+    return query.where(downloadable(_NOW)).order_by(*order)
+
+
+@functools.lru_cache(maxsize=2)
 def _all_of(in_range: bool) -> Executable:
-    query = select(*Recording.__table__.columns)
-    of_them = Recording.conference_id.in_(bindparam("ids", expanding=True))
-    query = query.where(of_them, downloadable(_NOW))
+    query = select(*_FILE_COLUMNS).where(Recording.conference_id == _OF, downloadable(_NOW))
     if in_range:
         query = query.where(Recording.end_time.between(bindparam("since"), bindparam("latest")))
     return query.order_by(Recording.end_time, Recording.id)
@@ -183,14 +237,13 @@ def _kept(column: Any, now: Any = None) -> Any:
     return or_(column.is_(None), column > (now if now is not None else now_ms()))
 
 
-def _within(query: Any, goes_on: bool) -> Executable:
+def _within(query: Any, goes_on: bool) -> Any:
     """One row more than the page has: the next page's first."""
     query = query.where(Recording.end_time.between(bindparam("since"), bindparam("latest")))
     if goes_on:
         query = query.where(_place <= tuple_(bindparam("at"), bindparam("id")))
     ordered = query.order_by(Recording.end_time.desc(), Recording.id.desc())
-    limited: Executable = ordered.limit(bindparam("rows", type_=Integer()))
-    return limited
+    return ordered.limit(bindparam("rows", type_=Integer()))
 
 
 def _values(given: Range) -> dict[str, Any]:
@@ -206,7 +259,7 @@ def _values(given: Range) -> dict[str, Any]:
 
 
 def _listed(rows: Sequence[Any], given: Range) -> Listed:
-    return Listed(list(rows[: given.most]), [Position(row.end_time, row.id) for row in rows])
+    return Listed(list(rows[: given.most]), _Places(rows))
 
 
 def _quick(rows: Sequence[Row[Any]]) -> list[Any]:

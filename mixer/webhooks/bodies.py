@@ -104,18 +104,21 @@ def audio_records(
     Parts where there are any, else whole recordings. The monitor's v1 writes `fileName` and has
     `userID` among the metadata, the event writes `filename` and has `userId` outside.
     """
-    mixes = [one for one in recordings if one.kind == "mix" and one.media_type == "audio/mpeg"]
-    mixes = [one for one in mixes if not one.merged] or mixes
+    mixes = []
+    splits: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for one in sorted(recordings, key=_start_time):
+        if one.kind == "participant":
+            of = one.session_id, one.part, one.merged
+            splits.setdefault(of, []).append(_split(one, urls, name, inner_user_id))
+        elif one.media_type == "audio/mpeg":
+            mixes.append(one)
     records = []
-    for mix in sorted(mixes, key=lambda one: one.start_time):
+    for mix in [one for one in mixes if not one.merged] or mixes:
         record = _audio_file(mix, urls, name)
-        splits = [
-            _split(one, urls, name, inner_user_id)
-            for one in sorted(recordings, key=lambda one: one.start_time)
-            if one.kind == "participant"
-            and (one.session_id, one.part, one.merged) == (mix.session_id, mix.part, mix.merged)
-        ]
-        records.append(record | ({"splits": splits} if splits else {}))
+        theirs = splits.get((mix.session_id, mix.part, mix.merged))
+        if theirs:
+            record["splits"] = theirs
+        records.append(record)
     return records
 
 
@@ -178,6 +181,11 @@ def _audio_file(recording: RecordingFacts, urls: Urls, name: str) -> dict[str, A
         name: recording.filename,
         "url": urls[recording.id],
     }
+
+
+def _start_time(recording: RecordingFacts) -> int:
+    start: int = recording.start_time
+    return start
 
 
 def _split(recording: RecordingFacts, urls: Urls, name: str, inner_user_id: bool) -> dict[str, Any]:

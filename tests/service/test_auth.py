@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import httpx2
@@ -10,6 +11,7 @@ import pytest
 
 from mixer.service.auth import SCOPES
 from mixer.service.context import Service
+from mixer.service.errors import ApiError
 
 from .conftest import Credentials, bearer
 from .test_errors import assert_error
@@ -190,3 +192,17 @@ async def test_older_client_token(
     )
     assert answer.json()["expires_in"] == 300
     service.tokens.read(answer.json()["access_token"], "client")
+
+
+async def test_known_tokens_expire(service: Service, credentials: Credentials) -> None:
+    """A token that was found genuine before is refused when its time is over, and never passes for
+    one of another kind."""
+    token = service.tokens.api_token(credentials.key, SCOPES, 2)
+    with pytest.raises(ApiError) as refused:
+        async with asyncio.timeout(30):
+            while True:
+                assert service.tokens.read(token, "api").app_key == credentials.key
+                with pytest.raises(ApiError):
+                    service.tokens.read(token, "client")
+                await asyncio.sleep(0.05)
+    assert refused.value.detail and refused.value.code == 1003

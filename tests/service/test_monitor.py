@@ -256,6 +256,54 @@ async def test_version_1_pages(archive: Archive, api: httpx2.AsyncClient) -> Non
         assert [one["alias"] for one in found] == [f"Conference {n}" for n in (4, 3, 2, 1, 0)]
 
 
+async def test_version_1_lists_are_their_conferences(
+    archive: Archive, api: httpx2.AsyncClient
+) -> None:
+    """What a page says of a conference is to the byte what its own address says, however many
+    sessions, parts and files of the same moment it has; other conferences' files are not in it."""
+    names = [await _conference_of_parts(archive, number) for number in range(3)]
+    await archive.recorded("Other")
+    for size in (1, 2, 100):
+        pages = await listed(api, "/v1/monitor/recordings", "recordings", max=size, perm="true")
+        told = {one["confId"]: json.dumps(one) for one in pages}
+        assert len(pages) == len(told) == 4
+        for id in names:
+            path = f"/v1/monitor/conferences/{id}/recordings"
+            (alone,) = (await api.get(path, params={"perm": "true"})).json()["recordings"]
+            assert told[id] == json.dumps(alone)
+            parts = [record["fileName"] for record in alone["audio"]["records"]]
+            assert len(parts) == 4 and len(set(parts)) == 4
+            assert [len(record["splits"]) for record in alone["audio"]["records"]] == [2] * 4
+
+
+async def _conference_of_parts(archive: Archive, number: int) -> str:
+    """Two sessions of two parts, all conferences at the same moments."""
+    conference = await archive.conference(f"Conference {number}")
+    for first in (0, 2):
+        session = await archive.session(conference)
+        for part in (1, 2):
+            at = {"part": part, "start_time": EPOCH + (first + part) * 10_000}
+            legs = [
+                archive.made(
+                    session,
+                    f"{part}/record_{at['start_time']}_conn_p{n}_{number}.mp3",
+                    kind="participant",
+                    details={"participantId": f"p{n}"},
+                    **at,
+                )
+                for n in range(2)
+            ]
+            await archive.publish(
+                session,
+                archive.made(session, f"{part}/a.mp3", **at),
+                archive.made(session, f"{part}/a.mp4", **at),
+                *legs,
+            )
+        archive.made(session, "whole.mp3", merged=True)
+        await archive.publish(session, archive.made(session, "whole.mp3", merged=True))
+    return conference.id
+
+
 async def test_live_recording_by_the_applications_setting(
     archive: Archive, api: httpx2.AsyncClient, service: Service
 ) -> None:

@@ -62,8 +62,8 @@ async def archive(
         )
         if conference is None or app_key not in (None, conference.app_key):
             raise _missing()
-    found = await listing.all_of(service.database, [conference.id])
-    if not found[conference.id]:
+    found = await listing.all_of(service.database, conference.id)
+    if not found:
         raise _missing()
     headers = {
         **HEADERS,
@@ -71,7 +71,7 @@ async def archive(
     }
     if request.method == "HEAD":
         return Response(headers=headers, media_type="application/zip")
-    blocks = zipped(service.storage, found[conference.id])
+    blocks = zipped(service.storage, found)
     return StreamingResponse(blocks, headers=headers, media_type="application/zip")
 
 

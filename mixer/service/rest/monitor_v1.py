@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from sqlalchemy import Row
 
 from ...records.models import Conference
-from ...webhooks.bodies import audio_records
+from ...webhooks.bodies import Urls, audio_records
 from .. import conferences, files, listing
 from ..auth import Caller, GivenService
 from ..context import Service
@@ -27,7 +26,7 @@ from .paging import GivenRange, json_answer
 router = APIRouter(tags=["Monitor, version 1"])
 router.include_router(conferences_router)
 
-Facts = Row[Any]  # of a recording
+Facts = Any  # of a recording: listing's rows
 Perm = Annotated[
     bool, Query(description="Addresses that last until the file is deleted, not ten minutes.")
 ]
@@ -47,14 +46,9 @@ async def recordings(
 ) -> Response:
     """Conferences that have recordings, by the end of their last one. Use version 2 instead."""
     found = await listing.conferences_recorded(service.database, reader.app_key, given)
-    ids = [row.conference_id for row in found.rows]
-    files_of = await listing.all_of(service.database, ids)
-    told = [
-        await _told(
-            service, reader, row.conference_id, row.alias, files_of[row.conference_id], perm
-        )
-        for row in found.rows
-    ]
+    urls = await _urls(service, reader, [file for one in found.rows for file in one.files], perm)
+    region = service.settings.region
+    told = [_told(one, urls, region) for one in found.rows]
     return json_answer({**tokens(found.places, given), "recordings": told})
 
 
@@ -73,9 +67,9 @@ async def conference_recordings(
 ) -> Response:
     """The recordings of one conference, as one entry. Use version 2 instead."""
     conference, found = await _found(service, reader, conference_id, given)
-    told = []
-    if found:
-        told = [await _told(service, reader, conference.id, conference.alias, found, perm)]
+    urls = await _urls(service, reader, found, perm)
+    of_it = listing.Recorded(conference.id, conference.alias, found)
+    told = [_told(of_it, urls, service.settings.region)] if found else []
     return json_answer({"first": "", "next": "", "recordings": told})
 
 
@@ -94,7 +88,7 @@ async def audio(
         {
             "region": service.settings.region,
             "conference": {"confId": conference.id, "confAlias": conference.alias},
-            "records": await _records(service, reader, found, perm),
+            "records": _records(found, await _urls(service, reader, found, perm)),
         }
     )
 
@@ -135,34 +129,25 @@ async def _found(
     service: Service, reader: Caller, conference_id: str, given: Range | None = None
 ) -> tuple[Conference, list[Facts]]:
     conference = await conferences.find(service, reader.app_key, conference_id)
-    found = await listing.all_of(service.database, [conference.id], given)
-    return conference, found[conference.id]
+    return conference, await listing.all_of(service.database, conference.id, given)
 
 
-async def _told(
-    service: Service,
-    reader: Caller,
-    conference_id: str,
-    alias: str,
-    found: list[Facts],
-    perm: bool,
-) -> dict[str, Any]:
+def _told(one: listing.Recorded, urls: Urls, region: str) -> dict[str, Any]:
     """One conference: sizes are of whole recordings where there are such, else of their parts."""
-    region = service.settings.region
-    whole = _whole(found)
-    mp4 = sum(one.size for one in whole if one.media_type == "video/mp4")
-    mp3 = sum(one.size for one in whole if one.media_type == "audio/mpeg")
+    whole = _whole(one.files)
+    mp4 = sum(file.size for file in whole if file.media_type == "video/mp4")
+    mp3 = sum(file.size for file in whole if file.media_type == "audio/mpeg")
     return {
-        "confId": conference_id,
-        "alias": alias,
+        "confId": one.id,
+        "alias": one.alias,
         "duration": _duration(whole),
-        "ts": max(one.end_time for one in found),
+        "ts": one.files[-1].end_time,  # they are in this order
         "region": region,
         "mix": {"mp4": mp4, "mp3": mp3, "region": region},
         "audio": {
             "region": region,
             "mix": {"mp4": 0, "mp3": mp3, "region": region},
-            "records": await _records(service, reader, found, perm),
+            "records": _records(one.files, urls),
         },
     }
 
@@ -181,13 +166,18 @@ def _duration(whole: Sequence[Facts]) -> int:
     return max(lanes.values(), default=0)
 
 
-async def _records(
+async def _urls(
     service: Service, reader: Caller, found: Sequence[Facts], perm: bool
-) -> list[dict[str, Any]]:
+) -> dict[str, str]:
+    """Addresses of what sounds, by recording: of videos this version tells none."""
     sounds = [one for one in found if one.media_type == "audio/mpeg"]
     urls = await files.urls_of(service, reader.app, sounds, lasting=perm)
-    by_id = {one.id: url for one, url in zip(sounds, urls, strict=True)}
-    return audio_records(sounds, by_id, name="fileName", inner_user_id=True)
+    return {one.id: url for one, url in zip(sounds, urls, strict=True)}
+
+
+def _records(found: Sequence[Facts], urls: Urls) -> list[dict[str, Any]]:
+    sounds = [one for one in found if one.media_type == "audio/mpeg"]
+    return audio_records(sounds, urls, name="fileName", inner_user_id=True)
 
 
 async def _file(service: Service, reader: Caller, conference_id: str, media_type: str) -> Response:
