@@ -135,8 +135,9 @@ class Orders:
             self.recording.stop("stopped")
 
 
-async def record(settings: Settings, port: Port) -> tuple[str, int]:
-    """Joins and records until the parent says stop or the conference ends: (reason, end_ns).
+async def record(settings: Settings, port: Port) -> None:
+    """Joins and records until the parent says stop or the conference ends; tells `ended` as soon
+    as the journal is whole, and then leaves.
 
     A recording that goes on (an earlier run is in the journal) waits for a conference that is
     away; a new one fails at once. Raises MixerError.
@@ -144,26 +145,28 @@ async def record(settings: Settings, port: Port) -> tuple[str, int]:
     orders = Orders(settings.paused)
     following = asyncio.create_task(orders.follow(port))
     try:
-        return await _record(settings, port, orders)
+        await _record(settings, port, orders)
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def _record(settings: Settings, port: Port, orders: Orders) -> tuple[str, int]:
+async def _record(settings: Settings, port: Port, orders: Orders) -> None:
     earlier = await asyncio.to_thread(read_earlier, settings.directory)
     if earlier.runs:
         try:
             session = await _join_again(settings, port, orders, earlier)
         except ConferenceOver:
             await asyncio.to_thread(recover, settings.directory)
-            return "conference-ended", 0
+            port.emit("ended", reason="conference-ended", t_ns=0)
+            return
     else:
         session = await join(settings, not orders.paused)
     if session is None:
         if port.commanded:
             await asyncio.to_thread(recover, settings.directory)
-        return "stopped", 0
+        port.emit("ended", reason="stopped", t_ns=0)
+        return
     try:
         writer = await asyncio.to_thread(
             JournalWriter.create, settings.directory, conference=session.conference
@@ -171,17 +174,28 @@ async def _record(settings: Settings, port: Port, orders: Orders) -> tuple[str, 
     except BaseException:
         await session.leave()
         raise
+    recording = Recording(session, writer, earlier, port.emit, paused=orders.paused)
+    orders.recording = recording
+    if port.stopping.is_set():
+        recording.stop("stopped")
+    try:
+        reason = await _journalled(recording, writer, port)
+        port.emit("ended", reason=reason, t_ns=recording.ended_ns)
+    finally:
+        await recording.leave()
+
+
+async def _journalled(recording: Recording, writer: JournalWriter, port: Port) -> str:
+    """Runs a recording to its end, and closes its journal: the reason.
+
+    An orphan does not say that the recording has ended: another recorder may go on with it, and a
+    page pass that is dying, too, must not take this for the end.
+    """
     final = False
     try:
-        recording = Recording(session, writer, earlier, port.emit, paused=orders.paused)
-        orders.recording = recording
-        if port.stopping.is_set():
-            recording.stop("stopped")
-        end = await recording.run(), recording.ended_ns
-        # An orphan does not say that the recording has ended: another recorder may go on with it,
-        # and a page pass that is dying, too, must not take this for the end.
-        final = port.commanded or end[0] != "stopped"
-        return end
+        reason = await recording.run()
+        final = port.commanded or reason != "stopped"
+        return reason
     finally:
         await asyncio.to_thread(writer.close, final=final)
 
@@ -212,11 +226,10 @@ async def main(arguments: list[str]) -> int:
         if given is None:
             return 0
         try:
-            reason, end_ns = await record(read_settings(given), port)
+            await record(read_settings(given), port)
         except MixerError as error:
             port.emit("failed", message=str(error), exit_code=error.exit_code)
             return error.exit_code
-        port.emit("ended", reason=reason, t_ns=end_ns)
         return 0
 
 

@@ -48,7 +48,7 @@ TELL_AGAIN_S = 0.5
 
 
 class Recording:
-    """`run` until `stop`; returns the reason of the end. Raises StorageError.
+    """`run` until `stop`, which returns the reason of the end; then `leave`. Raises StorageError.
 
     `paused`: nothing is journalled before `resume`; else a pause in which an earlier run ended is
     over now.
@@ -69,10 +69,17 @@ class Recording:
         self._emit = emit
         self._pausing = paused  # what was asked for last
         self._untold = asyncio.Event()  # the conference does not know of that yet
+        self._gaps = earlier.untold
         self._epoch_ns = writer.from_monotonic_ns(time.monotonic_ns()) - time.monotonic_ns()
         self._telling = Telling(self._writer, earlier.state)
         folder = writer.directory / OBJECTS
-        self._video = PresentedVideo(folder, self._telling.tell, self._writer.note, self.now_ns)
+        self._video = PresentedVideo(
+            folder,
+            self._telling.tell,
+            self._writer.note,
+            self.now_ns,
+            lambda address, path, most: session.fetch_video(address, path, most),
+        )
         self._presented = Presented(
             folder,
             lambda address: session.fetch(address),
@@ -128,6 +135,8 @@ class Recording:
 
     async def run(self) -> str:
         began_ns = self.now_ns()
+        for gap in self._gaps:
+            self._writer.gap(gap)
         self._emit("joined", t_ns=began_ns, participant=self._session.participant_id)
         if self._pausing:
             self._writer.pause(began_ns, self._telling.known)
@@ -158,12 +167,14 @@ class Recording:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(
-                *tasks, *self._closing, self._video.close(), return_exceptions=True
-            )
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                    await self._session.leave()
+            await asyncio.gather(*tasks, self._video.close(), return_exceptions=True)
+
+    async def leave(self) -> None:
+        """After `run`: hangs up. Nothing of the recording waits for it."""
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                await self._session.leave()
 
     def resized(self, publication: Publication, media_ns: int, width: int, height: int) -> None:
         if media_ns < self._writer.anew_ns:

@@ -71,6 +71,7 @@ class Recorder:
         self._starting = asyncio.Lock()  # of parts, one after the other
         self._ingest: Child | None = None
         self._ingest_paused = False  # what ingest was told last
+        self._leaving = contextlib.AsyncExitStack()  # ingest, hanging up while files are finished
         self._error: MixerError | None = None
         self._user_seen = False
         self._user_seen_at = time.monotonic()
@@ -99,7 +100,7 @@ class Recorder:
             if self.settings.resume:
                 self._parts.plan = self.settings.resumed(self.folder.load())
             self._parts.save()
-            async with listening(self.folder.socket, self._answer):
+            async with self._leaving, listening(self.folder.socket, self._answer):
                 async with self._warm, asyncio.TaskGroup() as group:
                     group.create_task(self._run_ingest())
                     group.create_task(self._warm_up())
@@ -140,13 +141,15 @@ class Recorder:
         self._ingest_paused = self._wants_pause
         if self._ingest_paused:
             argv.append("--paused")
-        async with await self._ingest_child(argv) as child:
+        async with contextlib.AsyncExitStack() as stack:
+            child = await stack.enter_async_context(await self._ingest_child(argv))
             self._ingest = child
             if self._stop.is_set():
                 await child.stop()
             await self._steer_ingest()  # what it shall do may have changed meanwhile
             async for event in child.events:
                 if self._heard_of_ingest(event):
+                    self._leaving.push_async_exit(stack.pop_all())
                     return True
             self._ingest = None
             return self._stop.is_set() and (await child.wait()).clean
