@@ -30,6 +30,7 @@ from mixer.layout.page import (
     injected_script,
 )
 from mixer.layout.patience import Patience
+from mixer.layout.schedule import Rates
 from mixer.layout.serving import Site
 from mixer.proxy import Proxy, Reach
 
@@ -40,8 +41,9 @@ async def boot(page: Page, url: str) -> Look:
     """Loads the page and lets it get ready; its clock then stands right before frame 0.
 
     Time begins when the page is there, and runs in output frames until `boot_media_s` are over and
-    it is ready: nothing that the page can see depends on how long loading took. It has
-    `ready_wall_s` for that, of its own time and on the wall: a busy machine is not its fault.
+    it is ready (in longer steps while it wants no frames of its own): nothing that the page can see
+    depends on how long loading took. It has `ready_wall_s` for that, of its own time and on the
+    wall: a busy machine is not its fault.
     """
     settings = page.settings
     began_s = time.monotonic()
@@ -51,12 +53,14 @@ async def boot(page: Page, url: str) -> Look:
         refused = [detail for kind, detail in page.suppressed if kind == "refused"]
         raise PageFailure("; ".join([str(failure), *refused[:1]])) from None
     frames = round(settings.boot_media_s * settings.fps)
+    stride = Rates(settings.fps).still_frames
     errors: list[str] = []
-    loaded = 0
+    loaded, wide = 0, 1
     while True:
-        loaded += 1
+        loaded = min(loaded + wide, max(frames, loaded + 1))
         await page.step(loaded - frames, loaded * 1000 / settings.fps)
         look, _ = await page.look()
+        wide = 1 if look.moving else stride
         errors += [detail for kind, detail in look.notes if kind == "error"]
         page.suppressed += look.notes
         if look.failed is not None:

@@ -18,12 +18,12 @@ from typing import Any, Literal
 
 from ..clock import SECOND
 from ..edit import EditList, Span, edit_list, joined
+from ..engine import Warm
 from ..errors import StorageError, UsageError
 from ..journal import Journal, people, recover, write_whole
 from ..layout.shipped import layout_path
 from ..render.audio_settings import AudioSettings
-from ..render.job import RenderJob, clean
-from ..render.merge import merge
+from ..render.job import RenderJob, clean, warmed
 from ..render.settings import RenderSettings
 from .alias import alias
 from .offline import Show, placed
@@ -73,13 +73,16 @@ async def remix(folder: RecordFolder, options: RenderOptions, show: Show) -> Mad
     _check_target(folder, options)
     if options.format != "mp3" and options.layout:
         layout_path(options.layout)  # there is such a thing
-    await asyncio.to_thread(recover, folder.journal)
-    journal = Journal.open(folder.journal)
-    _check_finished(folder, journal, options)
-    without = _without(journal, options)
-    plan = placed(plan, journal)
-    version = _Version(folder, plan, journal, options, without, show)
-    return await version.make()
+    async with Warm() as warm:
+        if options.format != "mp3":
+            await warmed(warm)  # they import while the journal is read
+        await asyncio.to_thread(recover, folder.journal)
+        journal = await asyncio.to_thread(Journal.open, folder.journal)
+        _check_finished(folder, journal, options)
+        without = _without(journal, options)
+        plan = placed(plan, journal)
+        version = _Version(folder, plan, journal, options, without, show, warm)
+        return await version.make()
 
 
 def _check_finished(folder: RecordFolder, journal: Journal, options: RenderOptions) -> None:
@@ -131,8 +134,10 @@ class _Version:
         options: RenderOptions,
         without: tuple[str, ...],
         show: Show,
+        warm: Warm,
     ) -> None:
         self._folder = folder
+        self._warm = warm
         self._journal = journal
         self._options = options
         self._without = without
@@ -233,6 +238,7 @@ class _Version:
                 stop_ns=span.stop_ns,
                 workers=self._options.workers,
                 on_progress=lambda progress: self._show(self._mix.id, progress, self._mix.fps),
+                warm=self._warm,
             )
             ends_ns = await self._until_end(job, span)
             if several:
@@ -245,6 +251,8 @@ class _Version:
         return out
 
     async def _join(self, files: Sequence[Path], out: Path) -> None:
+        from ..render.merge import merge  # with all that mixes and encodes
+
         if self._video[-1].stop_ns is None:  # it is known by now
             self._video[-1] = replace(self._video[-1], stop_ns=self._journal.watermark_ns)
         edits = joined([self._edits(span, self._mix.fps) for span in self._video])

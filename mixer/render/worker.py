@@ -16,10 +16,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +48,9 @@ class Worker:
 
     def __init__(
         self,
-        journal: Path,
+        journal: Journal,
         work: Workspace,
+        settings: RenderSettings,
         *,
         encodes_sound: bool,
         made: Callable[[int], None] = lambda frames: None,
@@ -59,8 +59,8 @@ class Worker:
         self.made = made
         self._stop_ns: int | None = None
         self._work = work
-        self._settings = RenderSettings.from_json(json.loads(work.settings.read_text()))
-        self._journal = Journal.open(journal, self._settings.without)
+        self._settings = settings
+        self._journal = journal
         self._mattes = MatteTrackReader.open(work.matte)
         self._soundtrack = Soundtrack(work) if encodes_sound else None
         self._told = 0  # of the composer's notes
@@ -178,7 +178,7 @@ class Worker:
         )
 
 
-async def serve(make: Callable[[], Worker], port: Port) -> None:
+async def serve(make: Callable[[], Awaitable[Worker]], port: Port) -> None:
     """Does what the parent commands, one thing after the other; a limit holds at once.
 
     The worker is made when there is something to do: this process starts while the page does.
@@ -194,7 +194,7 @@ async def serve(make: Callable[[], Worker], port: Port) -> None:
             if limits:
                 limit = command["frames"], command["stop_ns"]
             elif worker is None:
-                worker = make()
+                worker = await make()
                 working = group.create_task(_work_off(worker, port, pending))
             if worker is not None and limit is not None:
                 worker.end_at(*limit)
@@ -224,17 +224,9 @@ async def run(given: list[str]) -> int:
         if argv is None:
             return 0
         arguments = _arguments().parse_args(argv)
-        loop = asyncio.get_running_loop()
         status = 0
         try:
-            make = partial(
-                Worker,
-                arguments.journal,
-                Workspace(arguments.work),
-                encodes_sound=arguments.encodes_sound,
-                made=lambda frames: _later(loop, port, frames),
-            )
-            serving = asyncio.ensure_future(serve(make, port))
+            serving = asyncio.ensure_future(serve(_maker(arguments, port), port))
             stopping = asyncio.ensure_future(port.stopping.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not serving.done():
@@ -246,6 +238,27 @@ async def run(given: list[str]) -> int:
             status = error.exit_code
             port.emit("error", message=str(error), exit_code=status)
     return status
+
+
+def _maker(arguments: argparse.Namespace, port: Port) -> Callable[[], Awaitable[Worker]]:
+    """Begins to read the journal, which takes a while where it holds hours; the page starts
+    meanwhile."""
+    loop = asyncio.get_running_loop()
+    work = Workspace(arguments.work)
+    settings = RenderSettings.from_json(json.loads(work.settings.read_text()))
+    opening = asyncio.to_thread(Journal.open, arguments.journal, settings.without)
+    journal = asyncio.ensure_future(opening)
+
+    async def make() -> Worker:
+        return Worker(
+            await journal,
+            work,
+            settings,
+            encodes_sound=arguments.encodes_sound,
+            made=lambda frames: _later(loop, port, frames),
+        )
+
+    return make
 
 
 def _later(loop: asyncio.AbstractEventLoop, port: Port, frames: int) -> None:
