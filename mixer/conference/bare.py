@@ -11,6 +11,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mixer.conference.difference import ConferenceEvent, difference
@@ -109,6 +110,9 @@ class BareSession:
         """Such a room has nobody who could be told."""
 
     async def fetch(self, address: str) -> bytes:
+        raise ConferenceUnknown("a Janus room has no files")
+
+    async def fetch_video(self, address: str, path: Path, most: int) -> None:
         raise ConferenceUnknown("a Janus room has no files")
 
     async def leave(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from mixer.conference.ice import IceServer, ice_server
@@ -65,6 +66,10 @@ class OwnSession:
     async def fetch(self, address: str) -> bytes:
         """Raises ConferenceError."""
         return await self._session.fetch(address)
+
+    async def fetch_video(self, address: str, path: Path, most: int) -> None:
+        """Raises ConferenceError, OSError."""
+        await self._session.fetch_video(address, path, most)
 
     async def leave(self) -> None:
         await self._session.leave()

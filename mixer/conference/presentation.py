@@ -15,11 +15,22 @@ JOURNALLED = "journal:"
 _NAME = r"[0-9a-f]{64}\.(?:png|jpg)"
 _IN_ROOM = re.compile(rf"presentations/[0-9a-f]{{32}}/({_NAME})")
 _OBJECT = re.compile(_NAME)
-_VIDEO = re.compile(r"[0-9a-f]{64}\.(?:mp4|webm)")
+_VIDEO_NAME = r"[0-9a-f]{64}\.(?:mp4|webm)"
+_VIDEO = re.compile(_VIDEO_NAME)
+_VIDEO_IN_ROOM = re.compile(rf"presentations/[0-9a-f]{{32}}/{_VIDEO_NAME}")
 
 
 def is_object_name(text: str) -> bool:
     return _OBJECT.fullmatch(text) is not None
+
+
+def is_video_name(text: str) -> bool:
+    return _VIDEO.fullmatch(text) is not None
+
+
+def is_video_in_room(url: str) -> bool:
+    """Whether the room itself has the video, below its address: one that a replay presents."""
+    return _VIDEO_IN_ROOM.fullmatch(url) is not None
 
 
 def video_object(presentation: Mapping[str, Any]) -> str | None:

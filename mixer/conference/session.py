@@ -13,7 +13,8 @@ import json
 import re
 import ssl
 from collections.abc import AsyncIterator
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, BinaryIO, Self
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -22,7 +23,7 @@ import structlog
 from mixer.clock import MILLISECOND, monotonic_ns
 from mixer.conference.difference import ConferenceEvent, difference
 from mixer.conference.playing import received
-from mixer.conference.presentation import object_of
+from mixer.conference.presentation import is_video_in_room, object_of
 from mixer.conference.schema import InvalidEvent, check_event, check_state
 from mixer.conference.state import ParticipantType, State, apply, empty
 from mixer.errors import (
@@ -192,6 +193,52 @@ class RoomSession:
             ) from error
         return bytes(content)
 
+    async def fetch_video(self, address: str, path: Path, most: int) -> None:
+        """Writes a video that the room itself has, by its address in the state, into a file; one
+        of at most so many bytes. Raises ConferenceError, OSError."""
+        if not is_video_in_room(address):
+            raise ConferenceUnknown(f"{address!r} is no video of this room")
+        url, size = f"{self.base_url}/{address}", 0
+        try:
+            async with self._client.stream("GET", url) as response:
+                response.raise_for_status()
+                with path.open("wb") as file:
+                    async for chunk in response.aiter_bytes(1 << 20):
+                        size += len(chunk)
+                        if size > most:
+                            raise ConferenceUnknown(f"it is larger than {most >> 20} MB")
+                        await asyncio.to_thread(file.write, chunk)
+        except httpx2.HTTPError as error:
+            name = error.__class__.__name__
+            raise ConferenceUnreachable(f"{url} cannot be had ({name})") from error
+
+    async def bring(self, file: Path) -> None:
+        """Of a robot: a file that it is going to present, called by its SHA-256. Raises
+        ConferenceError."""
+        try:
+            chunks = _chunks(await asyncio.to_thread(file.open, "rb"))
+            headers = {"authorization": f"Bearer {self._token}"}
+            url = f"{self.base_url}/replayed/{file.name}"
+            answer = await self._client.put(url, content=chunks, headers=headers)
+        except (httpx2.HTTPError, OSError) as error:
+            raise ConferenceUnreachable(
+                f"{file.name} cannot be brought ({error.__class__.__name__})"
+            ) from error
+        _answer(self.base_url, answer)
+
+    async def present(self, what: dict[str, Any]) -> str:
+        """Of a robot: shows what it has brought (docs/replay.md); the id of that. Raises
+        ConferenceError."""
+        return str((await self._request("POST", "/replayed", what))["id"])
+
+    async def change_presentation(self, id: str, changes: dict[str, Any]) -> None:
+        """Another page; plays, pauses, seeks. Raises ConferenceError."""
+        await self._request("PATCH", f"/presentations/{id}", changes)
+
+    async def stop_presenting(self, id: str) -> None:
+        """Raises ConferenceError, also where it has ended already."""
+        await self._request("DELETE", f"/presentations/{id}", None)
+
     async def end(self, reason: str = "ended") -> None:
         """Ends the conference for everybody (only a participant of type user may)."""
         await self._request("DELETE", "", None)
@@ -247,6 +294,12 @@ class RoomSession:
                 "is the room server running, and is the address right?"
             ) from error
         return _answer(self.base_url, response)
+
+
+async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+    with file:
+        while chunk := await asyncio.to_thread(file.read, 1 << 20):
+            yield chunk
 
 
 def _now_ms() -> int:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from mixer.conference.ice import IceServer
@@ -80,6 +81,11 @@ class ConferenceSession(Protocol):
     async def fetch(self, address: str) -> bytes:
         """What is at an address of the state that is below the conference's own: a page of a file
         that is presented. Raises ConferenceError."""
+        ...
+
+    async def fetch_video(self, address: str, path: Path, most: int) -> None:
+        """Writes a video that the conference's own server has, by its address in the state; one of
+        at most so many bytes. Raises ConferenceError, OSError."""
         ...
 
     async def leave(self) -> None: ...

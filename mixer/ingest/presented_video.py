@@ -14,14 +14,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from mixer.conference.playing import stream_id
-from mixer.conference.presentation import JOURNALLED, video_object
+from mixer.conference.presentation import JOURNALLED, is_video_in_room, video_object
+from mixer.errors import ConferenceError
 from mixer.journal.model import Note
 
 log = structlog.get_logger()
@@ -33,21 +34,29 @@ LOAD_TIMEOUT_S = 900.0
 
 Data = dict[str, Any]
 Tell = Callable[[int, str, Data], None]
+Fetch = Callable[[str, Path, int], Awaitable[None]]  # address in the room, where to, bytes at most
 
 
 class PresentedVideo:
     """`shown` is told what is presented, `stopped` that it is no more, `close` at the end.
 
-    `tell` takes events, `note` what went wrong, `now_ns` is journal time.
+    `tell` takes events, `note` what went wrong, `now_ns` is journal time; `fetch` writes a video
+    that the room itself has into a file.
     """
 
     def __init__(
-        self, folder: Path, tell: Tell, note: Callable[[Note], None], now_ns: Callable[[], int]
+        self,
+        folder: Path,
+        tell: Tell,
+        note: Callable[[Note], None],
+        now_ns: Callable[[], int],
+        fetch: Fetch,
     ) -> None:
         self._folder = folder
         self._tell = tell
         self._note = note
         self._now_ns = now_ns
+        self._fetch = fetch
         self._loaded: dict[str, Data] = {}  # by address: each is loaded once
         self._wanted: Data | None = None  # what is presented
         self._since_ns = 0
@@ -139,7 +148,7 @@ class PresentedVideo:
             _sweep(self._folder)
         except OSError as error:
             return {"error": f"it cannot be kept: {error.strerror or error}"}
-        loaded = await loaded_by_child(url, self._folder, most)
+        loaded = await loaded_by_child(url, self._folder, most, self._fetch)
         if "object" in loaded:
             with contextlib.suppress(OSError):
                 self._bytes += (self._folder / loaded["object"]).stat().st_size
@@ -154,27 +163,38 @@ def _sweep(folder: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-async def loaded_by_child(url: str, folder: Path, most: int) -> Data:
+async def loaded_by_child(url: str, folder: Path, most: int, fetch: Fetch) -> Data:
     """What video_file.py prints: {object, durationMs, video, audio} or {error}."""
     aside = folder / f"{os.getpid()}-{os.urandom(6).hex()}.part"
+    try:
+        async with asyncio.timeout(LOAD_TIMEOUT_S):
+            if is_video_in_room(url):
+                await fetch(url, aside, most)
+                url = ""  # it is there already
+            return await _told_by_child(url, folder, aside, most)
+    except TimeoutError:
+        return {"error": f"it took longer than {LOAD_TIMEOUT_S / 60:.0f} minutes to load"}
+    except ConferenceError as error:
+        return {"error": str(error)}
+    except OSError as error:
+        return {"error": f"it cannot be kept: {error.strerror or error}"}
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+async def _told_by_child(url: str, folder: Path, aside: Path, most: int) -> Data:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "mixer.ingest.video_file",
-        str(folder),
-        str(aside),
-        str(most),
+        *("-m", "mixer.ingest.video_file", str(folder), str(aside), str(most)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(LOAD_TIMEOUT_S):
-            told, _ = await process.communicate(f"{url}\n".encode())
+        told, _ = await process.communicate(f"{url}\n".encode())
         found: Data = json.loads(told)
-    except TimeoutError:
-        found = {"error": f"it took longer than {LOAD_TIMEOUT_S / 60:.0f} minutes to load"}
     except ValueError:
         found = {"error": "it cannot be read"}
     finally:
@@ -182,6 +202,4 @@ async def loaded_by_child(url: str, folder: Path, most: int) -> Data:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
     return found

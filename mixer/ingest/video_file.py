@@ -1,6 +1,6 @@
 """`python -m mixer.ingest.video_file FOLDER ASIDE BYTES`: loads the video that is presented, whose
 address it reads (addresses may hold secrets, and lists of processes show command lines), into the
-journal's folder FOLDER, by way of the file ASIDE.
+journal's folder FOLDER, by way of the file ASIDE. An empty address: it is in ASIDE already.
 
 A process of its own, at low priority and with limits, for files come from anywhere and may be
 anything: ingest is not held up, and does not fall with it. Goes through a proxy of ours that checks
@@ -91,6 +91,16 @@ async def _written(client: httpx2.AsyncClient, url: str, aside: Path, most: int)
     return digest.hexdigest(), kind
 
 
+def _there(aside: Path) -> tuple[str, str]:
+    """The SHA-256 and the ending of a file that somebody else has written. Raises Unusable."""
+    with aside.open("rb") as file:
+        kind = ending(file.read(HEAD_BYTES))
+        if kind is None:
+            raise Unusable("it is no MP4 or WebM file")
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest(), kind
+
+
 def examine(path: Path, kind: str) -> dict[str, Any]:
     """Size and length of the video, whether it has sound. Raises Unusable, av.error.FFmpegError."""
     with open_video(path, kind) as container:
@@ -140,7 +150,10 @@ def _first(container: av.container.InputContainer, stream: Any) -> Any:
 async def run(url: str, folder: Path, aside: Path, most: int) -> dict[str, Any]:
     """What has been loaded: `object`, its file's name, and what `examine` says."""
     try:
-        digest, kind = await load(url, aside, most, Reach.from_environment())
+        if url:
+            digest, kind = await load(url, aside, most, Reach.from_environment())
+        else:
+            digest, kind = _there(aside)
         about = examine(aside, kind)
     except httpx2.TimeoutException:
         raise Unusable("its server does not answer in time") from None

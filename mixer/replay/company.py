@@ -29,10 +29,16 @@ class Company:
             if id_ in self._robots:
                 self._robots[id_].want(role)
                 continue
-            robot = self._robots[id_] = Robot(self._stage, role)
+            presenter = self._stage.presenter(id_)
+            robot = self._robots[id_] = Robot(self._stage, role, presenter)
             task = self._group.create_task(robot.run(), name=f"robot-{id_}")
             self._running[task] = robot
             task.add_done_callback(self._gone)
+
+    def moved(self) -> None:
+        """The replay's clock stands, goes on, or is elsewhere: videos that are presented, too."""
+        for robot in self._robots.values():
+            robot.presenter.refresh()
 
     def begin(self) -> None:
         """From now on a robot that is lost comes back by itself."""

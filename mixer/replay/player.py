@@ -52,6 +52,7 @@ class Player:
         self._reached_ns = 0  # position up to which everything has been sent
         self._next_cast = 0
         self._begun = False
+        self._standing = True  # the clock does: paused, or on its way to another position
         self._unslept = 0
 
     def tell(self, command: Command) -> None:
@@ -60,6 +61,11 @@ class Player:
             self._commands.get_nowait()
         if not self._commands.full():
             self._commands.put_nowait(command)
+
+    @property
+    def clock(self) -> tuple[int, bool]:
+        """The position, and whether it goes on now."""
+        return self._reached_ns if self._standing else self.position_ns, not self._standing
 
     @property
     def position_ns(self) -> int:
@@ -107,18 +113,25 @@ class Player:
 
     async def _stretch(self, moved: bool, playing: bool) -> bool:
         """True if the end was reached."""
+        if moved or not playing:
+            self._stand(True)
         start_ns = await self._move() if moved else time.monotonic_ns()
         if not playing:
             self.state = "paused"
             return False
         self._origin_ns = start_ns - self._reached_ns
         self.state = "playing"
+        self._stand(False)
         async with contextlib.aclosing(self._reader.batches(self._reached_ns)) as batches:
             async for batch in batches:
                 await self._play(batch)
         wait_ns = self._company.drained_ns - time.monotonic_ns()
         await asyncio.sleep(min(DRAINED_TIMEOUT_S, max(0, wait_ns) / SECOND + LAST_S))
         return True
+
+    def _stand(self, standing: bool) -> None:
+        self._standing = standing
+        self._company.moved()
 
     async def _move(self) -> int:
         """Cast and pictures of a position; when the clock may start there, monotonic ns."""

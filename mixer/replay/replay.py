@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from mixer.clock import SECOND
+from mixer.conference.presentation import OBJECTS
 from mixer.errors import ConferenceUnreachable, MixerError, UsageError, first_of
 from mixer.ingest.transport import prepare
 from mixer.journal import Journal, people
 from mixer.replay.company import Company
 from mixer.replay.player import Command, Player
+from mixer.replay.presenter import Presenter
 from mixer.replay.reader import Reader
 from mixer.replay.robot import Stage
 from mixer.replay.script import Script, read_script
@@ -76,6 +79,10 @@ class Replay:
             player.behind_ns / SECOND,
         )
 
+    @property
+    def _clock(self) -> tuple[int, bool]:
+        return self._player.clock if self._player is not None else (0, False)
+
     async def run(self) -> str:
         """Plays to the end or until told to stop; all robots have left then. Returns "ended",
         "stopped", "conference-ended". Raises MixerError."""
@@ -85,14 +92,18 @@ class Replay:
         reader = Reader(journal, script)
         self._script = script
         try:
-            return await self._run(script, reader)
+            return await self._run(script, reader, journal.directory / OBJECTS)
         except* MixerError as errors:
             raise first_of(errors) from None
         finally:
             await asyncio.to_thread(reader.close)
 
-    async def _run(self, script: Script, reader: Reader) -> str:
-        stage = Stage(self.settings, on_ended=lambda: self.stop("conference-ended"))
+    async def _run(self, script: Script, reader: Reader, objects: Path) -> str:
+        stage = Stage(
+            self.settings,
+            on_ended=lambda: self.stop("conference-ended"),
+            presenter=lambda id_: Presenter(objects, script.files(id_), lambda: self._clock),
+        )
         async with asyncio.TaskGroup() as group:
             self._company = company = Company(stage, group)
             self._player = player = Player(script, reader, company)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,7 @@ from mixer.errors import ConferenceError, UnsupportedCodec
 from mixer.journal.model import Kind
 from mixer.publish import Line, PublishedFeed, Sender
 from mixer.replay.outlet import Outlet
+from mixer.replay.presenter import Presenter
 from mixer.replay.script import Feed, Role, Sent
 from mixer.replay.settings import ReplaySettings
 
@@ -37,6 +38,7 @@ class Stage:
 
     settings: ReplaySettings
     on_ended: Callable[[], None]
+    presenter: Callable[[str], Presenter]  # of a participant, by their id in the journal
     begun: asyncio.Event = field(default_factory=asyncio.Event)  # until then errors end the replay
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
@@ -54,8 +56,10 @@ class _Open:
 class Robot:
     """`run` it in a task; `want(None)` makes it leave."""
 
-    def __init__(self, stage: Stage, role: Role) -> None:
+    def __init__(self, stage: Stage, role: Role, presenter: Presenter) -> None:
         self.joined = False
+        self.presenter = presenter
+        presenter.want(role.presents)
         self.ready = asyncio.Event()  # it is in the room as it is wanted
         self._stage = stage
         self._wanted: Role | None = role
@@ -66,6 +70,7 @@ class Robot:
 
     def want(self, role: Role | None) -> None:
         self._wanted = role
+        self.presenter.want(role.presents if role is not None else None)
         self.ready.clear()
         self._news.set()
 
@@ -119,7 +124,8 @@ class Robot:
         try:
             self.joined = True
             try:
-                await self._follow(line, role)
+                async with self._presenting(line):
+                    await self._follow(line, role)
             except ConferenceError:
                 if await _closed_with(line) != ENDED:
                     raise
@@ -127,6 +133,19 @@ class Robot:
         finally:
             self.joined = False
             await asyncio.shield(self._leave(ending))
+
+    @contextlib.asynccontextmanager
+    async def _presenting(self, line: Line) -> AsyncIterator[None]:
+        """A bare room has no presentations."""
+        if line.session is None:
+            yield
+            return
+        presenting = asyncio.create_task(self.presenter.run(line.session))
+        try:
+            yield
+        finally:
+            presenting.cancel()
+            await asyncio.gather(presenting, return_exceptions=True)
 
     async def _leave(self, ending: AsyncExitStack) -> None:
         for name in list(self._open):

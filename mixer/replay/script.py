@@ -7,7 +7,7 @@ the replay of the whole recording, which has no pauses (mixer/edit.py).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal
@@ -20,10 +20,12 @@ from mixer.edit import Span, edit_list
 from mixer.errors import UsageError
 from mixer.journal import Event, Journal, Track
 from mixer.publish import Section
+from mixer.replay.presented import Presents, in_order, presents
 
 log = structlog.get_logger()
 
 PREPARED_NS = 1_200_000_000  # so long before its time a stream is published: viewers need it
+GOES_ON = "recording.goes_on"  # of our own: no journal has such events
 MAX_NAME = 100  # characters, as mixer/room/input.py has it
 MAX_EXTERNAL_ID = 200
 MAX_URL = 2000
@@ -49,6 +51,7 @@ class Role:
     external_id: str = ""
     avatar_url: str = ""
     feeds: Mapping[Feed, Sent] = field(default_factory=dict)
+    presents: Presents | None = None
 
 
 Cast = Mapping[str, Role]  # by the participant's id in the journal
@@ -92,6 +95,11 @@ class Script:
         """Index in `casts` of the one at a position."""
         return max(0, bisect_right(self.casts, position_ns, key=lambda item: item[0]) - 1)
 
+    def files(self, participant: str) -> tuple[str, ...]:
+        """What a participant presents, in order."""
+        roles = (cast[participant] for _, cast in self.casts if participant in cast)
+        return in_order(role.presents for role in roles if role.presents is not None)
+
     @property
     def _end_ns(self) -> int:
         return self.spans[-1].stop_ns or self.spans[-1].start_ns
@@ -105,7 +113,8 @@ def read_script(journal: Journal) -> Script:
     sections = _sections(tracks.values())
     kept = {id_: t for id_, t in tracks.items() if _section(t) in sections[t.stream]}
     script = Script(spans, (), kept)
-    moments = _moments(_prepared(journal.events()), sections)
+    events = [*_prepared(journal.events()), *_goings_on(spans)]
+    moments = _moments(sorted(events, key=_when), sections, script.position_ns)
     casts = [(script.position_ns(t_ns), cast) for t_ns, cast in moments]
     script = replace(script, casts=tuple(_distinct(casts)))
     if not script.length_ns or not any(cast for _, cast in script.casts):
@@ -135,8 +144,19 @@ def _prepared(events: Iterable[Event]) -> list[Event]:
     return sorted(moved, key=lambda event: event.t_ns)
 
 
+def _when(event: Event) -> int:
+    return event.t_ns
+
+
+def _goings_on(spans: Iterable[Span]) -> list[Event]:
+    """Where the recording goes on after a pause: a video may have gone on meanwhile."""
+    return [Event(span.start_ns, GOES_ON, {}) for span in spans]
+
+
 def _moments(
-    events: Iterable[Event], sections: Mapping[str, tuple[Section, ...]]
+    events: Iterable[Event],
+    sections: Mapping[str, tuple[Section, ...]],
+    position_ns: Callable[[int], int],
 ) -> Iterator[tuple[int, Cast]]:
     """(journal time, cast from then on)."""
     state: State = empty()
@@ -146,12 +166,28 @@ def _moments(
         if event.type == "participant.speaking":
             continue
         state = apply(state, event.type, event.data)
+        if event.type == GOES_ON or event.type.startswith("presentation."):
+            shown = presents(state.get("presentation"), event.t_ns, position_ns(event.t_ns))
+            cast = {id_: _presenting(id_, role, state, shown) for id_, role in cast.items()}
+            yield event.t_ns, cast
+            continue
         someone = find(state, _whom(event))
         if someone is None:
             cast = {id_: role for id_, role in cast.items() if find(state, id_) is not None}
         elif someone["type"] != "mixer" and someone["status"] != "left":
-            cast = {**cast, someone["id"]: _role(someone, sections)}
+            known = cast.get(someone["id"])
+            role = _role(someone, sections)
+            cast = {
+                **cast,
+                someone["id"]: replace(role, presents=known.presents if known else None),
+            }
         yield event.t_ns, cast
+
+
+def _presenting(id_: str, role: Role, state: State, shown: Presents | None) -> Role:
+    presentation = state.get("presentation")
+    own = presentation is not None and presentation["ownerId"] == id_
+    return replace(role, presents=shown if own else None)
 
 
 def _whom(event: Event) -> str:

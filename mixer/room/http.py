@@ -39,6 +39,7 @@ from mixer.room.janus_process import Janus
 from mixer.room.live import LiveConference, RoomFull
 from mixer.room.presentations.routes import presentation_routes
 from mixer.room.proxy import serve_proxy
+from mixer.room.replayed import Replayed
 from mixer.room.rooms import Stopping
 from mixer.room.settings import RoomSettings
 from mixer.room.visit import RoomNames, attendance_of, authorized, room_name, token_of
@@ -90,7 +91,8 @@ class RoomInterface:
             WebSocketRoute("/events", self.events_by_websocket),
             WebSocketRoute("/janus", self.janus),
         ]
-        routes += presentation_routes(self._host)
+        replayed = Replayed(self._host)
+        routes += [*presentation_routes(self._host, replayed.file), *replayed.routes()]
         if isinstance(self._host, Moderated):
             routes += conduct_routes(self._host, self._host)
         return routes

@@ -26,15 +26,15 @@ TYPES: tuple[ParticipantType, ...] = ("user", "listener", "mixer", "robot")
 MUTABLE = {"camera": ("audio", "video"), "screen": ("audio", "video")}
 
 
-async def read_json(request: Request) -> dict[str, Any]:
+async def read_json(request: Request, most: int = MAX_BODY_BYTES) -> dict[str, Any]:
     """The body as a JSON object. The content type is required: forms of other sites lack it."""
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
         raise HTTPException(415, "send content-type application/json")
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
+        if len(body) > most:
+            raise HTTPException(413, f"the body is longer than {most} bytes")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -14,6 +14,7 @@ from mixer.errors import ConferenceUnreachable
 from mixer.ingest.presented import Presented
 from mixer.ingest.presented_video import MISSING, PresentedVideo
 from mixer.journal.model import Note
+from tests.instruments.film import unfetched
 from tests.room.serving import until
 
 ID = "f" * 32
@@ -61,7 +62,7 @@ class Told:
 
 
 def made(told: Told) -> Presented:
-    video = PresentedVideo(told.folder, told.tell, told.notes.append, lambda: 0)
+    video = PresentedVideo(told.folder, told.tell, told.notes.append, lambda: 0, unfetched)
     return Presented(
         told.folder, told.fetch, told.tell, told.notes.append, lambda: told.paused, video
     )

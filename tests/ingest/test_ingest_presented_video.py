@@ -16,7 +16,7 @@ from mixer.ingest import presented_video
 from mixer.ingest.presented_video import MISSING, PresentedVideo, loaded_by_child
 from mixer.ingest.told import Telling
 from mixer.journal.model import Event, Note
-from tests.instruments.film import make_film, served
+from tests.instruments.film import make_film, served, unfetched
 from tests.room.serving import until
 
 MOST = 1 << 30
@@ -43,7 +43,7 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("allowed")
 async def test_loaded(films: tuple[Path, str], tmp_path: Path, kind: str) -> None:
     """The file is kept as it is, called by what is in it."""
-    found = await loaded_by_child(f"{films[1]}/film.{kind}", tmp_path, MOST)
+    found = await loaded_by_child(f"{films[1]}/film.{kind}", tmp_path, MOST, unfetched)
     assert found["video"] == {"width": 640, "height": 360} and found["audio"]
     assert abs(found["durationMs"] - 2000) < 60
     [path] = tmp_path.iterdir()
@@ -66,7 +66,7 @@ async def test_unusable(
     films: tuple[Path, str], tmp_path: Path, name: str, most: int, reason: str
 ) -> None:
     """Said in a line, and nothing is left of it."""
-    found = await loaded_by_child(f"{films[1]}/{name}", tmp_path, most)
+    found = await loaded_by_child(f"{films[1]}/{name}", tmp_path, most, unfetched)
     assert reason in found["error"] and "\n" not in found["error"]
     assert list(tmp_path.iterdir()) == []
 
@@ -78,9 +78,12 @@ async def test_private_addresses_are_refused(
     monkeypatch.delenv("MIXER_LAYOUT_ALLOW", raising=False)
     port = films[1].rpartition(":")[2]
     for host in ("127.0.0.1", "localhost", "0177.0.0.1"):
-        found = await loaded_by_child(f"http://{host}:{port}/film.mp4", tmp_path, MOST)
+        found = await loaded_by_child(f"http://{host}:{port}/film.mp4", tmp_path, MOST, unfetched)
         assert "error" in found, host
-    assert "loopback" in (await loaded_by_child(f"{films[1]}/film.mp4", tmp_path, MOST))["error"]
+    assert (
+        "loopback"
+        in (await loaded_by_child(f"{films[1]}/film.mp4", tmp_path, MOST, unfetched))["error"]
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -104,7 +107,7 @@ async def test_told_when_it_is_there(
 ) -> None:
     """From its beginning on; shown again, it is not loaded again; while paused nothing is."""
     told, folder = Told(), tmp_path / OBJECTS
-    video = PresentedVideo(folder, told.tell, told.notes.append, lambda: 9)
+    video = PresentedVideo(folder, told.tell, told.notes.append, lambda: 9, unfetched)
     shown = presentation("v", f"{films[1]}/film.mp4")
     video.shown(5, shown, paused=True)
     await asyncio.sleep(0)
@@ -129,7 +132,7 @@ async def test_told_when_it_is_there(
 @pytest.mark.usefixtures("allowed")
 async def test_what_cannot_be_had_is_noted(films: tuple[Path, str], tmp_path: Path) -> None:
     told = Told()
-    video = PresentedVideo(tmp_path / OBJECTS, told.tell, told.notes.append, lambda: 9)
+    video = PresentedVideo(tmp_path / OBJECTS, told.tell, told.notes.append, lambda: 9, unfetched)
     video.shown(5, presentation("v", f"{films[1]}/none.mp4"), paused=False)
     await until(lambda: told.notes, "the note")
     assert told.notes == [

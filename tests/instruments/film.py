@@ -99,6 +99,11 @@ def make_film(
     return path
 
 
+async def unfetched(address: str, path: Path, most: int) -> None:
+    """For a recording whose room has no videos itself."""
+    raise AssertionError(f"{address} is asked of the room")
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A frame in which the film was seen: at which second of the recording, which of the film's."""
@@ -200,6 +205,14 @@ def presented(
     (directory / OBJECTS).mkdir()
     shutil.copyfile(film, directory / OBJECTS / name)
     return directory
+
+
+def made_object(directory: Path, content: bytes, suffix: str) -> str:
+    """Puts something that was presented among a journal's objects; its name."""
+    name = f"{hashlib.sha256(content).hexdigest()}{suffix}"
+    (directory / OBJECTS).mkdir(parents=True, exist_ok=True)
+    (directory / OBJECTS / name).write_bytes(content)
+    return name
 
 
 def _at(t_s: float, playing: bool, at_s: float) -> dict[str, Any]:

@@ -7,7 +7,8 @@ who is. Everything else is asked with the participant's token.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -29,12 +30,14 @@ CONVERTING = 1  # at a time, of all conferences: each takes a core
 MAX_UPLOADS = 4  # that are under way, of all conferences
 MAX_NAME_CHARS = 200
 KINDS = ("application/pdf", "image/png", "image/jpeg", "image/webp", "image/gif")
+# The file of a presentation that a robot of a replay shows; None if that is not one of theirs.
+OfRobots = Callable[[LiveConference, str, str], Path | None]
 FOR_GOOD = {"cache-control": "private, max-age=31536000, immutable"}
 
 
-def presentation_routes(host: Host) -> list[BaseRoute]:
+def presentation_routes(host: Host, of_robots: OfRobots) -> list[BaseRoute]:
     """The routes, to stand behind /rooms/NAME."""
-    presentations = _Presentations(host)
+    presentations = _Presentations(host, of_robots)
     return [
         Route("/presentations", presentations.start, methods=["POST"]),
         Route("/presentations/{id}", presentations.change, methods=["PATCH"]),
@@ -44,8 +47,9 @@ def presentation_routes(host: Host) -> list[BaseRoute]:
 
 
 class _Presentations:
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, of_robots: OfRobots) -> None:
         self._host = host
+        self._of_robots = of_robots
         self._shelves: WeakKeyDictionary[LiveConference, Shelf] = WeakKeyDictionary()
         self._converting = asyncio.Semaphore(CONVERTING)
         self._uploads = 0
@@ -105,7 +109,9 @@ class _Presentations:
         conference = await self._host.existing(room_name(request))
         shelf = self._shelves.get(conference)
         id, name = request.path_params["id"], request.path_params["file"]
-        path = shelf.page(id, name) if shelf is not None else None
+        path = self._of_robots(conference, id, name)
+        if path is None and shelf is not None:
+            path = shelf.page(id, name)
         if path is None:
             raise HTTPException(404, "there is no such page")
         return FileResponse(path, headers=FOR_GOOD)

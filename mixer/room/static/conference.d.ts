@@ -84,6 +84,8 @@ export interface VideoPresentation {
 /** The video that is presented, played in step for all. */
 export interface Screening {
   readonly current: VideoPresentation | null;
+  /** Where the video is, for <video src>; null without one. */
+  readonly address: string | null;
   /** Whether `current` is ours: only who presents plays, pauses, seeks and stops. */
   readonly own: boolean;
   /** Whether we may present now: permission SHARE_VIDEO, and nobody else presents. */

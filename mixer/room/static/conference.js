@@ -84,7 +84,7 @@ export class Conference extends EventTarget {
     this.#codec = codec;
     this.#conferenceAccessToken = conferenceAccessToken;
     this.presenting = new Presenting(this, this.#base, (...what) => this.#request(...what));
-    this.screening = new Screening(this, (...what) => this.#request(...what));
+    this.screening = new Screening(this, this.#base, (...what) => this.#request(...what));
     this.state = emptyState();
   }
 

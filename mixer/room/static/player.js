@@ -30,10 +30,10 @@ export class Player {
 
   // Does what the conference does.
   follow() {
-    const { current, position } = this.#screening;
+    const { current, position, address } = this.#screening;
     const { element } = this;
     if (current === null) return;
-    if (element.getAttribute('src') !== current.url) element.src = current.url;
+    if (element.getAttribute('src') !== address) element.src = address;
     if (element.readyState === 0) return;
     const end = Number.isFinite(element.duration) ? element.duration : Infinity;
     const wanted = Math.min(position / 1000, end);

@@ -3,13 +3,15 @@
 
 export class Screening {
   #conference;
+  #base;
   #request;
   #told = null; // the presentation as it was told last
   #toldAt = 0; // when that was, by this page's clock
 
-  // `request(method, path, body)` asks the server.
-  constructor(conference, request) {
+  // `base` is the room's address; `request(method, path, body)` asks the server.
+  constructor(conference, base, request) {
     this.#conference = conference;
+    this.#base = base;
     this.#request = request;
     conference.addEventListener('change', () => this.#note());
   }
@@ -18,6 +20,11 @@ export class Screening {
   get current() {
     const { presentation } = this.#conference.state;
     return presentation?.kind === 'video' ? presentation : null;
+  }
+
+  // Where the video is, for <video src>; null without one. One of a replay is on the room's server.
+  get address() {
+    return this.current && new URL(this.current.url, `${this.#base}/`).href;
   }
 
   // Whether it is ours.
