@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mixer.layout.matte import Plane
 
-BAND = 32  # rows converted at once: what they need stays in the processor's cache
+BAND, BLOCK = 32, 64  # rows and columns in which changes are looked for
+AT_ONCE = 1 << 16  # pixels converted at once: what they need stays in the processor's cache
 Rgb = NDArray[np.uint8]  # (height, width, 3)
 
 # ITU-R BT.709-6, section 3: luma and colour difference of R'G'B' (0..255) in 8-bit limited range.
@@ -40,9 +41,10 @@ def to_planes(rgb: Rgb) -> tuple[Plane, Plane, Plane]:
         np.empty(half, np.uint8),
         np.empty(half, np.uint8),
     )
-    for top in range(0, height, BAND):
-        band = rgb[top : top + BAND]
-        rows, halves = slice(top, top + BAND), slice(top // 2, (top + BAND) // 2)
+    step = max(2, AT_ONCE // width // 2 * 2)
+    for top in range(0, height, step):
+        band = rgb[top : top + step]
+        rows, halves = slice(top, top + step), slice(top // 2, (top + step) // 2)
         y[rows] = _weighed([band[..., c] for c in range(3)], _Y, 16)
         even = band if len(band) % 2 == 0 else np.concatenate([band, band[-1:]])
         sums = [_filtered(even[..., c]) for c in range(3)]
@@ -75,8 +77,41 @@ def _filtered(channel: Plane) -> NDArray[np.uint16]:
     return sums
 
 
+def _changed(rgb: Rgb, before: Rgb) -> list[tuple[slice, slice]]:
+    """Rectangles (rows, columns) outside of which neither a pixel nor a chroma sample differs: of
+    whole bands of rows, from even columns on."""
+    height, width, _ = rgb.shape
+    different = (rgb != before).view(np.uint8).reshape(height, -1)
+    runs = [
+        _runs(np.bitwise_or.reduce(different[top : top + BAND], axis=0).reshape(width, 3))
+        for top in range(0, height, BAND)
+    ]
+    found: list[tuple[slice, slice]] = []
+    first = 0
+    for band in range(1, len(runs) + 1):
+        if band == len(runs) or runs[band] != runs[first]:
+            rows = slice(first * BAND, min(band * BAND, height))
+            found += [(rows, columns) for columns in runs[first]]
+            first = band
+    return found
+
+
+def _runs(different: NDArray[np.uint8]) -> list[slice]:
+    """Runs of BLOCK columns, of which any is different or the right neighbour of one that is: it
+    has a share in that one's chroma."""
+    width = len(different)
+    columns = different[:, 0] | different[:, 1] | different[:, 2]
+    columns[1:] |= columns[:-1].copy()
+    blocks = np.bitwise_or.reduceat(columns, np.arange(0, width, BLOCK)) > 0
+    edges = np.flatnonzero(np.diff(blocks, prepend=False, append=False))
+    return [
+        slice(int(start) * BLOCK, min(int(stop) * BLOCK, width))
+        for start, stop in edges.reshape(-1, 2)
+    ]
+
+
 class Converter:
-    """`to_planes` for pictures that mostly are like the one before: only rows that changed."""
+    """`to_planes` for pictures that mostly are like the one before: only what changed."""
 
     def __init__(self) -> None:
         self._rgb: Rgb | None = None
@@ -94,13 +129,17 @@ class Converter:
     def _mended(
         rgb: Rgb, before: Rgb, planes: tuple[Plane, Plane, Plane]
     ) -> tuple[Plane, Plane, Plane]:
-        rows = np.flatnonzero((rgb != before).any(axis=(1, 2)))
-        if rows.size == 0:
+        changed = _changed(rgb, before)
+        if not changed:
             return planes
-        top, bottom = int(rows[0]) // 2 * 2, int(rows[-1]) // 2 * 2 + 2
-        band = to_planes(rgb[top:bottom])
         y, cb, cr = (plane.copy() for plane in planes)
-        y[top:bottom] = band[0]
-        for plane, part in ((cb, band[1]), (cr, band[2])):
-            plane[top // 2 : bottom // 2] = part
+        for rows, columns in changed:
+            more = min(columns.start, 2)  # the first chroma sample has a share of what lies before
+            band = to_planes(rgb[rows, columns.start - more : columns.stop])
+            y[rows, columns] = band[0][:, more:]
+            half = (
+                slice(rows.start // 2, (rows.stop + 1) // 2),
+                slice(columns.start // 2, (columns.stop + 1) // 2),
+            )
+            cb[half], cr[half] = band[1][:, more // 2 :], band[2][:, more // 2 :]
         return y, cb, cr

@@ -48,6 +48,7 @@ class Look:
     missing: str  # characters that no font could draw so far
     videos: tuple[VideoElement, ...]
     levels: bool = False  # it wants to hear how loud people are
+    drawing: bool = False  # it moves by its scripts alone, and may go undrawn meanwhile
 
     @property
     def places(self) -> tuple[tuple[int, Box], ...]:
@@ -84,4 +85,5 @@ class Look:
             missing=str(told["missing"])[:MAX_TEXT],
             videos=tuple(VideoElement.parse(video) for video in told["videos"][:MAX_VIDEOS]),
             levels=bool(told["levels"]),
+            drawing=bool(told["drawing"]),
         )

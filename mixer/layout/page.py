@@ -253,9 +253,11 @@ class Page:
             **more,
         )
 
-    async def frame(self) -> bool:
-        """Issues a frame of this instant; True if the page's look changed."""
-        return bool((await self._begin_frame())["hasDamage"])
+    async def frame(self, *, drawn: bool = True) -> bool:
+        """Issues a frame of this instant; True if the page's look changed. One that is not drawn
+        lets the page move alone."""
+        hidden = {} if drawn else {"noDisplayUpdates": True}
+        return bool((await self._begin_frame(**hidden))["hasDamage"])
 
     async def screenshot(self) -> bytes:
         """PNG of this instant."""
@@ -274,12 +276,15 @@ class Page:
         to_ms: float,
         events: Sequence[Mapping[str, Any]] = (),
         levels: Mapping[str, int] | None = None,
+        *,
+        drawn: bool = True,
     ) -> bool:
         """One output frame: events are told, and levels if there are any (levels.py), page time
-        runs to `to_ms`, a frame is issued."""
+        runs to `to_ms`, a frame is issued. True if the page's look changed: also in frames that
+        were not `drawn` before this one, of which nothing is known."""
         await self.host("step", {"frame": frame, "events": list(events), "levels": levels})
         await self.advance(to_ms)
-        return await self.frame()
+        return await self.frame(drawn=drawn)
 
     async def _ticks(self, limit_s: float = TICKS_WALL_S) -> AsyncIterator[int]:
         """Counts frames of an instant, as long as it is worth waiting for what they bring: videos

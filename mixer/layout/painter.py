@@ -7,12 +7,9 @@ that a page pass that was killed decides the same.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import structlog
 
 from mixer.layout import stills
@@ -20,17 +17,17 @@ from mixer.layout.chunks import Base
 from mixer.layout.colour import Converter, Rgb, decode_png
 from mixer.layout.look import Look
 from mixer.layout.matte import Tile
-from mixer.layout.matting import NotMatte, same_videos
+from mixer.layout.matting import NotMatte
 from mixer.layout.page import Page
 from mixer.layout.pixels import PICTURE, PictureFeed
 from mixer.layout.proof import saw
+from mixer.layout.references import References
 from mixer.layout.schedule import Rates
 from mixer.layout.timeline import Timeline
 from mixer.layout.track import MatteTrackWriter
 
 log = structlog.get_logger()
 
-KEPT_REFERENCES = 6
 # Key in the track's memory: {"pixels": reason or None, "tried": frame, "reads": frame or None}.
 WAY = "way"
 
@@ -56,82 +53,6 @@ def decide_pixels(writer: MatteTrackWriter, frame: int, reason: str, *, reads: b
     writer.remember(WAY, {"pixels": reason, "tried": frame, "reads": frame if reads else None})
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A state whose tiles were made from stills of its own."""
-
-    shown: str  # whose videos its numbers are
-    places: str  # where they lay
-    ramp: Rgb | None  # of the last one only
-    black: Rgb | None
-    packed: bytes  # what the ramps add to the page, modulo 256: a hundredth of an Rgb's memory
-    tiles: tuple[Tile, ...]
-
-    def added(self, shape: tuple[int, ...]) -> Rgb:
-        if self.ramp is not None and self.black is not None:
-            return self.ramp - self.black
-        planes = np.frombuffer(zlib.decompress(self.packed), np.uint8)
-        return planes.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
-
-
-def _packed(added: Rgb) -> bytes:
-    """Plane by plane: ramps hardly change from row to row."""
-    return zlib.compress(added.transpose(2, 0, 1).tobytes(), 1)
-
-
-class References:
-    """The last such states, also those of before a restart: their stills are kept in the track."""
-
-    def __init__(self, writer: MatteTrackWriter) -> None:
-        self._writer = writer
-        self._known: list[Reference] = []
-        for matte_id, told, ramp, black in writer.references[-KEPT_REFERENCES:]:
-            stills_ = decode_png(ramp), decode_png(black)
-            self._add(told, *stills_, writer.load(matte_id).tiles)
-
-    def _add(self, told: str, ramp: Rgb, black: Rgb, tiles: tuple[Tile, ...]) -> None:
-        if self._known:
-            self._known[-1] = replace(self._known[-1], ramp=None, black=None)
-        shown, _, places = told.partition(" ")
-        packed = _packed(ramp - black)
-        self._known.append(Reference(shown, places, ramp, black, packed, tiles))
-        del self._known[:-KEPT_REFERENCES]
-
-    def tiles_like(self, unseen: stills.Unseen) -> tuple[Tile, ...] | None:
-        """The tiles of the last state whose videos looked the same; none where new ones may not be
-        painted yet."""
-        like = [reference for reference in self._known if reference.shown == unseen.shown]
-        if not like or unseen.unproven:
-            return None
-        added = unseen.added()
-        alike = (one.tiles for one in reversed(like) if same_videos(added, one.added(added.shape)))
-        return next(alike, None)
-
-    def matte_like(self, look: Look, rest: stills.Resting) -> tuple[Rgb, tuple[Tile, ...]] | None:
-        """The page with black videos, and its tiles, from the first still alone: where nothing has
-        changed within the boxes of its videos since the last such state."""
-        last = self._known[-1] if self._known else None
-        if last is None or last.ramp is None or last.black is None or rest.unproven:
-            return None
-        if (last.shown, last.places) != (stills.shown_of(look), stills.places_of(look)):
-            return None
-        boxes = stills.boxes_around(look, last.tiles, (last.ramp.shape[1], last.ramp.shape[0]))
-        if boxes is None:
-            return None
-        page = decode_png(rest.png)
-        if not all(np.array_equal(page[box], last.ramp[box]) for box in boxes):
-            return None
-        page = page.copy()
-        for box in boxes:
-            page[box] = last.black[box]
-        return page, last.tiles
-
-    def keep(self, unseen: stills.Unseen, matte_id: int, tiles: tuple[Tile, ...]) -> None:
-        told = f"{unseen.shown} {stills.places_of(unseen.look)}"
-        self._writer.refer(matte_id, told, unseen.ramp_png, unseen.black_png)
-        self._add(told, unseen.ramp, unseen.black, tiles)
-
-
 class Painter:
     """Paints the frames of one page, in order, from the first that is not final yet."""
 
@@ -152,6 +73,7 @@ class Painter:
         self._run: list[Base] = []  # pixel-rendered frames that are not written yet
         self._run_first = 0
         self._resting = False  # the page's videos show the pictures already
+        self.posed = False  # the last stills needed more than the resting cards
         self._references = References(writer)
         self._converter = Converter()
 
@@ -190,9 +112,13 @@ class Painter:
         self._reads = frame  # its videos show pictures already
         self._way(frame, self.pixels)
 
-    async def paint(self, frame: int, look: Look, *, changed: bool, told: bool) -> None:
-        """Paints a frame whose look may have changed; `told`: events came with it."""
+    async def paint(self, frame: int, look: Look, *, changed: bool, told: bool) -> bool:
+        """Paints a frame whose look may have changed; `told`: events came with it.
+
+        True if it did."""
+        before = self._shown
         await self._page.freeze()
+        self.posed = True
         if self.pixels is None:
             await self._try_matte(frame, look)
         else:
@@ -201,6 +127,7 @@ class Painter:
                 await self._back(frame, look)
             else:
                 await self._paint_pixels(frame, look)
+        return self._shown is None or self._shown != before
 
     # ---- mattes -------------------------------------------------------------------------------
 
@@ -228,9 +155,11 @@ class Painter:
         known = self._writer.seen.get(f"still {rest.key}")
         if known is not None:  # with all videos that were painted then
             await saw(self._page, [video.number for video in look.videos])
+            self.posed = False
             return int(known)
         like = self._references.matte_like(look, rest)
         if like is not None:
+            self.posed = False
             return self._kept(rest, *like)
         unseen = await stills.Unseen.taken(self._page, look, rest)
         tiles = self._references.tiles_like(unseen)

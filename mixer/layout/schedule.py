@@ -62,6 +62,20 @@ class Waiting:
             return None
         return self.frame + max(1, math.ceil(self.look.due_ms * rates.fps / 1000 - 1e-6))
 
+    def drawn(self, frame: int, rates: Rates, *, lively: bool) -> bool:
+        """Whether a frame without events has to be drawn: not between two stills of a page that
+        moves by scripts alone, nor for a still, if that will be another one anyway (`lively`)."""
+        alone = self.frame + 1 == frame and self.look.drawing and self.since is None
+        return not alone or (rates.on_grid(frame) and not lively)
+
+    def ended(self, look: Look) -> bool:
+        """Whether that is over now: then it is to be seen, and counts as a change."""
+        return self.look.drawing and (not look.drawing or self.moves(look))
+
+    def moves(self, look: Look) -> bool:
+        """Whether what carries videos moves."""
+        return look.carrying or look.places != self.look.places
+
     def next_step(self, rates: Rates) -> int:
         """The next frame to step the page at, if no event comes before."""
         soon = [self.frame + max(1, round(rates.check_s * rates.fps))]
@@ -78,8 +92,7 @@ class Waiting:
         """After the step at `frame`, before a still is taken."""
         due = self.due(rates)
         woken = changed or told or (due is not None and frame >= due)
-        moves = look.carrying or look.places != self.look.places
-        since = (frame if self.since is None else self.since) if moves else None
+        since = (frame if self.since is None else self.since) if self.moves(look) else None
         calm = 0 if woken else self.calm + 1
         return Waiting(frame, look, calm, self.dirty or changed, since)
 

@@ -62,6 +62,8 @@ class Showing:
         self._rates = Rates(owner.timeline.fps)
         self._start_ms = page.clock_ms
         self._waiting = Waiting(act.first - 1, look, 0, True)
+        self._lively = False  # it moves by scripts, and its last still was another than that before
+        self._unrested = False
 
     async def run(self) -> None:
         """Until the track is finished, the act is over, or the pass is told to stop. Raises
@@ -133,23 +135,38 @@ class Showing:
         heard = None
         if last.look.levels:
             heard = self._levels.new_at(frame, self._timeline.time_ns(frame))
-        damage = await self._page.step(frame, self._time_ms(frame), events, heard)
+        told = bool(events) or frame == self._act.first or self._timeline.resumes(frame)
+        due = told or heard is not None
+        drawn = due or self._painter.pixels is not None
+        drawn = drawn or last.drawn(frame, self._rates, lively=self._lively)
+        if drawn:
+            await self._rest()
+        damage = await self._page.step(frame, self._time_ms(frame), events, heard, drawn=drawn)
         look, settled = await self._page.look()
+        if last.ended(look) and not drawn:
+            await self._page.frame()
         if fresh:
             self._painter.heed(frame, look)
         self._heed(frame, look)
         if frame > 0 and self._owner.notebook.end() is not None:  # not to be seen any more
             return
-        changed = damage or settled
-        told = bool(events) or frame == self._act.first or self._timeline.resumes(frame)
+        supposed = not drawn and self._rates.on_grid(frame)
+        changed = damage or settled or supposed or last.ended(look)
         now = last.then(frame, look, self._rates, changed=changed, told=bool(events))
-        due = told or heard is not None
         if self._painter.pixels is not None or now.takes_still(self._rates, told=due):
             if fresh:
-                await self._painter.paint(frame, look, changed=changed, told=told)
-                await self._page.rest()
+                new = await self._painter.paint(frame, look, changed=changed, told=told)
+                self._lively, self._unrested = new and look.drawing, True
+                if self._painter.posed or not self._lively:
+                    await self._rest()
             now = replace(now, dirty=False)
         self._waiting = now
+
+    async def _rest(self) -> None:
+        """After stills, before the browser is asked once more what has changed."""
+        if self._unrested:
+            self._unrested = False
+            await self._page.rest()
 
     def _heed(self, frame: int, look: Look) -> None:
         """Notes what the page did or was not let do; raises if it gave up or held its clock up."""

@@ -38,7 +38,7 @@ from mixer.layout.contents import (
     read,
 )
 from mixer.layout.matte import Matte, Plane
-from mixer.layout.patches import patch
+from mixer.layout.patches import is_empty, patch
 from mixer.layout.records import MAGIC, Kind, Record, pack
 from mixer.lock import hold
 
@@ -48,6 +48,7 @@ PIXELS_ID = 1 << 40  # id of a pixel-rendered frame: this plus its number
 CACHED_MATTES = 6
 CACHED_CHUNKS = 2
 KEPT_KEYS = 8
+KEPT_COVERAGES = 64
 
 
 class MatteTrackWriter:
@@ -60,6 +61,7 @@ class MatteTrackWriter:
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._keys: OrderedDict[int, Plane] = OrderedDict()  # the last whole planes, by number
+        self._coverages: OrderedDict[int, tuple[Plane, int]] = OrderedDict()  # by their id()
 
     @classmethod
     def create(
@@ -125,16 +127,29 @@ class MatteTrackWriter:
         """Number of a plane. `before`: of one that it may be like."""
         rows = np.ascontiguousarray(plane, np.uint8)
         sizes = SIZES.pack(rows.shape[1], rows.shape[0])
+        if before is not None:
+            key = self._contents.key(before)
+            if (told := patch(rows, self._key(key), key)) is not None:
+                name = digest(sizes + told)
+                if is_empty(told):
+                    return key
+                if name not in self._contents.plane_ids:
+                    self._append(Kind.PATCH, name + sizes + told)
+                return self._contents.plane_ids[name]
         name = digest(sizes + rows.tobytes())
         if name not in self._contents.plane_ids:
-            if before is not None:
-                key = self._contents.key(before)
-                if (told := patch(rows, self._key(key), key)) is not None:
-                    self._append(Kind.PATCH, name + sizes + told)
-                    return self._contents.plane_ids[name]
             self._append(Kind.PLANE, name + sizes + zlib.compress(rows.tobytes(), 1))
             self._remember_key(self._contents.plane_ids[name], rows)
         return self._contents.plane_ids[name]
+
+    def _coverage(self, plane: Plane) -> int:
+        """As `_plane`; the same tiles come again and again."""
+        known = self._coverages.pop(id(plane), None)
+        number = known[1] if known is not None else self._plane(plane)
+        self._coverages[id(plane)] = plane, number  # which keeps it, and so its id
+        while len(self._coverages) > KEPT_COVERAGES:
+            self._coverages.popitem(last=False)
+        return number
 
     def _remember_key(self, number: int, plane: Plane) -> None:
         self._keys[number] = plane
@@ -157,7 +172,7 @@ class MatteTrackWriter:
                 "stream": tile.stream,
                 "box": [tile.x, tile.y, tile.width, tile.height],
                 "placement": asdict(tile.placement),
-                "coverage": self._plane(tile.coverage),
+                "coverage": self._coverage(tile.coverage),
             }
             for tile in matte.tiles
         ]
@@ -216,6 +231,7 @@ class MatteTrackWriter:
         """Forgets what was not committed, as after a kill: it will be told again."""
         self._pending, self._pending_size = [], 0
         self._keys.clear()
+        self._coverages.clear()
         self._contents, self._end = read(self._descriptor, Contents(), 0)
 
     def close(self) -> None:

@@ -18,6 +18,8 @@ from tests.bench.rows import Row, markdown
 
 NAMES = (
     "render",
+    "many",
+    "page_pass",
     "ingest",
     "live",
     "conference",

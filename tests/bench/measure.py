@@ -27,6 +27,7 @@ class Cost:
     peak_bytes: int
     status: int
     output: str = ""
+    memory: Sequence[tuple[float, int]] = ()  # (time, bytes), twice a second
 
 
 def adopt_orphans() -> None:
@@ -48,6 +49,7 @@ def run(argv: Sequence[str], *, check: bool = True, timeout_s: float = 3600) -> 
         memory.peak_bytes,
         process.returncode,
         output,
+        tuple(memory.samples),
     )
     if check and cost.status:
         raise SystemExit(f"bench: {' '.join(argv)} ended with {cost.status}")

@@ -52,6 +52,7 @@ def make_journal(
     *,
     participants: int = 4,
     size: tuple[int, int] = (1280, 720),
+    sizes: Sequence[tuple[int, int]] = (),
     fps: Fraction | int = 30,
     seconds: float = 60,
     codec: str = "vp8",
@@ -70,13 +71,17 @@ def make_journal(
 ) -> Path:
     """Writes `seconds` of media into a journal in `directory`; its watermark is their end.
 
+    `sizes`: of the first participants' pictures, where they are not `size`.
     `microphones`: so many further participants with sound only. `screen`: between these seconds
     participant 0 shares a screen ("p0.screen", 1080p, 5 pictures a second, VP8). `pace`: 1.0 writes
     in real time, 2.0 at twice its speed, 0 at once. Who is `absent` leaves a place that is empty.
     `leaving`: who leaves, and at which second.
     `said` hears each watermark, and holds the writing up as long as it likes. Returns `directory`.
     """
-    wanted = [(codec, size, Fraction(fps), loop_seconds, k, noise) for k in range(participants)]
+    shapes = [*sizes, *[size] * participants][:participants]
+    wanted = [
+        (codec, shapes[k], Fraction(fps), loop_seconds, k, noise) for k in range(participants)
+    ]
     with ThreadPoolExecutor(2) as pool:
         videos = list(pool.map(lambda clip: clips.video_clip(*clip[:5], noise=clip[5]), wanted))
     writer = JournalWriter.create(directory, conference="made")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mixer.journal import Journal
+from mixer.layout.cards import BLACK
+from mixer.layout.page import Page
 from mixer.layout.page_pass import PagePass, PassSettings
 from mixer.layout.track import FILE, MatteTrackReader
 from tests.layout.support import added, journal, speaking
@@ -29,6 +32,24 @@ def page(folder: Path) -> str:
         " mixerLayout.addEventListener('change', draw); draw(); mixerLayout.ready();"
         " let n = 0; setInterval(() => { n += 1;"
         " video.style.boxShadow = `0 0 0 ${n % 9}px #0f8`; }, 100); }</script>"
+    )
+    return str(path)
+
+
+def drawn_page(folder: Path) -> str:
+    """Moved by its script in every frame for a second: a clock, and a ring around a round video."""
+    path = folder / "drawn.html"
+    path.write_text(
+        "<!doctype html><style>html { background: #234; height: 100% } body { margin: 0 } "
+        "video { position: absolute; left: 40px; top: 40px; width: 160px; height: 90px; "
+        "overflow: clip; border-radius: 12px } p { margin: 0; color: #fff }</style>"
+        "<p></p><video></video><script>{ const video = document.querySelector('video');"
+        " const clock = document.querySelector('p'); video.srcObject ="
+        " mixerLayout.mediaStream('p0.camera'); mixerLayout.ready(); const began = Date.now();"
+        " const move = () => { const ms = Date.now() - began;"
+        " clock.textContent = Math.floor(ms / 100);"
+        " video.style.boxShadow = `0 0 0 ${Math.floor(ms / 100) % 4}px #0f8`;"
+        " if (ms < 2500) requestAnimationFrame(move); }; requestAnimationFrame(move); }</script>"
     )
     return str(path)
 
@@ -60,4 +81,34 @@ async def test_a_transition_is_smooth_and_survives_breaks(tmp_path: Path) -> Non
     places = {reader.at(frame)[1].tiles[0].placement for frame in range(15, 31)}
     assert len(places) >= 12
     broken = await run(source, tmp_path / "broken", page(tmp_path), 8, 21)
+    assert broken.read_bytes() == whole.read_bytes()
+
+
+async def test_a_page_drawn_by_its_script_takes_one_still_a_state_and_few_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looks of a video's box that were seen before need no black still; between stills nothing is
+    drawn; the track is the same when it was broken off after some were learnt."""
+    cards: list[str] = []
+    frames: list[bool] = []
+    shot, frame = Page.shot, Page.frame
+
+    async def counted_shot(self: Page, otherwise: str, *values: Any) -> bytes:
+        cards.append(otherwise)
+        return await shot(self, otherwise, *values)
+
+    async def counted_frame(self: Page, *, drawn: bool = True) -> bool:
+        frames.append(drawn)
+        return await frame(self, drawn=drawn)
+
+    monkeypatch.setattr(Page, "shot", counted_shot)
+    monkeypatch.setattr(Page, "frame", counted_frame)
+    source = journal(tmp_path / "journal", [added(0, 0)], 2.5)
+    layout = drawn_page(tmp_path)
+    whole = await run(source, tmp_path / "whole", layout)
+    assert cards.count(BLACK) <= 7  # verification and four looks; 15 states and more
+    assert frames.count(False) >= 30
+    reader = MatteTrackReader.open(tmp_path / "whole")
+    assert len({reader.matte_id(frame) for frame in range(reader.frames)}) >= 15
+    broken = await run(source, tmp_path / "broken", layout, 10, 25, 40)
     assert broken.read_bytes() == whole.read_bytes()

@@ -96,9 +96,9 @@ async def test_a_quiet_page_costs_no_steps(tmp_path: Path, monkeypatch: pytest.M
     steps = []
     step = Page.step
 
-    async def counted(self: Page, *values: Any) -> bool:
+    async def counted(self: Page, *values: Any, **more: Any) -> bool:
         steps.append(values[0])
-        return await step(self, *values)
+        return await step(self, *values, **more)
 
     monkeypatch.setattr(Page, "step", counted)
     recording = journal(tmp_path / "j", EVENTS[:2], 10.0)

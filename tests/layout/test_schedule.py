@@ -45,6 +45,18 @@ def test_what_is_pending_wakes_the_page() -> None:
     assert Waiting(10, STILL, 9, True).next_step(RATES) == 12
 
 
+def test_between_stills_a_page_moved_by_its_script_is_not_drawn() -> None:
+    """Nor for a still that is another one anyway; always after a gap, and where videos move."""
+    drawing = Waiting(10, replace(STILL, moving=True, drawing=True), 0, False)
+    assert not drawing.drawn(11, RATES, lively=False)
+    assert drawing.drawn(13, RATES, lively=True)
+    assert Waiting(11, drawing.look, 0, False).drawn(12, RATES, lively=False)
+    assert not Waiting(11, drawing.look, 0, False).drawn(12, RATES, lively=True)
+    assert Waiting(10, STILL, 0, False).drawn(11, RATES, lively=True)
+    assert replace(drawing, since=9).drawn(11, RATES, lively=True)
+    assert drawing.ended(STILL) and not drawing.ended(drawing.look)
+
+
 def test_videos_that_move_are_shown_smoothly_for_a_while() -> None:
     """24 stills a second, at any rate of frames; after two seconds as many as of other changes."""
     video = VideoElement(0, "s", 640, 360, (0, 0, 64, 36))

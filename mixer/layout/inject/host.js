@@ -40,6 +40,7 @@ const host = {
     return {
       settled,
       due: due === null ? null : Math.max(0, due - now),
+      drawing: animationFrames.size + videoFrames.size > 0 && scrolling + observed.length === 0 && !presents(),
       moving: animationFrames.size + videoFrames.size + scrolling > 0 || observed.length > 0 || document.querySelector('iframe') !== null,
       animated: movingAnimations(),
       carrying: carriesVideo(),

@@ -105,6 +105,24 @@ scrolls(Element.prototype, ['scroll', 'scrollTo', 'scrollBy', 'scrollIntoView'])
 scrolls(window, ['scroll', 'scrollTo', 'scrollBy']);
 window.addEventListener('scroll', () => { scrolling = SCROLLS; }, true);
 
+// ---- canvases whose pictures are gone once they were shown: every frame of theirs has to be drawn ----
+
+let presenting = false;
+for (const owner of [HTMLCanvasElement.prototype, window.OffscreenCanvas?.prototype]) {
+  const original = owner?.getContext;
+  if (!original) continue;
+  owner.getContext = function getContext(kind, ...more) {
+    presenting ||= String(kind) !== '2d';
+    return original.call(this, kind, ...more);
+  };
+}
+const { transferControlToOffscreen } = HTMLCanvasElement.prototype;
+HTMLCanvasElement.prototype.transferControlToOffscreen = function transfer() {
+  presenting = true;
+  return transferControlToOffscreen.call(this);
+};
+const presents = () => presenting || document.querySelector('iframe') !== null;
+
 // ---- animations ----------------------------------------------------------------------------------
 
 let instant = null; // of the animations' timeline at the step's frame
