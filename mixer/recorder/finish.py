@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..errors import MixerError, StorageError
 from ..journal import Journal
 from .outputs import Output, audio_job, audio_outputs, merged_video, recall, same_file
 from .plan import Plan, RecordFolder
-from .result import SOUND, Ending, write_result
+from .result import SOUND, Ending, part_name, sound_name, write_result
 
 log = structlog.get_logger()
 
@@ -31,6 +31,7 @@ class Files:
     videos: dict[str, Output] = field(default_factory=dict)
     sounds: tuple[Output, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)
+    unnamed: frozenset[str] = frozenset()  # parts that have no file of their own, by their name
     first_error: MixerError | None = None
 
     def failed(self, name: str, error: MixerError | OSError) -> None:
@@ -69,11 +70,13 @@ async def finish(
             files.sounds = await _sounds(folder, plan, journal)
         except (MixerError, OSError) as error:
             files.failed(SOUND, error)
-    await asyncio.to_thread(write_result, folder, plan, journal, ending, files)
     whole = not files.errors and _is_whole(plan, files)
+    if whole:
+        files.unnamed = frozenset(_only_parts(plan, journal, files))
+    await asyncio.to_thread(write_result, folder, plan, journal, ending, files)
     folder.save(replace(plan, merged=whole))
     if whole:
-        _hide_only_parts(folder, plan, journal, files)
+        _hide_only_parts(folder, plan, files.unnamed)
         if not keep_work:
             await asyncio.to_thread(_clean, folder)
     return files
@@ -100,14 +103,22 @@ async def _sounds(folder: RecordFolder, plan: Plan, journal: Journal) -> tuple[O
     return tuple(moved)
 
 
-def _hide_only_parts(folder: RecordFolder, plan: Plan, journal: Journal, files: Files) -> None:
-    """A part that lasted to the end and is the only one of its file needs no name of its own."""
+def _only_parts(plan: Plan, journal: Journal, files: Files) -> Iterator[str]:
+    """Those that lasted to the end and are the only one of their file: one name is enough."""
     end_ns = journal.watermark_ns
     for name, parts in plan.groups().items():
         if name in files.videos and len(parts) == 1 and (parts[0].stop_ns or 0) >= end_ns:
-            _unlink(folder.part_file(parts[0]), folder.part_facts(parts[0]))
+            yield part_name(parts[0])
     sounds = plan.audio_parts
     if files.sounds and len(sounds) == 1 and (sounds[0].stop_ns or 0) >= end_ns:
+        yield sound_name(0)
+
+
+def _hide_only_parts(folder: RecordFolder, plan: Plan, unnamed: frozenset[str]) -> None:
+    for mix in plan.mixes:
+        if part_name(mix) in unnamed:
+            _unlink(folder.part_file(mix), folder.part_facts(mix))
+    if sound_name(0) in unnamed:
         paths = [folder.directory / output.path for output in recall(folder.audio_facts(0))]
         _unlink(*paths, folder.audio_facts(0))
     with suppress(OSError):

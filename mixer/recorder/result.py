@@ -42,7 +42,8 @@ class Ending(Protocol):
 
 
 class Made(Protocol):
-    """The files of the whole recording, and why some are missing."""
+    """The files of the whole recording, why some are missing, and which parts (by their name) have
+    none of their own."""
 
     @property
     def videos(self) -> Mapping[str, Output]: ...
@@ -50,6 +51,8 @@ class Made(Protocol):
     def sounds(self) -> Sequence[Output]: ...
     @property
     def errors(self) -> Mapping[str, str]: ...
+    @property
+    def unnamed(self) -> frozenset[str]: ...
 
 
 def write_result(
@@ -138,7 +141,7 @@ def _part(
     output = known or whole
     return {
         "part": mix.part,
-        "file": known.path if known else None,
+        "file": known.path if known and part_name(mix) not in made.unnamed else None,
         "startedAt": _iso(journal, mix.start_ns),
         "start": _t(mix.start_ns),
         "stop": _t(mix.stop_ns),
@@ -153,7 +156,8 @@ def _audio(folder: RecordFolder, journal: Journal, plan: Plan, made: Made) -> di
         return None
     parts = []
     for number, part in enumerate(plan.audio_parts):
-        files = [_sound(journal, output) for output in recall(folder.audio_facts(number))]
+        own = () if sound_name(number) in made.unnamed else recall(folder.audio_facts(number))
+        files = [_sound(journal, output) for output in own]
         parts.append(
             {
                 "part": number + 1,

@@ -51,13 +51,16 @@ def samples(path: Path) -> int:
 
 
 def test_both_yields_everything(tmp_path: Path) -> None:
-    """The video, the audio mix and the participant's audio, named as promised, equally long."""
+    """The video, the audio mix and the participant's audio, named as promised, equally long; and
+    the result names no file that is not there."""
     out, _ = record(tmp_path, "--format", "both", "--participant-audio")
     frames = check_file(out / "mixes" / "default.mp4", 640, 360)
     names = sorted(path.name for path in (out / "audio").iterdir())
     assert len(names) == 2
     assert re.fullmatch(r"record_\d{13}_conf_[0-9a-f]{32}\.mp3", names[0])
     assert re.fullmatch(r"record_\d{13}_conn_\w+_\d{13}\.mp3", names[1])
+    named = re.findall(r'"file": "(.+)"', (out / "recording.json").read_text())
+    assert sorted(named) == ["audio/" + names[0], "audio/" + names[1], "mixes/default.mp4"]
     assert {samples(out / "audio" / name) for name in names} == {frames * 1600}
     result = json.loads((out / "recording.json").read_text())
     files = result["audio"]["files"]
