@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import structlog
 import typer
 
+from . import __version__
 from .commands.app import app as applications
 from .commands.check import check
 from .commands.forget import forget
@@ -22,12 +24,12 @@ from .commands.render import render
 from .commands.replay import replay
 from .commands.report import report
 from .commands.room import room
+from .commands.running import Command
 from .commands.serve import serve
 from .commands.upload import upload
 
 app = typer.Typer(
     name="mixer",
-    help="Records WebRTC conferences and renders videos from the recordings.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,8 +51,31 @@ for command in (
     forget,
     doctor,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(applications, name="app")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mixer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_say_version,
+            is_eager=True,
+            allow_from_autoenv=False,  # an image's MIXER_VERSION is something else
+            show_envvar=False,
+            help="Say which version this is, and end.",
+        ),
+    ] = False,
+) -> None:
+    """Records WebRTC conferences and renders videos from the recordings."""
 
 
 def main() -> None:

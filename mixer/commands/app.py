@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from ..errors import UsageError
-from .running import Json, run
+from .running import Command, Json, run
 from .serve import Config, Data
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ T = TypeVar("T")
 app = typer.Typer(help="Applications and operators of the service.", no_args_is_help=True)
 
 
-@app.command("create")
+@app.command("create", cls=Command)
 def create(
     name: str,
     webhook: Annotated[str | None, typer.Option(help="Where events are sent to.")] = None,
@@ -41,7 +41,7 @@ def create(
         print(f"key:    {key}\nsecret: {secret}")
 
 
-@app.command("set")
+@app.command("set", cls=Command)
 def set_fields(
     key: str,
     fields: Annotated[list[str], typer.Argument(metavar="FIELD=VALUE...")],
@@ -59,7 +59,7 @@ def set_fields(
     _print([changed], as_json)
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_all(data: Data = None, config: Config = None, as_json: Json = False) -> None:
     """Lists the applications and their settings."""
     from ..service import applications
@@ -67,7 +67,7 @@ def list_all(data: Data = None, config: Config = None, as_json: Json = False) ->
     _print(run(_with_database(config, data, applications.list_all), as_json), as_json)
 
 
-@app.command("renew-secret")
+@app.command("renew-secret", cls=Command)
 def renew_secret(key: str, data: Data = None, config: Config = None, as_json: Json = False) -> None:
     """Gives an application a new secret, shown this once; the old one is void from now on."""
     from ..service import applications
@@ -79,7 +79,7 @@ def renew_secret(key: str, data: Data = None, config: Config = None, as_json: Js
     print(json.dumps({"key": key, "secret": secret}) if as_json else f"secret: {secret}")
 
 
-@app.command("webhook-secret")
+@app.command("webhook-secret", cls=Command)
 def webhook_secret(
     key: str, data: Data = None, config: Config = None, as_json: Json = False
 ) -> None:
@@ -95,7 +95,7 @@ def webhook_secret(
     print(json.dumps({"key": key, "webhookSecret": secret}) if as_json else secret)
 
 
-@app.command("rotate-webhook-key")
+@app.command("rotate-webhook-key", cls=Command)
 def rotate_webhook_key(data: Data = None, config: Config = None, as_json: Json = False) -> None:
     """Makes a new key for `Dolby-Signature`; receivers see it before it signs, and lose nothing."""
     from ..webhooks.keys import WebhookKeys
@@ -107,7 +107,7 @@ def rotate_webhook_key(data: Data = None, config: Config = None, as_json: Json =
     print(json.dumps({"keyId": id}) if as_json else f"new key: {id}")
 
 
-@app.command("operator")
+@app.command("operator", cls=Command)
 def operator(
     email: str,
     remove: Annotated[bool, typer.Option("--remove", help="They may log in no more.")] = False,

@@ -8,13 +8,11 @@ from typing import Annotated
 
 import typer
 
-from .running import Folder, Json, guarded, journal_of
+from .running import Folder, Json, console, guarded, journal_of
 
 
 def inspect(directory: Folder, as_json: Json = False) -> None:
     """Shows what is in a recording: tracks, sizes, gaps, sync, events."""
-    from rich.console import Console
-
     from ..journal import Journal
     from ..journal.inspect import inspect as look
     from ..journal.inspect import render_text
@@ -24,7 +22,7 @@ def inspect(directory: Folder, as_json: Json = False) -> None:
         if as_json:
             print(json.dumps(report, ensure_ascii=False))
         else:
-            Console().print(render_text(report))
+            console().print(render_text(report))
 
     guarded(show, as_json)
 

@@ -20,8 +20,10 @@ from .files import (
     audio_settings,
     report_on_files,
 )
-from .running import Folder, Json, on_signals, run, say_result
+from .running import Folder, Json, console, on_signals, run, say_result
 from .upload import check_destination, upload_files
+
+COMMANDS = ("status", "start-mix", "stop-mix", "pause", "resume", "stop")
 
 
 def record(
@@ -45,15 +47,18 @@ def record(
     audio_bit_rate: AudioBitRate = 128,
     vbr: Vbr = None,
     loudness: LoudnessTarget = None,
-    duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    duration: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so many seconds.")
+    ] = None,
     max_duration: Annotated[
-        float | None, typer.Option(help="Never record longer than so many seconds.")
+        float | None, typer.Option(min=0, help="Never record longer than so many seconds.")
     ] = None,
     start_timeout: Annotated[
-        float | None, typer.Option(help="Give up if nobody comes within so many seconds.")
+        float | None, typer.Option(min=0, help="Give up if nobody comes within so many seconds.")
     ] = None,
     empty_timeout: Annotated[
-        float | None, typer.Option(help="Stop when everybody has been gone for so many seconds.")
+        float | None,
+        typer.Option(min=0, help="Stop when everybody has been gone for so many seconds."),
     ] = None,
     name: Annotated[str, typer.Option(help="The mixer's name in the conference.")] = "Mixer",
     ice_server: Annotated[
@@ -72,7 +77,9 @@ def record(
     tls_insecure: Annotated[
         bool, typer.Option("--tls-insecure", help="Trust any certificate, for tests.")
     ] = False,
-    min_free: Annotated[int, typer.Option(help="Stop when the disk has less MB left.")] = 256,
+    min_free: Annotated[
+        int, typer.Option(min=0, help="Stop when the disk has less MB left.")
+    ] = 256,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the recording in --out, whose recorder died."),
@@ -155,19 +162,26 @@ def ctl(
     as_json: Json = False,
 ) -> None:
     """Tells a running recorder what to do."""
+    from ..errors import UsageError
     from ..recorder import RecordFolder
     from ..recorder.control import ask
     from ..recorder.plan import mix_fields
 
     async def talk() -> None:
+        if command not in COMMANDS:
+            raise UsageError(f"unknown command {command!r}: {', '.join(COMMANDS)}")
         fields: dict[str, Any] = {}
         if command == "stop-mix":
             fields = {"id": mix or "default"}
         elif command == "start-mix":
             fields = mix_fields(mix or "")
         reply = await ask(RecordFolder(directory).socket, command.replace("-", "_"), **fields)
-        if as_json or command == "status":
-            print(json.dumps(reply, indent=None if as_json else 2, ensure_ascii=False))
+        if as_json:
+            print(json.dumps(reply, ensure_ascii=False))
+        elif command == "status":
+            from ..recorder.display import told
+
+            console().print(told(reply))
         else:
             print(_told(command, reply))
 

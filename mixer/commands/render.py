@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import mimetypes
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,6 +76,8 @@ def render(
     changed = participant_audio or cut_silence or any(wish is not None for wish in wishes)
 
     async def job() -> bool:
+        if out is not None and format_ in (None, "mp4"):
+            _check_name(out)
         task = asyncio.current_task()
         assert task is not None
         on_signals(lambda _reason: task.cancel())
@@ -111,7 +113,7 @@ def render(
         text = "rendered" if files else "nothing was missing"
         say_result(as_json, text, [str(path) for path in files], {"notes": notes})
         for note in notes if not as_json else ():
-            print(f"note: {json.dumps(note, ensure_ascii=False)}")
+            print(f"note: {_told(note)}")
         return bool(files)
 
     if run(job(), as_json) and out is None and report:
@@ -126,6 +128,26 @@ def _conference(folder: Any) -> str:
         return str(folder.load().url)
     except MixerError:
         return ""
+
+
+def _check_name(out: Path) -> None:
+    """A video under the name of something else would be taken for that."""
+    from ..errors import UsageError
+
+    if mimetypes.guess_type(out.name)[0] not in (None, "video/mp4"):
+        raise UsageError(
+            f"--out {out}: videos are MP4; give it the ending .mp4 "
+            "(sound alone: --format mp3 with a folder)"
+        )
+
+
+def _told(note: dict[str, Any]) -> str:
+    """Something irregular, in words: 0:12.4 page.replaced: the page is gone; by default."""
+    about = {key: note[key] for key in note if key not in ("t", "type", "frame", "reason")}
+    told = [str(note[key]) for key in ("reason",) if key in note]
+    told += [f"{key} {value}" for key, value in about.items()]
+    at = "" if note.get("t") is None else f"{note['t']:.1f} s, "
+    return f"{at}{note['type']}: {'; '.join(told)}"
 
 
 def _check_no_changes(changed: bool) -> None:

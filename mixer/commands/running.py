@@ -11,11 +11,15 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from ..errors import MixerError, StorageError, first_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -58,6 +62,27 @@ def on_signals(stop: Callable[[str], object]) -> None:
     loop = asyncio.get_running_loop()
     for sig in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sig, stop, "stopped")
+
+
+class Command(TyperCommand):
+    """A command whose flags' environment variables are named after the flags: MIXER_RENDER_FROM of
+    --from, which is `from_` in Python."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for param in self.params:
+            (flag, *_) = [*param.opts, ""]
+            name = flag.lstrip("-").replace("-", "_")
+            if param.envvar is None and flag.startswith("--") and name != param.name:
+                param.envvar = f"{ctx.auto_envvar_prefix}_{name.upper()}"
+        return super().parse_args(ctx, args)
+
+
+def console(errors: bool = False) -> Console:
+    """As wide as the terminal; where there is none, nothing has to be cut off or wrapped."""
+    from rich.console import Console
+
+    found = Console(stderr=errors)
+    return found if found.is_terminal else Console(stderr=errors, width=160)
 
 
 def journal_of(directory: Path) -> Path:

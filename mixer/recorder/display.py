@@ -6,10 +6,11 @@ import json
 import sys
 import time
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -75,10 +76,8 @@ class LiveDisplay:
     def show(self, recorder: Recorder) -> None:
         status = recorder.status
         if not self._console.is_terminal:
-            if status.stage != self._stage:
-                self._console.print(
-                    f"{status.stage} …" if status.stage != "finished" else "finished"
-                )
+            if status.stage not in (self._stage, "finished"):  # how it ended is told by others
+                self._console.print(f"{status.stage} …")
             self._stage = status.stage
             return
         now = time.monotonic()
@@ -88,41 +87,47 @@ class LiveDisplay:
 
 
 def panel(recorder: Recorder) -> RenderableType:
-    """Elapsed time, people, bit rates, lag of each mix, disk."""
-    status = recorder.status
-    rate = sum(track["bps"] for track in status.ingest.get("tracks", ())) / 1e6
-    journalled = int(status.ingest.get("journal_bytes", 0)) / 1e6
-    head = Text.assemble(
-        ("● ", "bold red" if status.stage == "recording" else "yellow"),
-        (f"{_stage(recorder):<10}", "bold"),
-        f" {_clock(status.elapsed_s)}   ",
-        f"participants {status.ingest.get('users', 0)}   ",
-        f"tracks {len(status.ingest.get('tracks', ()))}   ",
-        f"{rate:.2f} Mbit/s   journal {journalled:.1f} MB   ",
-        f"disk {status.free_bytes / 1e9:.1f} GB free",
-    )
-    limit_s = recorder.settings.duration_s
-    parts: list[RenderableType] = [head]
+    """What `told` tells, and how much of the duration that was asked for is over."""
+    status, limit_s = recorder.status, recorder.settings.duration_s
+    report = recorder.report()
+    parts: list[RenderableType] = [_head(report)]
     if limit_s and status.stage == "recording":
         parts.append(ProgressBar(total=limit_s, completed=min(limit_s, status.elapsed_s), width=60))
-    parts.append(_mixes(recorder))
-    return Group(*parts)
+    return Group(*parts, _mixes(report["mixes"]))
 
 
-def _mixes(recorder: Recorder) -> RenderableType:
-    mixes = recorder.report()["mixes"]
+def told(report: dict[str, Any]) -> RenderableType:
+    """A recorder's status: elapsed time, people, bit rates, disk; stage and lag of each mix."""
+    return Group(_head(report), _mixes(report["mixes"]))
+
+
+def _head(report: dict[str, Any]) -> Text:
+    ingest = report["ingest"]
+    rate = sum(track["bps"] for track in ingest.get("tracks", ())) / 1e6
+    return Text.assemble(
+        ("● ", "bold red" if report["stage"] == "recording" else "yellow"),
+        (f"{_stage(report):<10}", "bold"),
+        f" {_clock(report['elapsed_s'])}   ",
+        f"participants {ingest.get('users', 0)}   ",
+        f"tracks {len(ingest.get('tracks', ()))}   ",
+        f"{rate:.2f} Mbit/s   journal {int(ingest.get('journal_bytes', 0)) / 1e6:.1f} MB   ",
+        f"disk {report['free_bytes'] / 1e9:.1f} GB free",
+    )
+
+
+def _mixes(mixes: dict[str, Any]) -> RenderableType:
     table = Table(box=None, pad_edge=False, show_header=bool(mixes))
     for column in ("mix", "stage", "size", "rendered", "lag"):
         table.add_column(column, style="cyan" if column == "mix" else "")
     for mix_id, mix in mixes.items():
         seconds = mix["frames"] / mix["fps"]
-        table.add_row(mix_id, mix["stage"], mix["size"], _clock(seconds), f"{mix['lag_s']:.1f} s")
+        stage = escape(f"failed: {mix['error']}") if mix["error"] else mix["stage"]
+        table.add_row(mix_id, stage, mix["size"], _clock(seconds), f"{mix['lag_s']:.1f} s")
     return table
 
 
-def _stage(recorder: Recorder) -> str:
+def _stage(report: dict[str, Any]) -> str:
     """What is going on, in a word."""
-    report = recorder.report()
     if report["stage"] != "recording":
         return str(report["stage"])
     if report["paused"]:

@@ -36,8 +36,9 @@ def progress_for(*, as_json: bool) -> Iterator[Show]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield _bars(bar)
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        yield _bars(bar) if console.is_terminal else _stages(console)
 
 
 def _bars(bar: Progress) -> Show:
@@ -55,6 +56,18 @@ def _bars(bar: Progress) -> Show:
             description=f"{mix_id}: {progress.stage}",
             speed=f"{progress.frames / fps / spent:.2f} × real time",
         )
+
+    return show
+
+
+def _stages(console: Console) -> Show:
+    """A line for each change, for logs."""
+    seen: dict[str, str] = {}
+
+    def show(mix_id: str, progress: RenderProgress, fps: int) -> None:
+        if seen.get(mix_id) != progress.stage:
+            seen[mix_id] = progress.stage
+            console.print(f"{mix_id}: {progress.stage}", markup=False, highlight=False)
 
     return show
 

@@ -112,7 +112,7 @@ def check_folder(settings: RecordSettings) -> None:
     if (out / "plan.json").exists() and not settings.resume:
         raise UsageError(
             f"{out} holds a recording already; give another --out, go on with it with --resume, "
-            "or finish it with: mixer render"
+            f"or finish it with: mixer render {out}"
         )
     if free < settings.min_free_bytes:
         raise StorageError(
