@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from ..conference.playing import journal_position_ns
 from ..conference.presentation import OBJECTS, video_object
@@ -19,6 +20,9 @@ class Screened(Protocol):
 
     @property
     def directory(self) -> Path: ...
+
+    @property
+    def watermark_ns(self) -> int: ...
 
     def events(self, from_ns: int = 0, to_ns: int | None = None) -> Sequence[Event]: ...
 
@@ -42,17 +46,35 @@ class Stretch:
 
 def stretches(journal: Screened) -> list[Stretch]:
     """All of them, in order, as far as the journal is final. A video that is not there (yet) has
-    none."""
-    found: list[Stretch] = []
-    shown: dict[str, Any] | None = None
-    since_ns = 0
-    for event in journal.events():
-        if not event.type.startswith("presentation."):
-            continue
-        _add(found, journal, shown, since_ns, event.t_ns)
-        shown, since_ns = _after(shown, event), event.t_ns
-    _add(found, journal, shown, since_ns, None)
-    return found
+    none. Of a journal that grows, only what is new is read."""
+    course = _courses.get(journal)
+    if course is None:
+        course = _courses[journal] = _Course()
+    return course.follow(journal)
+
+
+class _Course:
+    """What the events of presentations add up to, up to a moment."""
+
+    def __init__(self) -> None:
+        self._past: list[Stretch] = []  # those that have an end
+        self._shown: dict[str, Any] | None = None
+        self._since_ns = 0
+        self._until_ns = 0  # events before it have been read
+
+    def follow(self, journal: Screened) -> list[Stretch]:
+        until_ns = journal.watermark_ns
+        for event in journal.events(self._until_ns, until_ns):
+            if event.type.startswith("presentation."):
+                _add(self._past, journal, self._shown, self._since_ns, event.t_ns)
+                self._shown, self._since_ns = _after(self._shown, event), event.t_ns
+        self._until_ns = max(self._until_ns, until_ns)
+        found = list(self._past)
+        _add(found, journal, self._shown, self._since_ns, None)
+        return found
+
+
+_courses: WeakKeyDictionary[Screened, _Course] = WeakKeyDictionary()
 
 
 def _after(shown: dict[str, Any] | None, event: Event) -> dict[str, Any] | None:

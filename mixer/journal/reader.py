@@ -21,6 +21,7 @@ from ..lock import is_held
 from . import records
 from .absence import Absence
 from .model import PAUSED, RESUMED, Alignment, Event, Frame, FrameFlag, Gap, Note, Picture, Track
+from .order import EventOrder
 from .run import Damage, Run
 from .writer import TRACKS_A_RUN, journal_time_ns
 
@@ -32,17 +33,26 @@ class Journal:
     """A journal as far as it is final. `refresh` shows what has become final since."""
 
     def __init__(
-        self, directory: Path, identity: dict[str, Any], without: Collection[str] = ()
+        self,
+        directory: Path,
+        identity: dict[str, Any],
+        without: Collection[str] = (),
+        hindsight: bool = False,
     ) -> None:
         self.directory = directory
         self._identity = identity
         self._without = frozenset(without)
         self._runs: dict[int, Run] = {}
+        self._order = EventOrder(hindsight)
         self._fallback: dict[int, Alignment | None] = {}
 
     @classmethod
-    def open(cls, directory: Path, without: Collection[str] = ()) -> Journal:
+    def open(
+        cls, directory: Path, without: Collection[str] = (), *, hindsight: bool = False
+    ) -> Journal:
         """`without`: ids of participants of whom nothing is to be seen, as if they had never come.
+        `hindsight`: videos that were presented are there at once, however late they were loaded;
+        for what is made of a recording that has ended.
 
         Raises JournalMissing, JournalTooNew or JournalDamaged.
         """
@@ -59,7 +69,7 @@ class Journal:
                 f"{directory} was written by a newer mixer (journal version {version}); "
                 "use that version"
             )
-        journal = cls(directory, identity, without)
+        journal = cls(directory, identity, without, hindsight)
         journal.refresh()
         return journal
 
@@ -139,8 +149,8 @@ class Journal:
     def events(self, from_ns: int = 0, to_ns: int | None = None) -> list[Event]:
         """Events with from_ns <= t < to_ns (and before the watermark), in order of time."""
         end = self.watermark_ns if to_ns is None else min(to_ns, self.watermark_ns)
-        found = [e for run in self.runs for e in run.events if from_ns <= e.t_ns < end]
-        return sorted(found, key=lambda event: event.t_ns)
+        self._order.take(self.runs)
+        return self._order.between(from_ns, end)
 
     def pictures(self, track: int) -> Sequence[Picture]:
         """Key pictures of a video track, in order, as far as they are final."""

@@ -49,6 +49,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--language", default="en")
     parser.add_argument("--layout-type", default="record", help="record, replay or stream")
     parser.add_argument("--without", action="append", default=[], help="a participant's id")
+    parser.add_argument("--hindsight", action="store_true", help="see Journal.open")
     parser.add_argument(
         "--patience",
         type=float,
@@ -104,7 +105,7 @@ async def run(given: list[str]) -> int:
             port.emit(event, **fields)
 
         try:
-            journal = Journal.open(options.journal, options.without)
+            journal = Journal.open(options.journal, options.without, hindsight=options.hindsight)
             work = PagePass(journal, options.mattes, settings_from(options), tell)
             obeying = asyncio.create_task(_obey(port, work))
             try:

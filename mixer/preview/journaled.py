@@ -26,7 +26,7 @@ class Recorded:
 
     def __init__(self, directory: Path) -> None:
         """Raises JournalError when there is no journal to be read."""
-        self._journal = Journal.open(directory)
+        self._journal = Journal.open(directory, hindsight=True)
         self._pictures: dict[str, StreamPictures] = {}  # one each: they are asked for in turn
         self._turn = threading.Lock()
         self._streams = {t.stream for t in self._journal.tracks.values() if t.kind == "video"}

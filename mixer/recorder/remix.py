@@ -141,6 +141,7 @@ class _Version:
         self._journal = journal
         self._options = options
         self._without = without
+        self._hindsight = journal.finished  # while it grows, nobody knows what comes too late
         self._show = show
         mixes = plan.parts(options.mix) if options.mix else _first_group(plan)
         self._mix = _changed(mixes[0], options)
@@ -156,7 +157,7 @@ class _Version:
             self._sound = self._ranged(everything if alone else chosen, SOUND_FPS)
         # How it is made, and where to, does not matter: a repeated wish goes on where it was.
         wish = replace(options, out=Path(), workers=1, keep_work=False, follow=True)
-        self._name = f"render-{_digest(wish, self._mix, without)}"
+        self._name = f"render-{_digest(wish, self._mix, without, self._hindsight)}"
 
     async def make(self) -> Made:
         out = self._options.out.absolute()
@@ -256,7 +257,7 @@ class _Version:
         if self._video[-1].stop_ns is None:  # it is known by now
             self._video[-1] = replace(self._video[-1], stop_ns=self._journal.watermark_ns)
         edits = joined([self._edits(span, self._mix.fps) for span in self._video])
-        journal = Journal.open(self._folder.journal, self._without)
+        journal = Journal.open(self._folder.journal, self._without, hindsight=self._hindsight)
         work = self._folder.work(self._name)
         title = alias(self._journal)
         await asyncio.to_thread(merge, journal, edits, files, out, title=title, work=work.directory)
@@ -270,6 +271,7 @@ class _Version:
             layout_type="replay",
             encoder=self._options.encoder,
             without=self._without,
+            hindsight=self._hindsight,
         )
 
     async def _until_end(self, job: RenderJob, span: Span) -> int | None:
@@ -298,7 +300,7 @@ class _Version:
     async def _make_sound(self, out: Path) -> list[Path]:
         from ..render.audio import AudioJob
 
-        settings = replace(self._options.audio, without=self._without)
+        settings = replace(self._options.audio, without=self._without, hindsight=self._hindsight)
         work = self._folder.work(f"{self._name}-sound")
         out.mkdir(parents=True, exist_ok=True)
         job = AudioJob(

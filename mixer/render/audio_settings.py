@@ -22,7 +22,7 @@ class AudioSettings:
     """Bit rates in bit/s; `vbr`: LAME's quality 0 to 9.999 instead; `loudness`: target in LUFS.
 
     `legs`: each participant's sound apart, too; `cut_silence`: without the silence in it.
-    `without`: ids of participants who are left out.
+    `without`: ids of participants who are left out. `hindsight`: see Journal.open.
     """
 
     bit_rate: int = 128_000
@@ -32,6 +32,7 @@ class AudioSettings:
     leg_bit_rate: int = 64_000
     cut_silence: bool = False
     without: tuple[str, ...] = ()
+    hindsight: bool = False
 
     def __post_init__(self) -> None:
         """Raises UsageError where a value is out of its range."""

@@ -54,7 +54,10 @@ async def run(arguments: argparse.Namespace) -> int:
         status = 0
         try:
             request = AudioRequest.load(request_path(arguments.work))
-            journal = Journal.open(arguments.journal, request.settings.without)
+            settings = request.settings
+            journal = Journal.open(
+                arguments.journal, settings.without, hindsight=settings.hindsight
+            )
             tell = partial(_tell, loop, port)
             making = AudioMaking(journal, request, arguments.work, tell)
             port.emit("ready")

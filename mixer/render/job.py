@@ -202,6 +202,7 @@ class RenderJob:
         argv += ["--start-ns", str(s.start_ns), "--language", s.language]
         argv += ["--layout-type", s.layout_type]
         argv += [f"--without={participant}" for participant in s.without]
+        argv += ["--hindsight"] if s.hindsight else []
         if self._stop_ns is not None:
             argv += ["--stop-ns", str(self._stop_ns)]
         try:

@@ -46,6 +46,7 @@ class RenderSettings:
     )
     title: str = ""
     without: tuple[str, ...] = ()  # ids of participants who are not to be seen, heard or named
+    hindsight: bool = False  # see Journal.open; for recordings that have ended
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):

@@ -246,7 +246,9 @@ def _maker(arguments: argparse.Namespace, port: Port) -> Callable[[], Awaitable[
     loop = asyncio.get_running_loop()
     work = Workspace(arguments.work)
     settings = RenderSettings.from_json(json.loads(work.settings.read_text()))
-    opening = asyncio.to_thread(Journal.open, arguments.journal, settings.without)
+    opening = asyncio.to_thread(
+        Journal.open, arguments.journal, settings.without, hindsight=settings.hindsight
+    )
     journal = asyncio.ensure_future(opening)
 
     async def make() -> Worker:

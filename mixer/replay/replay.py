@@ -133,10 +133,10 @@ async def _check_reachable(url: str) -> None:
 
 
 def _read(settings: ReplaySettings) -> tuple[Journal, Script]:
-    journal = Journal.open(settings.journal)
+    journal = Journal.open(settings.journal, hindsight=True)
     if settings.without:
         absent = {id_ for who in settings.without for id_ in people(journal, who)}
-        journal = Journal.open(settings.journal, absent)
+        journal = Journal.open(settings.journal, absent, hindsight=True)
     script = read_script(journal)
     if settings.offset_s * SECOND >= script.length_ns:
         length_s = script.length_ns / SECOND

@@ -178,10 +178,15 @@ def _loudness(heard: Sound, second: int, t: float) -> float:
 
 
 def presented(
-    directory: Path, film: Path, changes: Sequence[tuple[float, bool, float]], seconds: float
+    directory: Path,
+    film: Path,
+    changes: Sequence[tuple[float, bool, float]],
+    seconds: float,
+    loaded_s: float | None = None,
 ) -> Path:
     """A finished journal in `directory` in which Ada (a) presents the film. `changes`: (second of
-    the recording, whether it plays from then on, second of the film). Its stream is `a.v`."""
+    the recording, whether it plays from then on, second of the film). Its stream is `a.v`.
+    `loaded_s`: when it was there, by default at once."""
     from_s, playing, at_s = changes[0]
     name = f"{hashlib.sha256(film.read_bytes()).hexdigest()}{film.suffix}"
     shown = {"kind": "video", "id": "v", "ownerId": "a", "name": film.name, "url": "http://e/f"}
@@ -196,9 +201,12 @@ def presented(
 
         tell(0, "participant.added", participant=ada)
         tell(from_s, "presentation.started", presentation=shown)
-        tell(from_s, "presentation.updated", id="v", object=f"{JOURNALLED}{name}")
-        tell(from_s, "stream.added", participantId="a", stream=stream)
-        for change in changes[1:]:
+        there_s = from_s if loaded_s is None else loaded_s
+        for change in [one for one in changes[1:] if one[0] < there_s]:
+            tell(change[0], "presentation.updated", id="v", **_at(*change))
+        tell(there_s, "presentation.updated", id="v", object=f"{JOURNALLED}{name}")
+        tell(there_s, "stream.added", participantId="a", stream=stream)
+        for change in [one for one in changes[1:] if one[0] >= there_s]:
             tell(change[0], "presentation.updated", id="v", **_at(*change))
         writer.watermark(round(seconds * 1e9))
         writer.close(final=True)
