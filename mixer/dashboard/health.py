@@ -12,7 +12,8 @@ FREE_BYTES = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`word`: good, starting, paused, late, losing, full, silent. Losses since the beginning."""
+    """`word`: good, starting, paused, late, losing, full, silent, elsewhere (another server
+    records it). Losses since the beginning."""
 
     word: str
     people: int = 0
@@ -34,6 +35,7 @@ class Health:
             "late": "The render lags behind; nothing is lost by that",
             "losing": "Packets are lost on the way here",
             "full": "The disk is nearly full",
+            "elsewhere": "Another server records it, and knows how it goes",
             "silent": "The recorder does not answer; it is being looked after",
         }[self.word]
 

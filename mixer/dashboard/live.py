@@ -20,7 +20,8 @@ from starlette.routing import BaseRoute, Route
 
 from ..errors import MixerError
 from ..recorder.plan import RecordFolder
-from ..records.models import Application, Conference, Session
+from ..records.models import Application, Conference, Server, Session
+from ..service import servers
 from ..service.context import Service
 from . import health, pages, pictures
 from .health import Health
@@ -41,6 +42,7 @@ class Going:
     state: dict[str, Any]
     health: Health
     picture: str  # says which picture there is; "" for none
+    elsewhere: str = ""  # the address of the server that records it, if that is another one
 
     @property
     def shape(self) -> tuple[str, ...]:
@@ -52,7 +54,8 @@ class Going:
 async def going(service: Service) -> list[Going]:
     """All recordings that are not finished, oldest first."""
     query = (
-        select(Session, Conference, Application.name)
+        select(Session, Conference, Application.name, Server.address)
+        .outerjoin(Server, Server.id == Session.server)
         .join(Conference, Conference.id == Session.conference_id)
         .join(Application, Application.key == Session.app_key)
         .where(Session.closed_at.is_(None), Session.kind == "record")
@@ -63,7 +66,11 @@ async def going(service: Service) -> list[Going]:
         rows = (await db.execute(query)).all()
     states = await asyncio.gather(*(service.sessions.state(row[1].id) for row in rows))
     found = []
-    for (session, conference, name), state in zip(rows, states, strict=True):
+    for (session, conference, name, address), state in zip(rows, states, strict=True):
+        if not servers.is_here(service, session.server):
+            how = health.Health("elsewhere")
+            found.append(Going(session, conference, name, state, how, "", address or "?"))
+            continue
         segment = await asyncio.to_thread(_segment, service, session)
         picture = f"{segment.parent.parent.name}-{segment.stem}" if segment else ""
         found.append(Going(session, conference, name, state, health.of(state), picture))

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ..errors import UsageError
 from ..records import Database
-from ..records.models import Operator
+from ..records.models import Operator, Secret
 from ..service.context import now_ms
 
 MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS = 12, 200
@@ -55,6 +55,7 @@ async def add_first(database: Database, email: str, password: str) -> Operator:
     row = await _row(email, password)
     try:
         async with database.writing() as db:
+            await db.get(Secret, "tokens", with_for_update=True)  # one at a time, on any server
             if await db.scalar(select(Operator.email).limit(1)) is not None:
                 raise UsageError("there is an operator already: log in, or ask them")
             db.add(row)

@@ -17,6 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 
 BUSY_MS = 10_000
 AWAY = (OperationalError, InterfaceError, NoConnection)  # it does not answer now, or is full
+# For `with_for_update` of rows that others refer to (FOR NO KEY UPDATE): whoever adds a row that
+# refers to this one, and wants this one then, is not waited for, or both would wait for ever.
+LOCKED: Any = {"key_share": True}
 READERS = 2  # threads that read lists; SQLite's own work holds no lock of Python's
 
 

@@ -35,6 +35,18 @@ class Base(DeclarativeBase):
     }
 
 
+class Server(Base):
+    """One `mixer serve` of those that work on this database; with SQLite there are none."""
+
+    __tablename__ = "servers"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)  # of its data folder
+    address: Mapped[str] = mapped_column(Text)  # where it is reached
+    storage: Mapped[str] = mapped_column(Text)  # the same for all of them
+    runs: Mapped[bool] = mapped_column(Boolean)  # False: it was stopped in order
+    seen_at: Mapped[int]
+
+
 class Application(Base):
     """Who uses the API: a key, a secret of which the hash is kept, and settings."""
 
@@ -78,6 +90,7 @@ class Conference(Base):
     started_at: Mapped[int | None]  # the first participant's joining
     ended_at: Mapped[int | None]
     end_reason: Mapped[str | None] = mapped_column(String(40))
+    server: Mapped[str | None] = mapped_column(String(40))  # at which it is; None: the only one
 
 
 class Attendance(Base):
@@ -137,6 +150,7 @@ class Session(Base):
     created_at: Mapped[int]
     closed_at: Mapped[int | None]
     deleted_at: Mapped[int | None]  # its folder, the raw recording, is gone
+    server: Mapped[str | None] = mapped_column(String(40))  # that has its folder
 
 
 class Mix(Base):

@@ -21,6 +21,7 @@ from starlette.responses import (
     FileResponse,
     HTMLResponse,
     JSONResponse,
+    RedirectResponse,
     Response,
     StreamingResponse,
 )
@@ -280,6 +281,8 @@ def _missing_page(refused: HTTPException | Ended) -> Response:
     """For people: why there is no conference at this address, and what to do."""
     gone = isinstance(refused, Ended)
     status = 410 if isinstance(refused, Ended) else refused.status_code
+    if isinstance(refused, HTTPException) and (refused.headers or {}).get("location"):
+        return RedirectResponse((refused.headers or {})["location"], 307)
     title = "The conference has ended" if gone else "No conference here"
     if status == 409:
         title = "Which conference?"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..records.database import LOCKED
 from ..records.models import Attendance, Conference
 from . import announce
 from .context import Service, now_ms
@@ -35,7 +36,7 @@ class Stay:
 
 async def joined(service: Service, db: AsyncSession, conf_id: str, stay: Stay) -> None:
     """Begins a stay, unless one goes on: who comes back after a restart has never left."""
-    conference = await db.get(Conference, conf_id, with_for_update=True)
+    conference = await db.get(Conference, conf_id, with_for_update=LOCKED)
     if conference is None or conference.ended_at is not None:
         return
     if await _open_stay(db, conf_id, stay.participant_id) is not None:
@@ -69,14 +70,15 @@ async def left(
     speaking_ms: int = 0,
 ) -> None:
     """Ends a stay. `reason`: "left", "gone" (unreachable for too long), "kicked" or "ended"."""
+    # whoever changes stays has the conference's row first: of two who end one, one does
+    conference = await db.get(Conference, conf_id, with_for_update=LOCKED)
     row = await _open_stay(db, conf_id, participant_id)
-    if row is None:
+    if conference is None or row is None:
         return
     row.left_at = now_ms()
     row.reason = REASONS.get(reason, "hangUp")
     row.speaking_ms = max(row.speaking_ms, speaking_ms)
     if row.type in PEOPLE:
-        conference = await db.get_one(Conference, conf_id)
         await announce.participant_left(service, db, conference, row)
 
 

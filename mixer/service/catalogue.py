@@ -65,6 +65,13 @@ FAULTS = (
     ),
     Fault(2002, 404, "CONFERENCE_ENDED", "create a conference of the same alias to go on"),
     Fault(2003, 400, "TOO_MANY_PARTICIPANTS", "give permissions to fewer participants"),
+    Fault(
+        2004,
+        421,
+        "CONFERENCE_ELSEWHERE",
+        "of several servers another has the conference: send the request to the one that the "
+        "description names",
+    ),
     Fault(3001, 400, "INVALID_MIX_ID", "the description says what a mixId may be"),
     Fault(3002, 400, "INVALID_SIZE", "width and height are 390 to 1920 pixels"),
     Fault(

@@ -18,8 +18,9 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..records.database import LOCKED
 from ..records.models import Conference
-from . import announce, attendance
+from . import announce, attendance, servers
 from .applications import Application
 from .context import Service, now_ms
 from .errors import ApiError
@@ -89,6 +90,7 @@ async def create(
                     created = Created(found, False)
                 else:
                     new = _row(app, owner_external_id, alias, parameters, permissions, type)
+                    new.server = service.server
                     db.add(new)
                     await db.flush()
                     await announce.conference_created(service, db, new)
@@ -131,9 +133,10 @@ async def find_live(service: Service, app_key: str, conf_id: str) -> Conference:
 async def permit(
     service: Service, conference: Conference, changed: Mapping[str, list[str]]
 ) -> Conference:
-    """Gives participants these permissions instead of those they had."""
+    """Gives participants these permissions instead of those they had. Raises ApiError 421."""
+    await servers.check_here(service, conference)
     async with service.database.writing() as db:
-        row = await db.get_one(Conference, conference.id, with_for_update=True)
+        row = await db.get_one(Conference, conference.id, with_for_update=LOCKED)
         row.permissions = _joined(row.permissions, changed)
     for external_id, permissions in changed.items():
         await service.rooms.set_permissions(conference.id, external_id, tuple(permissions))

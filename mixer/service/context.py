@@ -40,3 +40,4 @@ class Service:
     rooms: HostedRooms
     sessions: Sessions
     instance: str = field(default_factory=lambda: uuid.uuid4().hex[:12])  # owner of leases
+    server: str | None = None  # mixer/service/servers.py: its data folder's id

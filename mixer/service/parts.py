@@ -15,6 +15,7 @@ from .folders import make_folders
 from .presence import Presence
 from .rooms import HostedRooms
 from .secrets import Secrets
+from .servers import server_id
 from .sessions import Sessions
 from .settings import ServiceSettings
 from .tokens import Tokens
@@ -41,6 +42,7 @@ async def open_service(settings: ServiceSettings) -> AsyncIterator[tuple[Service
             outbox=open_outbox(settings, database, storage),
             rooms=rooms,
             sessions=cast(Any, None),
+            server=server_id(settings),
         )
         service.sessions = Sessions(service)
         rooms.attach(service)

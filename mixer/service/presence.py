@@ -10,13 +10,14 @@ import asyncio
 from typing import Any
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from ..records.database import AWAY
-from ..records.models import Attendance, Conference
+from ..records.models import Attendance, Conference, Server
 from . import attendance, conferences, recording_choice
 from .attendance import Stay
 from .context import Service, now_ms
+from .servers import GONE_MS
 
 log = structlog.get_logger()
 
@@ -78,6 +79,9 @@ class Presence:
         """One round, at `now` (epoch ms)."""
         if now - self._since >= GRACE_MS:
             await self._close_forgotten()
+        await self._follow_ends()
+        for conf_id in await self._left_behind(now):
+            await conferences.terminate(self._service, conf_id, "gone")
         for conference, last_left in await self._empty():
             if now >= max(self._since, _due(conference, last_left)):
                 await conferences.terminate(self._service, conference.id, "empty")
@@ -102,14 +106,42 @@ class Presence:
             .scalar_subquery()
         )
         chosen = select(Conference, last).where(Conference.ended_at.is_(None), ~here)
+        chosen = chosen.where(self._is_ours())
         async with self._service.database.reading() as db:
             return [(row[0], row[1]) for row in await db.execute(chosen)]
+
+    async def _follow_ends(self) -> None:
+        """Conferences that another server, or somebody's transaction, has ended: rooms end, too."""
+        ids = self._service.rooms.ids
+        if self._service.server is None or not ids:
+            return  # whoever ends them here ends the room himself
+        ended = select(Conference.id, Conference.end_reason)
+        ended = ended.where(Conference.id.in_(ids), Conference.ended_at.is_not(None))
+        async with self._service.database.reading() as db:
+            rows = (await db.execute(ended)).all()
+        for conf_id, reason in rows:
+            await self._service.rooms.end(conf_id, reason or "ended")
+            await self._service.sessions.conference_ended(conf_id)
+
+    async def _left_behind(self, now: int) -> list[str]:
+        """Live conferences of servers that have not been seen for long: nobody else ends them."""
+        if self._service.server is None:
+            return []
+        of = select(Conference.id).join(Server, Server.id == Conference.server)
+        left = of.where(Conference.ended_at.is_(None), Server.seen_at < now - GONE_MS)
+        async with self._service.database.reading() as db:
+            return list(await db.scalars(left.where(Server.id != self._service.server)))
+
+    def _is_ours(self) -> Any:
+        return or_(Conference.server.is_(None), Conference.server == self._service.server)
 
     async def _close_forgotten(self) -> None:
         """Ends stays of before this server's start whose participants have not come back."""
         chosen = select(Attendance).where(
             Attendance.left_at.is_(None), Attendance.joined_at < self._since
         )
+        chosen = chosen.join(Conference, Conference.id == Attendance.conference_id)
+        chosen = chosen.where(self._is_ours())  # of another server's rooms we know nothing
         async with self._service.database.reading() as db:
             open_stays = (await db.scalars(chosen)).all()
         for stay in open_stays:

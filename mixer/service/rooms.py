@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from ..conference.ice import parse_ice_server
 from ..records import Database
-from ..records.models import Conference
+from ..records.models import Conference, Server
 from ..room.access import Ended
 from ..room.http import RoomInterface
 from ..room.janus_process import START_TIMEOUT_S, Janus
@@ -30,6 +30,7 @@ from .context import now_ms
 from .room_access import Hosted
 from .room_host import RoomHost
 from .room_reports import OnEvent, Reports
+from .servers import server_id
 from .settings import ServiceSettings
 from .tokens import Tokens
 
@@ -50,6 +51,7 @@ class HostedRooms:
         self._settings = settings
         self._room_settings = room_settings(settings)
         self._database = database
+        self._server = server_id(settings)
         self._by_id: dict[str, Hosted] = {}
         self._by_alias: dict[str, set[str]] = {}  # folded alias -> ids
         self._ended: OrderedDict[str, str] = OrderedDict()  # id -> why, before it is written down
@@ -84,7 +86,8 @@ class HostedRooms:
     async def run(self) -> None:
         """Serves the database's live conferences until cancelled. Raises EnvironmentMissing."""
         async with self._database.reading() as db:
-            for row in await db.scalars(select(Conference).where(Conference.ended_at.is_(None))):
+            live = select(Conference).where(Conference.ended_at.is_(None))
+            for row in await db.scalars(live.where(self._is_here())):
                 await self.open(row)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reports.run(), name="room-reports")
@@ -111,7 +114,9 @@ class HostedRooms:
         return f"{scheme}://{host}:{self._settings.port}/rooms/{conf_id}"
 
     async def open(self, row: Conference) -> None:
-        """Makes the conference's room, if there is none."""
+        """Makes the conference's room, if there is none; of another server's conference none."""
+        if row.server not in (None, self._server):
+            return
         known = self._by_id.get(row.id)
         if known is not None:
             known.permissions.update(_sets(row.permissions))
@@ -192,6 +197,11 @@ class HostedRooms:
         if conf_id in self._by_id:
             self._by_id[conf_id].live.tell("recording.failed", {"message": description})
 
+    @property
+    def ids(self) -> list[str]:
+        """The conferences whose rooms are here."""
+        return list(self._by_id)
+
     # -- for room_host.py --------------------------------------------------------------------------
 
     def how_ended(self, conf_id: str) -> str | None:
@@ -237,8 +247,16 @@ class HostedRooms:
             live = select(Conference).where(
                 Conference.alias_key == alias_key(name), Conference.ended_at.is_(None)
             )
-            for found in [row] if row is not None else list(await db.scalars(live.limit(10))):
-                await self.open(found)
+            rows = [row] if row is not None else list(await db.scalars(live.limit(10)))
+            here = [one for one in rows if one.server in (None, self._server)]
+            if rows and not here:
+                known = await db.get(Server, rows[0].server)
+                raise elsewhere(known.address if known else "", rows[0].id)
+        for found in here:
+            await self.open(found)
+
+    def _is_here(self) -> Any:
+        return or_(Conference.server.is_(None), Conference.server == self._server)
 
     def _ids(self, conf_id: str, external_ids: Iterable[str]) -> list[str]:
         """The participants there who have those external ids."""
@@ -253,6 +271,14 @@ class HostedRooms:
             for attendance in hosted.live.attendances.values():
                 for connection in list(attendance.connections):
                     connection.close(1012, "the media server restarts")
+
+
+def elsewhere(address: str, conf_id: str) -> HTTPException:
+    """Whoever asks for the page is led there; other requests are told."""
+    if not address:
+        return HTTPException(421, "this conference is at another server")
+    room = f"{address}/rooms/{conf_id}"
+    return HTTPException(421, f"this conference is at {room}: join it there", {"location": room})
 
 
 def room_settings(settings: ServiceSettings) -> RoomSettings:

@@ -28,8 +28,10 @@ from . import files
 from .app import create_app
 from .connection import bounded
 from .context import Service
+from .folders import make_folders
 from .parts import open_service
 from .presence import Presence
+from .servers import Servers, alone
 from .settings import ServiceSettings
 
 log = structlog.get_logger()
@@ -56,9 +58,11 @@ async def run_service(settings: ServiceSettings, *, on_ready: OnReady | None = N
         )
     with listen(settings.host, settings.port) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-        async with open_service(settings) as (service, presence):
-            server = web_server(service)
-            await _serve(server, listener, service, presence, on_ready)
+        make_folders(settings)
+        async with alone(settings), open_service(settings) as (service, presence):
+            server, servers = web_server(service), Servers(service)
+            async with servers.present():
+                await _serve(server, listener, service, presence, servers, on_ready)
 
 
 async def _serve(
@@ -66,6 +70,7 @@ async def _serve(
     listener: socket.socket,
     service: Service,
     presence: Presence,
+    servers: Servers,
     on_ready: OnReady | None,
 ) -> None:
     """Runs everything. The server's end, or that of the rooms, ends all."""
@@ -73,7 +78,7 @@ async def _serve(
     rooms = asyncio.create_task(service.rooms.run(), name="rooms")
     loops = [
         asyncio.create_task(_kept_running(name, run), name=name)
-        for name, run in _background(service, presence).items()
+        for name, run in _background(service, presence, servers).items()
     ]
     announcing = asyncio.create_task(_announce(service, on_ready), name="announce")
     try:
@@ -90,12 +95,13 @@ async def _serve(
         log.info("service.stopped")
 
 
-def _background(service: Service, presence: Presence) -> dict[str, Loop]:
+def _background(service: Service, presence: Presence, servers: Servers) -> dict[str, Loop]:
     """What runs beside the web server, by name."""
     return {
         "sessions": service.sessions.run,
         "outbox": service.outbox.run,
         "presence": presence.run,
+        "servers": servers.run,
         "retention": functools.partial(files.run, service),
     }
 

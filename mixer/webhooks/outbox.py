@@ -86,6 +86,10 @@ class Outbox:
         if settings is None or not settings.webhook_url or type not in settings.webhook_events:
             return
         conference = await db.get_one(Conference, conference_id)
+        # Numbers are given before transactions end: of one conference one at a time, or a later
+        # event could be seen, and sent, before an earlier one (PostgreSQL).
+        locked = select(Conference.id).where(Conference.id == conference_id)
+        await db.execute(locked.with_for_update(key_share=True))
         now = now_ms()
         db.add(
             Event(

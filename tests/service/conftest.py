@@ -27,6 +27,7 @@ from mixer.service.auth import SCOPES
 from mixer.service.context import Service
 from mixer.service.secrets import Secrets
 from mixer.service.serve import web_server
+from mixer.service.servers import server_id
 from mixer.service.settings import ServiceSettings
 from mixer.service.tokens import Tokens
 from tests.instruments.postgresql import new_database
@@ -75,6 +76,7 @@ class RoomsNotebook(Notebook):
     present: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ready: bool = True
     janus_restarts: int = 0
+    ids: list[str] = field(default_factory=list)
 
     def routes(self) -> list[Any]:
         return []
@@ -131,7 +133,14 @@ async def open_service(data: Path, **fields: Any) -> AsyncIterator[Service]:
             **fields,
         }
         tokens = Tokens(secrets)
-        yield Service(settings=settings, database=database, secrets=secrets, tokens=tokens, **parts)
+        yield Service(
+            settings=settings,
+            database=database,
+            secrets=secrets,
+            tokens=tokens,
+            server=server_id(settings),
+            **parts,
+        )
     finally:
         await database.close()
 

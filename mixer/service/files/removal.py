@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 
 from ...errors import StorageError
 from ...records.models import Conference, Recording, Session
+from .. import servers
 from ..context import Service, now_ms
 from ..errors import ApiError
 
@@ -44,8 +45,10 @@ class Removed:
 
 
 async def delete(service: Service, conference: Conference) -> Removed:
-    """Everything recorded of a conference, for ever. Raises ApiError 409 while it is recorded, and
-    503 while the storage does not answer."""
+    """Everything recorded of a conference, for ever. Raises ApiError 409 while it is recorded, 421
+    at another server than that which has the raw recordings, 503 while the storage does not answer.
+    """
+    await servers.check_here(service, conference)
     of_it = select(Session).where(Session.conference_id == conference.id)
     async with service.database.reading() as db:
         if await db.scalar(of_it.where(Session.closed_at.is_(None)).limit(1)) is not None:
@@ -93,7 +96,8 @@ async def remove_files(service: Service, files: Sequence[Recording]) -> Removed:
 
 
 async def remove_raw(service: Service, sessions: Sequence[Session]) -> Removed:
-    """Raises StorageError."""
+    """Those of this server; others remove their own. Raises StorageError."""
+    sessions = [one for one in sessions if servers.is_here(service, one.server)]
     for one in sessions:
         folder = service.settings.data / one.folder
         if folder.resolve().is_relative_to(service.settings.sessions_folder.resolve()):

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Path
 from pydantic import BaseModel, Field
 
-from .. import attendance, conferences
+from .. import attendance, conferences, servers
 from ..applications import Application
 from ..auth import Caller, GivenService, application_of_basic, basic, caller
 from ..conferences import PERMISSIONS
@@ -90,7 +90,7 @@ async def create(
 @router.post(
     "/v2/conferences/{conferenceId}/invite",
     summary="Invite participants",
-    responses=answers(400, 401, 403, 404),
+    responses=answers(400, 401, 403, 404, 421),
 )
 async def invite(
     id: ConferenceId,
@@ -113,7 +113,7 @@ async def invite(
 @router.post(
     "/v2/conferences/{conferenceId}/permissions",
     summary="Change permissions",
-    responses=answers(400, 401, 403, 404),
+    responses=answers(400, 401, 403, 404, 421),
 )
 async def permissions(
     id: ConferenceId,
@@ -133,7 +133,7 @@ async def permissions(
 @router.post(
     "/v2/conferences/{conferenceId}/kick",
     summary="Kick participants",
-    responses=answers(400, 401, 403, 404),
+    responses=answers(400, 401, 403, 404, 421),
 )
 async def kick(
     id: ConferenceId,
@@ -143,6 +143,7 @@ async def kick(
 ) -> Done:
     """Throws participants out. Those who are not there are passed over."""
     row = await conferences.find_live(service, who.app_key, id)
+    await servers.check_here(service, row)
     await service.rooms.kick(row.id, (body or Kick()).externalIds)
     return Done()
 
@@ -150,7 +151,7 @@ async def kick(
 @router.post(
     "/v2/conferences/{conferenceId}/message",
     summary="Send a message",
-    responses=answers(400, 401, 403, 404),
+    responses=answers(400, 401, 403, 404, 421),
 )
 async def message(
     id: ConferenceId,
@@ -160,6 +161,7 @@ async def message(
 ) -> Done:
     """To some participants by their external ids, or to everybody."""
     row = await conferences.find_live(service, who.app_key, id)
+    await servers.check_here(service, row)
     given = body or Message()
     await service.rooms.message(row.id, given.sender, given.message, given.to or None)
     return Done()

@@ -113,7 +113,7 @@ async def archive(conference_id: ConferenceId, service: GivenService, reader: Re
 
 @router.delete(
     "/v2/monitor/conferences/{conferenceId}/recordings",
-    responses=answers(401, 403, 404, 409, 503),
+    responses=answers(401, 403, 404, 409, 421, 503),
 )
 async def delete(conference_id: ConferenceId, service: GivenService, deleter: Deleter) -> Done:
     """Deletes all that was recorded of a conference, the raw recording too, for ever."""

@@ -117,7 +117,7 @@ async def mp3(conference_id: ConferenceId, service: GivenService, reader: Reader
 
 @router.delete(
     "/v1/monitor/conferences/{conferenceId}/recordings",
-    responses=answers(401, 403, 404, 409, 503),
+    responses=answers(401, 403, 404, 409, 421, 503),
     deprecated=True,
 )
 async def delete(conference_id: ConferenceId, service: GivenService, deleter: Deleter) -> Done:

@@ -96,7 +96,7 @@ class RecordingState(BaseModel):
 @router.post(
     f"{MIX}/recording/start",
     summary="Start recording",
-    responses=answers(400, 401, 403, 404, 409, 503),
+    responses=answers(400, 401, 403, 404, 409, 421, 503),
 )
 async def start(
     id: ConferenceId,

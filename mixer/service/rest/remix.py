@@ -25,7 +25,7 @@ class RemixStatus(BaseModel):
 
 
 @router.post(
-    f"{MIX}/remix/start", summary="Start a remix", responses=answers(400, 401, 403, 404, 409)
+    f"{MIX}/remix/start", summary="Start a remix", responses=answers(400, 401, 403, 404, 409, 421)
 )
 async def start(
     id: ConferenceId,

@@ -20,6 +20,7 @@ from ...engine.launcher import Launcher, Running
 from ...errors import MixerError, UsageError
 from ...recorder.plan import MixPlan, Plan, RecordFolder
 from ...recorder.spare import ERROR_FILE
+from ...records.database import LOCKED
 from ...records.models import Conference, Mix, Session
 from ..context import Service, now_ms
 from . import publishing, store
@@ -274,7 +275,7 @@ class Keeper:
         now, known = now_ms(), {mix.id for mix in view.mixes}
         async with self._service.database.writing() as db:
             # whoever starts a mix locks this row, too: what comes later finds the session closed
-            await db.get_one(Conference, view.conference.id, with_for_update=True)
+            await db.get_one(Conference, view.conference.id, with_for_update=LOCKED)
             session = await db.get_one(Session, self._id, with_for_update=True)
             mixes = await store.mixes_of(db, self._id)
             new = await store.passed_on(

@@ -19,7 +19,9 @@ from ...engine import Child
 from ...errors import MixerError
 from ...journal import write_whole
 from ...recorder.plan import RecordFolder
+from ...records.database import LOCKED
 from ...records.models import Conference, Mix, Session
+from .. import servers
 from ..context import now_ms
 from ..errors import ApiError
 from ..recording_choice import recording_format
@@ -54,12 +56,13 @@ class Remixes:
     async def start(self, conference: Conference, order: MixOrder) -> dict[str, Any]:
         """Raises ApiError: 400, 404 (nothing was recorded), 409 (it goes on, or one is made)."""
         service = self._sessions.service
+        await servers.check_here(service, conference)
         settings = await self._sessions.settings_of(conference)
         format = recording_format(conference, settings)
         allow = service.settings.allow_private_layouts
         wish = checked(order, settings, format, live=True, allow_private=allow)
         async with service.database.writing() as db:
-            row = await db.get_one(Conference, conference.id, with_for_update=True)
+            row = await db.get_one(Conference, conference.id, with_for_update=LOCKED)
             if row.ended_at is None:
                 sentence = "The conference goes on: remix it when it has ended."
                 raise ApiError(409, 3101, "CONFERENCE_GOES_ON", sentence)

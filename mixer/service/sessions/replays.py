@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...engine import Child
 from ...records.models import Conference, Session
-from .. import applications
+from .. import applications, servers
 from ..context import now_ms
 from ..errors import ApiError
 from . import store
@@ -49,6 +49,7 @@ class Replays:
         from .. import conferences
 
         service = self._sessions.service
+        await servers.check_here(service, conference)
         async with service.database.reading() as db:
             raw = await store.raw_session(service, db, conference.id)
             running = await _running(db, conference.app_key)

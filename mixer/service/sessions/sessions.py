@@ -22,8 +22,9 @@ from ...engine.launcher import Launcher, LocalLauncher
 from ...engine.slots import Slots
 from ...errors import UsageError
 from ...lock import locked
+from ...records.database import LOCKED
 from ...records.models import Conference, Mix, Session
-from .. import applications
+from .. import applications, servers
 from ..applications import ApplicationSettings
 from ..context import Service, now_ms
 from ..errors import ApiError
@@ -60,7 +61,8 @@ class Sessions:
     # --- recording ----------------------------------------------------------------------------
 
     async def start(self, conference: Conference, order: MixOrder, *, by: str = "") -> None:
-        """Starts a mix. Raises ApiError: 400, 404 (it has ended), 409 (it runs), 503."""
+        """Starts a mix. Raises ApiError: 400, 404 (it has ended), 409 (it runs), 421, 503."""
+        await servers.check_here(self.service, conference)
         service, settings = self.service, await self.settings_of(conference)
         format = recording_format(conference, settings)
         live = live_recording(conference, settings)
@@ -210,11 +212,8 @@ class Sessions:
 
     async def _admit(self, db: AsyncSession) -> None:
         """Raises ApiError 503 when this machine cannot carry one more recording."""
-        open_ones = list(
-            await db.scalars(
-                select(Session).where(Session.kind == store.RECORD, Session.closed_at.is_(None))
-            )
-        )
+        chosen = select(Session).where(Session.kind == store.RECORD, Session.closed_at.is_(None))
+        open_ones = list(await db.scalars(chosen.where(Session.owner == self.service.instance)))
         now = time.monotonic()
         self._begun = [at for at in self._begun if now - at < HOLD_S]
         people = sum(len(self.service.rooms.participants(s.conference_id)) for s in open_ones)
@@ -262,7 +261,7 @@ async def _only_one(path: Path) -> Any:
 
 async def _going_on(db: AsyncSession, conf_id: str) -> None:
     """Locks the conference's row. Raises ApiError 404 when it has ended."""
-    row = await db.get_one(Conference, conf_id, with_for_update=True)
+    row = await db.get_one(Conference, conf_id, with_for_update=LOCKED)
     if row.ended_at is not None:
         sentence = "The conference has ended: remix its recording instead."
         raise ApiError(404, 2002, "CONFERENCE_ENDED", sentence)

@@ -54,6 +54,7 @@ def new_session(
         folder=f"sessions/{id}",
         wanted=wanted,
         state=QUEUED,
+        server=service.server,
         owner=service.instance,
         lease_until=now + LEASE_MS,
         fence=1,
@@ -168,6 +169,7 @@ async def take_over(service: Service) -> list[Session]:
         for session in await db.scalars(chosen.with_for_update(skip_locked=True)):
             if not (folder / session.id).is_dir():
                 continue  # of another machine
+            session.server = service.server
             session.owner = service.instance
             session.lease_until = now_ms() + LEASE_MS
             session.fence += 1
