@@ -1,11 +1,12 @@
 """`python -m mixer.ingest URL --dir DIR`: the ingest process, a child of the recorder.
 
 Speaks the child protocol (mixer/engine/child.py). Tells `joined` {t_ns, participant}, `status`
-once a second (status.py), and at last `ended` {reason, t_ns} or `failed` {message, exit_code}. The
-reasons: "stopped" and "conference-ended". Commands: `pause`, answered by `paused` {t_ns} at once,
-and `resume`, answered by `resumed` {t_ns} when the moment is decided (about 1.3 s later); with
-`--paused` it begins paused, and says so after `joined`. A `pause` that comes before a resumption
-has begun is answered with the old `t_ns`: that pause has never ended.
+once a second (status.py), and at last `ended` {reason, t_ns}, as soon as the journal is whole (it
+hangs up after that), or `failed` {message, exit_code}. The reasons: "stopped" and
+"conference-ended". Commands: `pause`, answered by `paused` {t_ns} at once, and `resume`, answered
+by `resumed` {t_ns} when the moment is decided (about 1.3 s later); with `--paused` it begins
+paused, and says so after `joined`. A `pause` that comes before a resumption has begun is answered
+with the old `t_ns`: that pause has never ended.
 
 Secrets come by environment only: MIXER_PIN, MIXER_JANUS_TOKEN, MIXER_JANUS_API_SECRET; ICE servers
 as JSON (a list of {urls, username, credential}) in MIXER_ICE_SERVERS; MIXER_CA_FILE trusts a

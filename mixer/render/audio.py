@@ -23,7 +23,7 @@ from ..errors import RenderError
 from ..journal import write_whole
 from .audio_settings import AudioFile, AudioRequest, AudioSettings, files_from_json
 from .audio_worker import request_path
-from .job import BACKOFF_S, MAX_FAILURES, NICE, Progress, raise_for
+from .job import BACKOFF_S, MAX_FAILURES, NICE, QUICK, Progress, raise_for
 from .settings import Workspace
 
 log = structlog.get_logger()
@@ -108,7 +108,8 @@ class AudioJob:
         argv = ["mixer.render.audio_worker", "--journal", str(self._journal)]
         argv += ["--work", str(self._work.directory)]
         log_path = self._work.log("audio")
-        async with Child("audio", argv, nice=NICE, log_path=log_path) as child:
+        starting = Child("audio", argv, nice=NICE, environment=QUICK, log_path=log_path)
+        async with starting as child:
             self._child = child
             try:
                 if self._stop_ns is not None:
