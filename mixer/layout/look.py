@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 MAX_TEXT, MAX_NOTES, MAX_VIDEOS, MAX_SIDE = 1000, 50, 500, 16384
@@ -54,6 +54,14 @@ class Look:
     def places(self) -> tuple[tuple[int, Box], ...]:
         """Where the videos are, as far as the page can tell."""
         return tuple((video.number, video.box) for video in self.videos)
+
+    def later(self, told: Mapping[str, Any]) -> Look:
+        """The same at a later time, of which only the next timer is told. Raises ValueError."""
+        try:
+            due = told["due"]
+            return replace(self, due_ms=None if due is None else max(0.0, float(due)), notes=())
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"no look: {error!r}") from None
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> Look:

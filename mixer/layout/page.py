@@ -136,6 +136,9 @@ class Page:
         self._ticks_ms = 0.0  # virtual time at which the page's clock started
         self._clock_ms = 0.0  # page time since then
         self._frame_us = 0  # absolute time of the last frame
+        self._freezing = False
+        self._last: Look | None = None  # what it told last
+        self._ahead: int | None = None  # the output frame to which its step has begun already
         self._resigned = False  # a video of its does not show: it is not waited for any more
         cdp.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())
         page.on("crash", lambda _: self.lost(PageCrashed("the page's process crashed")))
@@ -244,6 +247,9 @@ class Page:
         await self.guarded(self._expired.wait(), self.settings.stall_wall_s)
 
     async def _begin_frame(self, **more: Any) -> dict[str, Any]:
+        if self._freezing:
+            self._freezing = False
+            await self.host("freeze")
         whole_us = math.ceil((self._ticks_ms + self._clock_ms) / STEP_MS - 1e-4) * 100
         self._frame_us = max(whole_us, self._frame_us + TICK_US)
         return await self._send(
@@ -282,7 +288,9 @@ class Page:
         """One output frame: events are told, and levels if there are any (levels.py), page time
         runs to `to_ms`, a frame is issued. True if the page's look changed: also in frames that
         were not `drawn` before this one, of which nothing is known."""
-        await self.host("step", {"frame": frame, "events": list(events), "levels": levels})
+        ahead, self._ahead = self._ahead, None
+        if ahead != frame:
+            await self.host("step", {"frame": frame, "events": list(events), "levels": levels})
         await self.advance(to_ms)
         return await self.frame(drawn=drawn)
 
@@ -296,12 +304,13 @@ class Page:
             yield tick
             tick += 1
 
-    async def look(self) -> tuple[Look, bool]:
+    async def look(self, ahead: int | None = None) -> tuple[Look, bool]:
         """What the page waits for, once its videos show the resting card; True if it changed.
 
-        That a video had to be given its card is a change, whenever it is painted.
+        That a video had to be given its card is a change, whenever it is painted. `ahead`: where
+        nothing but time has changed, the step to that output frame begins at once, without events.
         """
-        look = self._parsed(await self.host("look"))
+        look = self._parsed(await (self.host("look") if ahead is None else self._turn(ahead)))
         notes, changed = look.notes, not look.settled  # each look tells only what is new
         async for tick in self._ticks(0 if self._resigned else TICKS_WALL_S):
             if look.settled:
@@ -316,9 +325,19 @@ class Page:
             log.warning("page.video-does-not-show", clock_ms=self._clock_ms)
         return replace(look, notes=notes), changed
 
+    async def _turn(self, ahead: int) -> Any:
+        told = await self.host("turn", ahead)
+        if isinstance(told, Mapping) and told.get("same") is True and self._last is not None:
+            self._ahead = ahead
+        return told
+
     def _parsed(self, told: Any) -> Look:
         try:
-            return Look.parse(told)
+            if self._ahead is not None and self._last is not None:
+                self._last = self._last.later(told)
+            else:
+                self._last = Look.parse(told)
+            return self._last
         except ValueError as error:
             raise PageFailure(f"the page spoils what the mixer asks it ({error})") from None
 
@@ -342,7 +361,8 @@ class Page:
         """Waits until every video says that it shows its card; those that may not be painted."""
         told = {str(number): name for number, name in (names or {}).items()}
         async for _ in self._ticks():
-            unseen = numbers_of(await self.host("show", told, otherwise))
+            freezing, self._freezing = self._freezing, False
+            unseen = numbers_of(await self.host("show", told, otherwise, freezing))
             if unseen is not None:
                 return unseen
             await self.frame()
@@ -350,7 +370,7 @@ class Page:
 
     async def freeze(self) -> None:
         """Animations stand where the step's frame showed them, until the next step."""
-        await self.host("freeze")
+        self._freezing = True  # together with what is asked of the page next, or before a frame
 
     async def rest(self) -> None:
         """After stills: videos show the resting card again, and no change of ours is left that

@@ -154,7 +154,8 @@ class Painter:
         rest = await stills.resting(self._page, look)
         known = self._writer.seen.get(f"still {rest.key}")
         if known is not None:  # with all videos that were painted then
-            await saw(self._page, [video.number for video in look.videos])
+            if rest.unproven:
+                await saw(self._page, rest.unproven)
             self.posed = False
             return int(known)
         like = self._references.matte_like(look, rest)

@@ -28,6 +28,7 @@ KEPT_REFERENCES = 6
 MOST_LOOKS = 128  # of boxes, that are learnt of one reference
 MOST_CHANGED = 1 << 16  # channels of pixels by which a box's look may differ from the reference's
 INDEX = np.dtype("<u4")
+EMPTY = np.empty(0, np.intp)
 
 Values = NDArray[np.uint8]
 
@@ -42,8 +43,14 @@ class Change:
     @classmethod
     def of(cls, box: Rgb, before: Rgb) -> Change | None:
         """None if that is too much."""
-        at = np.flatnonzero(box != before)
-        return cls(at.astype(INDEX), box.reshape(-1)[at]) if at.size <= MOST_CHANGED else None
+        height, width, channels = box.shape
+        different = (box != before).view(np.uint8).reshape(height, -1)
+        rows = np.flatnonzero(np.bitwise_or.reduce(different, axis=1)) if width else EMPTY
+        y, x = np.divmod(np.flatnonzero(different[rows]), max(1, width * channels))
+        if y.size > MOST_CHANGED:
+            return None
+        at = rows[y] * (width * channels) + x
+        return cls(at.astype(INDEX), box[rows[y], x // channels, x % channels])
 
     def applied(self, box: Rgb) -> Rgb:
         if not self.at.size:
@@ -107,7 +114,8 @@ class Reference:
         return found
 
     def black_of(self, ramp: Rgb, areas: Sequence[stills.Area]) -> Rgb | None:
-        """The page with black videos, whose ramps look like this; None where that is not known."""
+        """The page with black videos, whose ramps look like this; None where that is not known.
+        It is made of `ramp`."""
         if self.ramp is None or self.black is None:
             return None
         boxes: list[Rgb] = []
@@ -121,10 +129,9 @@ class Reference:
                     return None
                 box = made.applied(box)
             boxes.append(box)
-        page = ramp.copy()
         for area, box in zip(areas, boxes, strict=True):
-            page[area] = box
-        return page
+            ramp[area] = box
+        return ramp
 
 
 def _packed(added: Rgb) -> bytes:

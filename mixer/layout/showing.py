@@ -63,6 +63,7 @@ class Showing:
         self._start_ms = page.clock_ms
         self._waiting = Waiting(act.first - 1, look, 0, True)
         self._lively = False  # it moves by scripts, and its last still was another than that before
+        self._eventful = False  # the last events changed its look
         self._unrested = False
 
     async def run(self) -> None:
@@ -105,10 +106,33 @@ class Showing:
         frame = self._waiting.next_step(self._rates)
         if self._painter.pixels is not None:
             frame = last + 1
+        return min([frame, *self._told_after(last)])
+
+    def _told_after(self, frame: int) -> list[int]:
+        """The next frames at which the page is told something, as far as they are known."""
+        told = [self._timeline.next_event_after(frame), self._timeline.next_resuming_after(frame)]
         if self._waiting.look.levels:
-            frame = min(frame, self._levels.next_after(last))
-        told = (self._timeline.next_event_after(last), self._timeline.next_resuming_after(last))
-        return min([frame, *(at for at in told if at is not None)])
+            told.append(self._levels.next_after(frame))
+        return [at for at in told if at is not None]
+
+    def _ahead(self, frame: int, *, events: bool, changed: bool, due: bool) -> int | None:
+        """The frame after `frame`, if that is where the page is stepped next and nothing comes
+        between: provided that it waits for nothing else than at its last step."""
+        last, then = self._waiting, frame + 1
+        known, until = self._timeline.known, self._act.until
+        known = known if until is None else min(known, until)
+        if frame == self._act.first or self._painter.pixels is not None or last.look.readers:
+            return None
+        if then >= known or then in self._told_after(frame):
+            return None
+        same = replace(last.look, due_ms=None)
+        if last.ended(same):
+            return None
+        now = last.then(frame, same, self._rates, changed=changed, told=events)
+        if now.takes_still(self._rates, told=due) or now.next_step(self._rates) != then:
+            return None
+        rests = self._unrested and now.drawn(then, self._rates, lively=self._lively)
+        return None if rests else then
 
     def _progress(self, frames: int) -> None:
         painted = self._painter.painted
@@ -137,12 +161,13 @@ class Showing:
             heard = self._levels.new_at(frame, self._timeline.time_ns(frame))
         told = bool(events) or frame == self._act.first or self._timeline.resumes(frame)
         due = told or heard is not None
-        drawn = due or self._painter.pixels is not None
-        drawn = drawn or last.drawn(frame, self._rates, lively=self._lively)
+        drawn = self._drawn(frame, events=bool(events), due=due)
         if drawn:
             await self._rest()
         damage = await self._page.step(frame, self._time_ms(frame), events, heard, drawn=drawn)
-        look, settled = await self._page.look()
+        supposed = not drawn and (due or self._rates.on_grid(frame))
+        ahead = self._ahead(frame, events=bool(events), changed=damage or supposed, due=due)
+        look, settled = await self._page.look(ahead)
         if last.ended(look) and not drawn:
             await self._page.frame()
         if fresh:
@@ -150,23 +175,37 @@ class Showing:
         self._heed(frame, look)
         if frame > 0 and self._owner.notebook.end() is not None:  # not to be seen any more
             return
-        supposed = not drawn and self._rates.on_grid(frame)
         changed = damage or settled or supposed or last.ended(look)
         now = last.then(frame, look, self._rates, changed=changed, told=bool(events))
         if self._painter.pixels is not None or now.takes_still(self._rates, told=due):
             if fresh:
                 new = await self._painter.paint(frame, look, changed=changed, told=told)
                 self._lively, self._unrested = new and look.drawing, True
+                self._eventful = new if events else self._eventful
                 if self._painter.posed or not self._lively:
                     await self._rest()
             now = replace(now, dirty=False)
         self._waiting = now
 
+    def _drawn(self, frame: int, *, events: bool, due: bool) -> bool:
+        """Whether the step's frame is drawn: not where nobody looks, nor where a still will be
+        taken anyway. What is supposed of that decides nothing but how much is done."""
+        last = self._waiting
+        if frame == self._act.first or self._painter.pixels is not None:
+            return True
+        if due:
+            known = events and not self._timeline.resumes(frame) and frame >= self._writer.frames
+            return not (known and self._eventful)
+        return last.drawn(frame, self._rates, lively=self._lively)
+
     async def _rest(self) -> None:
         """After stills, before the browser is asked once more what has changed."""
         if self._unrested:
             self._unrested = False
-            await self._page.rest()
+            if self._painter.posed:
+                await self._page.rest()
+            else:  # the still itself counts as a change
+                await self._page.frame()
 
     def _heed(self, frame: int, look: Look) -> None:
         """Notes what the page did or was not let do; raises if it gave up or held its clock up."""

@@ -1,5 +1,5 @@
-"""What the page pass costs while pages change much, at 1080p30: CPU an output frame of Python, of the
-driver and of each of the browser's processes. Starting and ending are left out.
+"""What the page pass costs while pages change much, at 1080p30: CPU an output frame of Python, the
+driver and each of the browser's processes. Starting and ending are left out.
 
 The composing of frames is not in these figures: bench `render` measures that.
 """
@@ -87,15 +87,17 @@ def bench(out: Path, *, quick: bool) -> list[Row]:
 
 
 def _lively(seconds: int) -> list[Event]:
-    """Four people; another one speaks twice a second, a fifth joins or leaves every 5 s."""
+    """Four people; another one speaks twice a second, somebody new joins or leaves every 5 s."""
     events = [added(0, number) for number in range(4)]
     for turn in range(1, 2 * seconds):
         at_s, speaker = turn / 2, turn % 4
         events += [speaking(at_s, (speaker - 1) % 4, on=False), speaking(at_s, speaker)]
+        someone = 4 + turn // 20
         if turn % 20 == 10:
-            events.append(added(at_s + 0.1, 4))
+            events.append(added(at_s + 0.1, someone))
         elif turn % 20 == 0:
-            events.append(Event(round((at_s + 0.1) * 1e9), "participant.removed", {"id": "p4"}))
+            gone = {"id": f"p{someone - 1}"}
+            events.append(Event(round((at_s + 0.1) * 1e9), "participant.removed", gone))
     return events
 
 
@@ -121,20 +123,22 @@ async def _measured(journal: Path, track: Path, layout: str, seconds: int) -> Pa
     )
     assert process.stdout is not None
     last = seconds * FPS - LAST_FRAMES
-    first: tuple[int, dict[str, float]] | None = None
+    first: tuple[int, dict[str, float], int] | None = None
+    file = track / FILE
     async for line in process.stdout:
         told = json.loads(line)
         frames = int(told.get("frames", 0)) if told["event"] == "progress" else 0
         if first is None and frames >= WARM_FRAMES:
-            first = frames, cpu_by_kind(process.pid)
+            first = frames, cpu_by_kind(process.pid), file.stat().st_size
         if first is not None and frames >= last:
             ended = cpu_by_kind(process.pid)
             count = frames - first[0]
+            grown = file.stat().st_size - first[2]
             break
     await process.communicate()
     assert first is not None
     kinds = {kind: (ended[kind] - first[1].get(kind, 0)) / count * 1e3 for kind in ended}
-    return Passed(kinds, (track / FILE).stat().st_size / seconds)
+    return Passed(kinds, grown * FPS / count)
 
 
 def cpu_by_kind(pid: int) -> dict[str, float]:

@@ -7,6 +7,42 @@ const layout = config.layout && window === window.top ? window.mixerLayout : nul
 const voxeet = layout ? window.__mixerVoxeet : null; // the seed platform's page contract
 const progress = { ready: false, failed: null, finished: false };
 
+let told = null; // the last look, but for what each tells anew
+
+/** The page stands still; its videos get the resting card; what does it wait for? */
+function stand() {
+  open = false;
+  align();
+  const settled = settle(null, resting);
+  const now = whole(native.now());
+  let due = null;
+  for (const at of timers.values()) if (due === null || at < due) due = at;
+  const touched = layout?.host.touched ?? false;
+  const loaded = document.readyState === 'complete';
+  const theirs = touched ? null : voxeet?.look();
+  return {
+    settled,
+    due: due === null ? null : Math.max(0, due - now),
+    drawing: animationFrames.size + videoFrames.size > 0 && scrolling + observed.length === 0 && !presents(),
+    moving: animationFrames.size + videoFrames.size + scrolling > 0 || observed.length > 0 || document.querySelector('iframe') !== null,
+    animated: movingAnimations(),
+    carrying: carriesVideo(),
+    loaded,
+    ready: touched ? progress.ready : loaded && (theirs?.ready ?? true),
+    awaits: touched ? 'mixerLayout.ready() was not called' : theirs?.awaits ?? '',
+    failed: progress.failed,
+    finished: progress.finished || (theirs?.finished ?? false),
+    notes: notes.splice(0),
+    readers: [...readers],
+    missing: missingGlyphs(),
+    levels: layout?.host.wantsLevels ?? false,
+    videos: elements.filter(available).map(({ number, stream, video }) => {
+      const { width, height } = sources.get(stream);
+      return { number, stream, width, height, box: boxOf(video) };
+    }),
+  };
+}
+
 const host = {
   freeze,
   /** Before an output frame: what happened in the conference, and the page may move once. */
@@ -26,41 +62,26 @@ const host = {
     if (!layout?.host.touched) voxeet?.act();
     wake();
   },
-  /** After it: the page stands still; its videos get the resting card; what does it wait for? */
+  /** After it: what does the page wait for? */
   look() {
-    open = false;
-    align();
-    const settled = settle(null, resting);
-    const now = whole(native.now());
-    let due = null;
-    for (const at of timers.values()) if (due === null || at < due) due = at;
-    const touched = layout?.host.touched ?? false;
-    const loaded = document.readyState === 'complete';
-    const theirs = touched ? null : voxeet?.look();
-    return {
-      settled,
-      due: due === null ? null : Math.max(0, due - now),
-      drawing: animationFrames.size + videoFrames.size > 0 && scrolling + observed.length === 0 && !presents(),
-      moving: animationFrames.size + videoFrames.size + scrolling > 0 || observed.length > 0 || document.querySelector('iframe') !== null,
-      animated: movingAnimations(),
-      carrying: carriesVideo(),
-      loaded,
-      ready: touched ? progress.ready : loaded && (theirs?.ready ?? true),
-      awaits: touched ? 'mixerLayout.ready() was not called' : theirs?.awaits ?? '',
-      failed: progress.failed,
-      finished: progress.finished || (theirs?.finished ?? false),
-      notes: notes.splice(0),
-      readers: [...readers],
-      missing: missingGlyphs(),
-      levels: layout?.host.wantsLevels ?? false,
-      videos: elements.filter(available).map(({ number, stream, video }) => {
-        const { width, height } = sources.get(stream);
-        return { number, stream, width, height, box: boxOf(video) };
-      }),
-    };
+    const { notes: noted, due, ...rest } = stand();
+    told = native.stringify(rest);
+    return { ...rest, due, notes: noted };
+  },
+  /** As `look`; where all but time is as last told, the page goes on to the next frame at once. */
+  turn(frame) {
+    const { notes: noted, due, ...rest } = stand();
+    const before = told;
+    told = native.stringify(rest);
+    if (told !== before || noted.length > 0) return { ...rest, due, notes: noted };
+    host.step({ events: null, frame, levels: null });
+    return { same: true, due };
   },
   /** null until every video has its card; then the numbers of those that may not be painted yet. */
-  show(names, otherwise) { return settle(names, otherwise) ? unseen() : null; },
+  show(names, otherwise, still) {
+    if (still) freeze();
+    return settle(names, otherwise) ? unseen() : null;
+  },
   /** These were seen to be painted; without numbers: of none is it known any more. */
   seen(numbers) {
     for (const element of elements) element.seen = numbers ? element.seen || numbers.includes(element.number) : false;

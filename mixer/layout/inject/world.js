@@ -10,6 +10,7 @@ const native = {
   clearInterval: window.clearInterval.bind(window),
   requestAnimationFrame: window.requestAnimationFrame.bind(window),
   now: performance.now.bind(performance),
+  stringify: JSON.stringify,
   VideoFrame: window.VideoFrame,
   Generator: window.MediaStreamTrackGenerator,
   MediaStream: window.MediaStream,
