@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 
+from mixer.clock import SECOND
 from mixer.conference.playing import stream_id
 from mixer.conference.presentation import JOURNALLED, is_video_in_room, video_object
 from mixer.errors import ConferenceError
@@ -31,6 +32,7 @@ MISSING = "presentation-missing"
 MAX_VIDEO_BYTES = 1 << 30
 MAX_RUN_BYTES = 4 << 30  # of all videos of one run
 LOAD_TIMEOUT_S = 900.0
+HELD_NS = 5 * SECOND  # so long live mixes wait for a video, to show it from its beginning
 
 Data = dict[str, Any]
 Tell = Callable[[int, str, Data], None]
@@ -88,6 +90,12 @@ class PresentedVideo:
         if self._loading is None or self._loading.done():
             self._loading = asyncio.create_task(self._load(wanted), name="ingest-video")
 
+    def held_ns(self, now_ns: int) -> int:
+        """Up to where the journal may be final: not beyond the beginning of a video that is being
+        loaded, for a while."""
+        loading = self._loading is not None and not self._loading.done()
+        return self._since_ns if loading and now_ns < self._since_ns + HELD_NS else now_ns
+
     def stopped(self, t_ns: int) -> None:
         """It is presented no more, which is told after this."""
         self._stop_loading()
@@ -123,8 +131,8 @@ class PresentedVideo:
         self._tell_of(wanted, loaded)
 
     def _tell_of(self, wanted: Data, loaded: Data) -> None:
-        """From when on it is seen: from its beginning, unless loading took longer than the
-        journal's watermark lags."""
+        """From when on it is seen: from its beginning, unless the journal is final beyond that by
+        now. A remix has it from its beginning in any case (mixer/journal/order.py)."""
         self._told = wanted["id"]
         found = {"object": JOURNALLED + loaded["object"], "durationMs": loaded["durationMs"]}
         size = loaded["video"]

@@ -308,7 +308,8 @@ class Recording:
             for receiver in self._receivers():
                 receiver.tick(now_ns)
             self._telling.advance(now_ns)
-            self._writer.watermark(now_ns - WATERMARK_LAG_NS - self._slow_ns)
+            final_ns = now_ns - WATERMARK_LAG_NS - self._slow_ns
+            self._writer.watermark(min(final_ns, self._video.held_ns(now_ns)))
 
     async def _tell_status(self) -> None:
         while True:

@@ -130,6 +130,46 @@ async def test_a_video_over_a_pause_and_a_restart(
     assert Journal.open(journal).finished
 
 
+async def test_a_video_that_never_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal becomes final behind its beginning all the same; a stop does not wait for it."""
+    monkeypatch.setenv("MIXER_LAYOUT_ALLOW", "127.0.0.1")
+    journal = tmp_path / "journal"
+    async with (
+        serving(tmp_path / "log") as server,
+        presenter(server.room("slow")) as ada,
+        silent_server() as url,
+    ):
+        ingest = await IngestProcess.start(server.room("slow"), journal)
+        await until(lambda: ingest.status.get("users") is not None)
+        await ada.ask("POST", "", json={"url": f"{url}/never.mp4"})
+        await until(lambda: told(journal))
+        began_ns = told(journal)[0][0]
+        await until(lambda: watermark(journal) > began_ns)
+        assert await ingest.stop() == 0
+    assert Journal.open(journal).finished
+
+
+def watermark(directory: Path) -> int:
+    journal = Journal.open(directory)
+    journal.close()
+    return journal.watermark_ns
+
+
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[str]:
+    """Takes connections and never answers."""
+    ended = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ended.wait()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    ended.set()
+    server.close()
+
+
 def presented(directory: Path) -> dict[str, Any]:
     """What is presented after all events so far; a file may be there when it is first told of."""
     fields: dict[str, Any] = {}

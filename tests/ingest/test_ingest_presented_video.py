@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from mixer.clock import SECOND
 from mixer.conference.difference import as_events
 from mixer.conference.presentation import JOURNALLED, OBJECTS
 from mixer.conference.state import State, apply, empty, participant
 from mixer.ingest import presented_video
-from mixer.ingest.presented_video import MISSING, PresentedVideo, loaded_by_child
+from mixer.ingest.presented_video import HELD_NS, MISSING, PresentedVideo, loaded_by_child
 from mixer.ingest.told import Telling
 from mixer.journal.model import Event, Note
 from tests.instruments.film import make_film, served, unfetched
@@ -126,6 +127,32 @@ async def test_told_when_it_is_there(
     video.shown(8, presentation("w", shown["url"]), paused=False)
     await until(lambda: told.events[-1][1] == "stream.added", "it again")
     assert told.notes == []
+    await video.close()
+
+
+async def test_the_journal_waits_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until a video is there it is final up to the video's beginning, but not for long: then, and
+    when the video is there, up to now."""
+    come = asyncio.Event()
+
+    async def loaded(*what: object) -> dict[str, Any]:
+        await come.wait()
+        return {"object": f"{'0' * 64}.mp4", "durationMs": 1, "video": None, "audio": True}
+
+    monkeypatch.setattr(presented_video, "loaded_by_child", loaded)
+    told = Told()
+    video = PresentedVideo(tmp_path / OBJECTS, told.tell, told.notes.append, lambda: 9, unfetched)
+    began_ns = 7 * SECOND
+    assert video.held_ns(began_ns) == began_ns
+    video.shown(began_ns, presentation("v", "https://example.org/f.mp4"), paused=False)
+    for now_ns in (began_ns, began_ns + HELD_NS - 1):
+        assert video.held_ns(now_ns) == began_ns
+    assert video.held_ns(began_ns + HELD_NS) == began_ns + HELD_NS
+    come.set()
+    await until(lambda: len(told.events) == 2, "the video")
+    assert video.held_ns(began_ns + 1) == began_ns + 1
     await video.close()
 
 
