@@ -2,7 +2,7 @@
 
 Everything here happens on the event loop's thread without awaiting, so every change is atomic.
 Changes are made by the HTTP interface (mixer/room/http.py) and by what the Janus proxy observes
-(mixer/room/proxy.py); all of them become events of docs/conference-state.md.
+(mixer/room/proxy.py, by way of sending.py); all of them become events of docs/conference-state.md.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -20,24 +21,19 @@ from mixer.conference.state import (
     Participant,
     ParticipantType,
     Presentation,
-    SentType,
     State,
-    Stream,
     apply,
     empty,
     find,
-    find_stream,
     participant,
-    stream,
 )
 from mixer.room.attendance import Attendance, Connection, Follower, Origin
-from mixer.room.gate import Observation, Published, Speaking
+from mixer.room.gate import Observation
+from mixer.room.sending import SentStreams
 
 log = structlog.get_logger()
 
 NOT_RECORDED = {"participantId": None, "paused": False}
-SPEAKING_HOLD_S = 0.8  # a breath is no end of speaking: layouts would flicker
-STREAM_TYPES: Mapping[str, SentType] = {"camera": "Camera", "screen": "ScreenShare"}
 SHARING = {"file": "SHARE_FILE", "video": "SHARE_VIDEO"}  # what presenting takes, by its kind
 
 
@@ -92,9 +88,10 @@ class LiveConference:
         self._observer = observer
         self.ended = False
         self.idle_since = time.monotonic()
+        self.presented_in: Path | None = None  # its files, if they are to outlive this process
         self.on_close: list[Callable[[], object]] = []  # what else ends with the conference
         self._followers: set[Follower] = set()
-        self._expiring: dict[str, asyncio.TimerHandle] = {}  # feed -> its removal
+        self._sent = SentStreams(lambda: self.state, self._emit, self._speaks, grace_s)
         self._grace_s = grace_s
         self._max_participants = max_participants
         self._wall_ms = wall_ms
@@ -160,16 +157,7 @@ class LiveConference:
     def update(self, id: str, profile: Mapping[str, Any], muted: Mapping[str, Any]) -> None:
         """Changes name, avatar, and mute by stream: {"camera": {"audio": {"muted": True}}}."""
         self._change_participant(id, profile)
-        attendance = self.attendances[id]
-        for name, kinds in muted.items():
-            feed = f"{id}.{name}"
-            known = attendance.muted.setdefault(feed, {})
-            known.update({kind: change["muted"] for kind, change in kinds.items()})
-            found = find_stream(self.state, feed)
-            if found is not None:
-                self._set_stream(id, self._muted_as_known(found[1], known))
-            if known.get("audio") and name == "camera":
-                self._change_speaking(id, False)
+        self._sent.mute(self.attendances[id], muted)
 
     def record(self, id: str, records: bool) -> None:
         """A mixer says whether it records just now."""
@@ -182,8 +170,7 @@ class LiveConference:
         if attendance is None:
             return
         attendance.cancel_timers()
-        for feed in [feed for feed in self._expiring if feed.startswith(f"{id}.")]:
-            self._expiring.pop(feed).cancel()
+        self._sent.forget(id)
         self._gone(attendance, reason)
         self._stop_presenting_of(id)
         self._emit("participant.removed", {"id": id})
@@ -242,9 +229,7 @@ class LiveConference:
 
     def close(self) -> None:
         """Ends all readers and timers, without an event: the server stops."""
-        for timer in self._expiring.values():
-            timer.cancel()
-        self._expiring.clear()
+        self._sent.close()
         for attendance in self.attendances.values():
             attendance.cancel_timers()
         for follower in list(self._followers):
@@ -287,10 +272,7 @@ class LiveConference:
             return
         attendance.connections.discard(connection)
         self._expect_return(attendance)
-        for feed in feeds:
-            if find_stream(self.state, feed) is not None and feed not in self._expiring:
-                loop = asyncio.get_running_loop()
-                self._expiring[feed] = loop.call_later(self._grace_s, self._expired, id, feed)
+        self._sent.lost(id, feeds)
 
     def _arrived(self, attendance: Attendance) -> None:
         if attendance.leaving is not None:
@@ -306,77 +288,11 @@ class LiveConference:
             self._grace_s * factor, self.leave, attendance.id, "gone"
         )
 
-    def _expired(self, id: str, feed: str) -> None:
-        self._expiring.pop(feed, None)
-        self._remove_stream(id, feed)
-
-    # -- streams ---------------------------------------------------------------------------------
-
     def observe(self, id: str, observation: Observation) -> None:
         """What a participant's connection to Janus says about what they send."""
         attendance = self.attendances.get(id)
-        if attendance is None:
-            return
-        if isinstance(observation, Published):
-            self._publish(attendance, observation)
-        elif isinstance(observation, Speaking):
-            self._speak(attendance, observation.speaking)
-        else:
-            self._remove_stream(id, observation.feed)
-
-    def _speak(self, attendance: Attendance, speaking: bool) -> None:
-        """Speaking is told at once, silence after it has lasted."""
-        if attendance.falling_silent is not None:
-            attendance.falling_silent.cancel()
-            attendance.falling_silent = None
-        if speaking:
-            self._change_speaking(attendance.id, True)
-            return
-        attendance.falling_silent = asyncio.get_running_loop().call_later(
-            SPEAKING_HOLD_S, self._change_speaking, attendance.id, False
-        )
-
-    def _publish(self, attendance: Attendance, observation: Published) -> None:
-        feed = observation.feed
-        type = STREAM_TYPES.get(feed.removeprefix(f"{attendance.id}."))
-        if type is None:
-            return
-        timer = self._expiring.pop(feed, None)
-        if timer is not None:
-            timer.cancel()
-        new = stream(feed, type, audio=observation.audio, video=observation.video)
-        new = self._muted_as_known(new, attendance.muted.get(feed, {}))
-        self._set_stream(attendance.id, new)
-
-    def _muted_as_known(self, one: Stream, muted: Mapping[str, bool]) -> Stream:
-        audio, video = one["audio"], one["video"]
-        if audio is not None and "audio" in muted:
-            audio = {**audio, "muted": muted["audio"]}
-        if video is not None and "video" in muted:
-            video = {**video, "muted": muted["video"]}
-        return {**one, "audio": audio, "video": video}
-
-    def _set_stream(self, id: str, new: Stream) -> None:
-        found = find_stream(self.state, new["id"])
-        if found is None:
-            self._emit("stream.added", {"participantId": id, "stream": dict(new)})
-            return
-        old = found[1]
-        changes: dict[str, Any] = {}
-        if old["audio"] != new["audio"]:
-            changes["audio"] = new["audio"]
-        if old["video"] != new["video"]:
-            changes["video"] = new["video"]
-        if changes:
-            self._emit("stream.updated", {"participantId": id, "streamId": new["id"], **changes})
-
-    def _remove_stream(self, id: str, feed: str) -> None:
-        found = find_stream(self.state, feed)
-        if found is None:
-            return
-        if found[0]["speaking"] and found[1]["audio"] is not None:
-            self._change_speaking(id, False)
-        self._emit("stream.removed", {"participantId": id, "streamId": feed})
+        if attendance is not None:
+            self._sent.observe(attendance, observation)
 
     # -- presentations ---------------------------------------------------------------------------
 
@@ -411,12 +327,9 @@ class LiveConference:
         if changed:
             self._emit("participant.updated", {"id": id, **changed})
 
-    def _change_speaking(self, id: str, speaking: bool) -> None:
-        now = next((p for p in self.state["participants"] if p["id"] == id), None)
-        if now is not None and now["speaking"] != speaking:
-            if id in self.attendances:
-                self.attendances[id].speaks(speaking)
-            self._emit("participant.speaking", {"id": id, "speaking": speaking})
+    def _speaks(self, id: str, speaking: bool) -> None:
+        if id in self.attendances:
+            self.attendances[id].speaks(speaking)
 
     def _update_recording(self) -> None:
         """Whether any mixer in the conference records it, for all to see."""
