@@ -13,7 +13,9 @@ happens at the frames is in `showing.py`.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import ctypes
+import time
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ from mixer.proxy import Reach
 log = structlog.get_logger()
 
 POLL_S = 0.05
+TIDY_EVERY_S = 10.0
 PAGE_ATTEMPTS = 2
 BROWSER_ATTEMPTS = 6
 # What a page answers is checked; where that was forgotten it is the page that fails, nothing else.
@@ -92,6 +95,7 @@ class PagePass:
         self._ready = False
         self._failures = 0
         self._failed_at = -1
+        self._tidied = time.monotonic()
 
     def stop(self) -> None:
         """Leaves as soon as possible; the track can be gone on with."""
@@ -237,9 +241,17 @@ class PagePass:
     async def idle(self) -> bool:
         """Waits for the journal; False when told to stop."""
         if not self.timeline.refresh():
+            self._tidy()
             try:
                 async with asyncio.timeout(POLL_S):
                     await self._stopping.wait()
             except TimeoutError:
                 self.timeline.refresh()
         return not self._stopping.is_set()
+
+    def _tidy(self) -> None:
+        """Now and then gives back what stills have taken: most pages rest for long."""
+        if time.monotonic() > self._tidied + TIDY_EVERY_S:
+            self._tidied = time.monotonic()
+            with suppress(OSError, AttributeError):  # another C library than glibc
+                ctypes.CDLL(None).malloc_trim(0)
