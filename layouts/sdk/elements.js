@@ -236,12 +236,14 @@
     found.forEach(updateVideo);
   }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-participant'] });
 
-  // Without specificity: whatever the page says about them holds.
+  // Without specificity: whatever the page says about them holds. As wide as their place: 100 % would
+  // leave the page where `left` and `right`, or margins, say where they lie.
+  const WIDE = 'width: 100%; width: -moz-available; width: -webkit-fill-available;';
   const defaults = new CSSStyleSheet();
   defaults.replaceSync(`
-    :where(mixer-video) { width: 100%; aspect-ratio: 16 / 9; }
+    :where(mixer-video) { ${WIDE} aspect-ratio: 16 / 9; }
     :where(mixer-grid) { display: flex; flex-flow: row wrap; place-content: center; gap: 8px;
-      box-sizing: border-box; width: 100%; height: 100vh; }
+      box-sizing: border-box; ${WIDE} height: 100vh; }
     :where(mixer-grid > mixer-video) { flex: none; aspect-ratio: auto; }
     :where(body > :is(mixer-video, mixer-grid, video[data-participant]):only-child) {
       position: fixed; inset: 0; width: 100vw; height: 100vh; aspect-ratio: auto; }
