@@ -59,6 +59,7 @@ class Course:
     replaced: tuple[int, str] | None = None
     stalled: int | None = None
     suppressed: list[tuple[str, str]] = field(default_factory=list)
+    errors: list[tuple[int, str]] = field(default_factory=list)  # frame, what was not caught
 
     @property
     def cores(self) -> float:
@@ -142,7 +143,9 @@ def _take(course: Course, note: Mapping[str, Any]) -> None:
         course.replaced = (frame, str(note["reason"]))
     elif type == STALLED:
         course.stalled = frame
-    elif type == SUPPRESSED and note["kind"] != "error":
+    elif type == SUPPRESSED and note["kind"] == "error":
+        course.errors.append((frame, str(note["detail"])))
+    elif type == SUPPRESSED:
         course.suppressed.append((str(note["kind"]), str(note["detail"])))
 
 

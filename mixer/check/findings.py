@@ -44,16 +44,17 @@ def worst(findings: Sequence[Finding]) -> str:
 def judge(looks: Looks, course: Course | None) -> list[Finding]:
     """All findings, the worst first."""
     found = [
-        *_contract(looks),
+        *_contract(looks, course),
         *_console(looks),
         *_network(looks),
         *_texts(looks),
         *(_course(course) if course is not None else ()),
+        *(_later(looks, course) if course is not None else ()),
     ]
     return sorted(found, key=lambda one: SEVERITIES.index(one.severity))
 
 
-def _contract(looks: Looks) -> Iterator[Finding]:
+def _contract(looks: Looks, course: Course | None) -> Iterator[Finding]:
     if looks.failure is not None:
         size, reason = looks.failure
         yield Finding(BROKEN, "contract", f"At {size}: {reason}.", _mend_failure(reason))
@@ -66,16 +67,17 @@ def _contract(looks: Looks) -> Iterator[Finding]:
         text = f"Ready after {page_ms:.0f} ms of the page's time ({wall_ms / 1000:.1f} s here)."
         yield Finding(GOOD, "contract", text)
     yield from _shown(looks.pictures)
-    if looks.freed:
+    if looks.freed or (course is not None and course.stalled is not None):
         yield Finding(
             ADVICE,
             "contract",
             "The page keeps a request open for ever, so its clock does not wait for the network.",
             "Do without EventSource and long polls: mixerLayout tells what happens.",
         )
-    for kind in dict.fromkeys(kind for kind, _ in looks.suppressed):
-        details = [detail for one, detail in looks.suppressed if one == kind]
-        text = f"Not let: {kind} ({_some(details)})."
+    suppressed = dict.fromkeys([*looks.suppressed, *(course.suppressed if course else ())])
+    for kind in dict.fromkeys(kind for kind, _ in suppressed):
+        details = [detail for one, detail in suppressed if one == kind]
+        text = f"Not allowed: {kind} ({_some(details)})."
         yield Finding(FAULT, "contract", text, NOT_LET.get(kind, ""))
 
 
@@ -123,6 +125,10 @@ def _shown(pictures: Sequence[Picture]) -> Iterator[Finding]:
     if shows and shares and not any(one.videos for one in shares):
         text = "While a screen is shared no video is shown."
         yield Finding(FAULT, "contract", text, "Show mixerLayout.share.")
+    elif shows and shares and not any(one.screen for one in shares):
+        text = "The shared screen is not shown."
+        mend = "Where that is not meant: show mixerLayout.share, or <mixer-video share>."
+        yield Finding(ADVICE, "contract", text, mend)
 
 
 def _console(looks: Looks) -> Iterator[Finding]:
@@ -152,9 +158,9 @@ def _texts(looks: Looks) -> Iterator[Finding]:
     for picture in looks.pictures:
         for text in picture.probed.texts:
             if text.cut:
-                cut.setdefault(text.where, f"“{text.text}” {text.cut} ({picture.name})")
+                cut.setdefault(text.where, f"“{text.text}” {text.cut} ({picture.where})")
             if text.contrast is not None and text.contrast < text.needed:
-                told = f"“{text.text}” {text.contrast:.1f} : 1 ({picture.name})"
+                told = f"“{text.text}” {text.contrast:.1f} : 1 ({picture.where})"
                 if text.contrast < faint.get(text.where, (99.0, ""))[0]:
                     faint[text.where] = (text.contrast, told)
     if cut:
@@ -204,6 +210,16 @@ def _course(course: Course) -> Iterator[Finding]:
         yield Finding(ADVICE, "cost", text, mend)
     else:
         yield Finding(GOOD, "cost", text)
+
+
+def _later(looks: Looks, course: Course) -> Iterator[Finding]:
+    """What was thrown while the script was played, and not before."""
+    console = "\n".join(text for _, text in looks.noted.console)
+    late = [(frame, text) for frame, text in course.errors if text not in console]
+    told = [f"{text} (after {frame / FPS:.1f} s)" for frame, text in late]
+    if told:
+        text = f"Not caught while the script was played: {_some(told)}."
+        yield Finding(FAULT, "console", text, "Mend the error; `mixer preview` shows it as well.")
 
 
 def _some(values: Sequence[str]) -> str:

@@ -27,13 +27,14 @@ FPS = 30
 WALL_START = 1_700_000_000.0
 BOOT_S = 0.2  # of page time, so that it is seen how long the page takes by itself
 SMALL = 12  # pictures, from which on they are drawn small
+SCREEN = "p0.screen"  # the shared one's stream
 T_S = 1.0  # of the drawn people
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One look. `share`: with a shared screen."""
+    """One look. `share`: with a shared screen, which is among the videos or not (`screen`)."""
 
     size: tuple[int, int]
     count: int
@@ -44,6 +45,13 @@ class Picture:
     videos: int  # that the page shows
     probed: Probed
     share: bool = False
+    screen: bool = False
+
+    @property
+    def where(self) -> str:
+        """For people: how many are to be seen, and at which size."""
+        people = "a shared screen" if self.share else f"{self.count} people"
+        return f"{'1 person' if people == '1 people' else people}, {self.size[0]}x{self.size[1]}"
 
     @property
     def name(self) -> str:
@@ -143,7 +151,7 @@ async def _take_share(
         {"type": "participant.removed", "data": {"id": f"p{place}"}}
         for place in range(few, max(counts))
     ]
-    screen = cast.stream("p0.screen", "ScreenShare", cast.SCREEN)
+    screen = cast.stream(SCREEN, "ScreenShare", cast.SCREEN)
     events.append({"type": "stream.added", "data": {"participantId": "p0", "stream": screen}})
     say(f"{size[0]}x{size[1]}, shared screen")
     await _take(page, looks, frame, events, size, few, share=True)
@@ -176,6 +184,7 @@ async def _take(
             len(look.videos),
             probed,
             share,
+            any(video.stream == SCREEN for video in look.videos),
         )
     )
     return frame

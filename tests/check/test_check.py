@@ -98,6 +98,24 @@ async def test_filters_and_failed_requests(tmp_path: Path) -> None:
     assert white.marked is not None
 
 
+async def test_what_goes_wrong_later(tmp_path: Path) -> None:
+    """The pictures are taken of a page that is some moments old: what it does while the script is
+    played is told as well. A shared screen that is not among the videos is noticed."""
+    small = (640, 360)
+    checked = await check_layout(
+        str(PAGES / "late.html"),
+        tmp_path,
+        sizes=[small],
+        counts=(1,),
+        script=Script(2, small),
+        ready_s=READY_S,
+    )
+    assert checked.exit_code == 21
+    find(checked.document, "fault", "Not allowed: navigation", "example.org/elsewhere")
+    find(checked.document, "fault", "Not caught", "later (after")
+    find(checked.document, "advice", "The shared screen is not shown")
+
+
 async def test_texts() -> None:
     """Names that are cut off, put in as markup, of those who are never drawn; faint text."""
     looked = await look(["1280x720"], str(PAGES / "names.html"), (4, 9))
