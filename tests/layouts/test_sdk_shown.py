@@ -274,14 +274,14 @@ def test_a_grid_shows_what_is_shared(page: Page) -> None:
 
 
 def test_elements_keep_to_their_place(page: Page) -> None:
-    """As wide as what holds them, less margins; between `left` and `right` where they are placed."""
+    """As wide as what holds them, less margins; between `left` and `right` where that is said."""
     reset(page, participant(1), participant(2))
     page.evaluate(
         """document.body.innerHTML = `<style>body { margin: 0 }</style>
             <mixer-video participant="0"></mixer-video>
             <mixer-video participant="0" style="margin: 0 50px"></mixer-video>
             <mixer-video participant="0" style="position: absolute; inset: 100px"></mixer-video>
-            <mixer-grid style="position: fixed; left: 40px; right: 20px; height: 90px"></mixer-grid>`"""
+            <mixer-grid style="position: fixed; left: 40px; right: 20px"></mixer-grid>`"""
     )
     boxes = page.evaluate(
         """[...document.querySelectorAll('body > mixer-video, mixer-grid')].map((element) =>
