@@ -27,6 +27,7 @@ from ..room.live import LiveConference
 from ..room.settings import RoomSettings
 from .conferences import alias_key, is_conference_id
 from .context import now_ms
+from .presented import Presented
 from .room_access import Hosted
 from .room_host import RoomHost
 from .room_reports import OnEvent, Reports
@@ -58,7 +59,8 @@ class HostedRooms:
         self._reports = Reports()
         self._janus = Janus(self._room_settings, on_lost=self._disconnect_all)
         self._host = RoomHost(self, database, tokens)
-        self._reports.on_event.append(self._host.on_event)
+        self._presented = Presented(settings.presented_folder)
+        self._reports.on_event += [self._host.on_event, self._on_presenting]
         self.stopping = False
 
     def attach(self, service: Service) -> None:
@@ -89,6 +91,7 @@ class HostedRooms:
             live = select(Conference).where(Conference.ended_at.is_(None))
             for row in await db.scalars(live.where(self._is_here())):
                 await self.open(row)
+        await asyncio.to_thread(self._presented.sweep, set(self._by_id))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reports.run(), name="room-reports")
             tasks.create_task(self._janus.run(), name="janus")
@@ -134,6 +137,7 @@ class HostedRooms:
         )
         self._by_id[row.id] = Hosted(row, live, _sets(row.permissions))
         self._by_alias.setdefault(row.alias_key, set()).add(row.id)
+        self._presented.opened(live)
 
     async def end(self, conf_id: str, reason: str) -> None:
         """Ends it for everybody. One that is not there (any more) is fine."""
@@ -150,6 +154,7 @@ class HostedRooms:
         hosted.live.end(reason)
         self._reports.ended(hosted.live, reason)
         log.info("room.ended", conference=conf_id, reason=reason)
+        await asyncio.to_thread(self._presented.ended, conf_id)
         await self._janus.forget_room(conf_id)
 
     def participants(self, conf_id: str) -> list[dict[str, Any]]:
@@ -257,6 +262,15 @@ class HostedRooms:
 
     def _is_here(self) -> Any:
         return or_(Conference.server.is_(None), Conference.server == self._server)
+
+    async def _on_presenting(self, conf_id: str, type: str, data: dict[str, Any]) -> None:
+        hosted = self._by_id.get(conf_id)
+        if hosted is None or self.stopping:  # who goes now comes back to the next server
+            return
+        if type == "participant.added":
+            self._presented.came(hosted.live, str(data["participant"]["id"]))
+        elif type.startswith("presentation."):
+            await self._presented.changed(hosted.live)
 
     def _ids(self, conf_id: str, external_ids: Iterable[str]) -> list[str]:
         """The participants there who have those external ids."""

@@ -173,6 +173,11 @@ class ServiceSettings(BaseSettings):
         return self.data / "files"
 
     @property
+    def presented_folder(self) -> Path:
+        """What is presented in conferences that go on."""
+        return self.data / "presented"
+
+    @property
     def sessions_folder(self) -> Path:
         """Where recordings are made: one folder a session."""
         return self.data / "sessions"

@@ -107,7 +107,9 @@ class _Presentations:
 
     async def page(self, request: Request) -> Response:
         conference = await self._host.existing(room_name(request))
-        shelf = self._shelves.get(conference)
+        folder, shelf = conference.presented_in, self._shelves.get(conference)
+        if shelf is None and folder is not None and folder.is_dir():
+            shelf = self._shelf(conference)  # of before a restart
         id, name = request.path_params["id"], request.path_params["file"]
         path = self._of_robots(conference, id, name)
         if path is None and shelf is not None:
@@ -118,8 +120,13 @@ class _Presentations:
 
     def _shelf(self, conference: LiveConference) -> Shelf:
         if conference not in self._shelves:
-            shelf = self._shelves[conference] = Shelf()
-            conference.on_close.append(shelf.close)
+            kept = conference.presented_in
+            shelf = self._shelves[conference] = Shelf(kept)
+
+            def close() -> None:
+                shelf.close(keeping=kept is not None and not conference.ended)
+
+            conference.on_close.append(close)
         return self._shelves[conference]
 
     async def _shown(self, request: Request) -> tuple[LiveConference, Presentation]:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -33,18 +34,27 @@ MAX_FILE_BYTES = 50 << 20
 MAX_KEPT = 10  # presentations of one conference; older ones are deleted
 UPLOAD_TIMEOUT_S = 300.0
 CONVERT_TIMEOUT_S = 180.0
+_ID = re.compile(r"[0-9a-f]{32}")
 TOO_LARGE = f"the file is larger than {MAX_FILE_BYTES >> 20} MB: split it, or save it smaller"
 
 
 class Shelf:
-    """A folder of its own, with one folder for each presentation. `close` removes all."""
+    """A folder with one folder for each presentation. `close` removes all.
 
-    def __init__(self) -> None:
-        _sweep(Path(tempfile.gettempdir()))
-        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    `folder`: one that outlives this process, with what is in it; None: a temporary one.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._shown: list[str] = []  # ids, in order
+        if folder is None:
+            _sweep(Path(tempfile.gettempdir()))
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        else:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._shown = _found(folder)
+        self._folder = folder
         self._lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as long as this process lives
-        self._shown: list[str] = []  # ids, in order
         self._closed = False
 
     async def add(
@@ -79,11 +89,24 @@ class Shelf:
         path = self._folder / id / Path(name).name
         return path if path.is_file() else None
 
-    def close(self) -> None:
+    def close(self, *, keeping: bool = False) -> None:
+        """`keeping`: for the next process; what is being read is not."""
         if not self._closed:
             self._closed = True
-            shutil.rmtree(self._folder, ignore_errors=True)
+            if not keeping:
+                shutil.rmtree(self._folder, ignore_errors=True)
             os.close(self._lock)
+
+
+def _found(folder: Path) -> list[str]:
+    """The presentations of an earlier process, oldest first; what it had not finished goes."""
+    whole = []
+    for one in folder.iterdir():
+        if _ID.fullmatch(one.name):
+            whole.append((one.stat().st_mtime, one.name))
+        else:
+            shutil.rmtree(one, ignore_errors=True)
+    return [name for _, name in sorted(whole)]
 
 
 def _sweep(directory: Path) -> None:
