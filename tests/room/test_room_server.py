@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import psutil
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.typing import Subprotocol
 
 from mixer.conference.ice import parse_ice_server
 from mixer.conference.own import join_own
-from mixer.conference.session import ConferenceOver, RoomSession, join
-from mixer.conference.state import State
+from mixer.conference.session import ConferenceOver, join
 from mixer.errors import (
     ConferenceRefused,
     ConferenceUnknown,
@@ -33,67 +28,10 @@ from mixer.errors import (
 )
 from mixer.room.server import listen, run_room
 from mixer.room.settings import RoomSettings
+from tests.room.following import Follower, attach, janus_of, names, statuses
 from tests.room.serving import Line, Server, free_port, serving, until
 
 pytestmark = pytest.mark.system
-
-
-class Follower:
-    """Follows a session's events in a task of its own and remembers them."""
-
-    def __init__(self, session: RoomSession) -> None:
-        self.session = session
-        self.events: list[tuple[str, dict[str, Any]]] = []
-        self.task = asyncio.create_task(self._follow())
-
-    async def _follow(self) -> None:
-        async for event in self.session.events():
-            self.events.append(event)
-
-    def types(self) -> list[str]:
-        return [type for type, _ in self.events]
-
-    async def __aenter__(self) -> Follower:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-
-def names(state: State) -> list[str]:
-    return [p["name"] for p in state["participants"]]
-
-
-def statuses(state: State) -> list[str]:
-    return [p["status"] for p in state["participants"]]
-
-
-@asynccontextmanager
-async def janus_of(session: RoomSession) -> AsyncIterator[ClientConnection]:
-    async with connect(
-        session.janus_url,
-        subprotocols=[Subprotocol("janus-protocol")],
-        ssl=session.ssl_context,
-        proxy=None,
-    ) as socket:
-        yield socket
-
-
-async def ask(socket: ClientConnection, **message: Any) -> dict[str, Any]:
-    transaction = f"t{time.monotonic_ns()}"
-    await socket.send(json.dumps({**message, "transaction": transaction}))
-    while True:
-        answer = json.loads(await asyncio.wait_for(socket.recv(), 20))
-        if answer.get("transaction") == transaction and answer["janus"] != "ack":
-            return dict(answer)
-
-
-async def attach(socket: ClientConnection) -> dict[str, int]:
-    session = (await ask(socket, janus="create"))["data"]["id"]
-    plugin = "janus.plugin.videoroom"
-    answer = await ask(socket, janus="attach", session_id=session, plugin=plugin)
-    return {"session_id": session, "handle_id": answer["data"]["id"]}
 
 
 async def test_who_joins_is_seen_until_they_leave(server: Server) -> None:
@@ -277,136 +215,6 @@ async def test_pages_of_other_origins_may_not_use_it(server: Server) -> None:
             await connect(ada.janus_url, origin="https://evil.example", proxy=None)  # type: ignore[arg-type]
         with pytest.raises(InvalidStatus):
             await connect(f"{ada.janus_url}x", proxy=None)
-
-
-async def test_the_proxy_lets_through_what_is_permitted_and_no_more(server: Server) -> None:
-    """With a real Janus behind: own feed yes; others' feeds, rooms, sessions and plugins no."""
-    url = server.room("proxy")
-    async with (
-        await join(url, "Ada") as ada,
-        await join(url, "M", "mixer") as mixer,
-        janus_of(ada) as socket,
-        janus_of(mixer) as listening,
-    ):
-        own, of_mixer = await attach(socket), await attach(listening)
-        asked = {"request": "join", "ptype": "publisher", "id": f"{mixer.feed_prefix}.mixer"}
-        joined = await ask(listening, janus="message", **of_mixer, body=asked)
-        assert joined["plugindata"]["data"]["videoroom"] == "joined"
-        asked["id"] = f"{ada.feed_prefix}.camera"
-        stolen = await ask(listening, janus="message", **of_mixer, body=asked)
-        assert stolen["error"]["code"] == 403
-        joined = await ask(socket, janus="message", **own, body={**asked, "room": "elsewhere"})
-        assert joined["plugindata"]["data"]["room"] == "proxy"
-        listed = await ask(
-            listening, janus="message", **of_mixer, body={"request": "listparticipants"}
-        )
-        people = {p["id"] for p in listed["plugindata"]["data"]["participants"]}
-        assert people == {f"{ada.feed_prefix}.camera", f"{mixer.feed_prefix}.mixer"}
-        for wrong in (
-            {"janus": "message", **of_mixer, "body": {"request": "listparticipants"}},
-            {"janus": "attach", "session_id": own["session_id"], "plugin": "janus.plugin.echotest"},
-            {"janus": "message", **own, "body": {"request": "destroy", "room": "proxy"}},
-            {"janus": "info"},
-        ):
-            answer = await ask(socket, **wrong)
-            assert answer["janus"] == "error", wrong
-            assert "secret" not in json.dumps(answer)
-        await socket.send("{")
-        assert json.loads(await socket.recv())["janus"] == "error"
-
-
-async def test_the_newest_connection_has_the_feed(server: Server) -> None:
-    """Joining with a feed that a stale connection holds works at once; the stale one is closed."""
-    async with await join(server.room("stale"), "Ada") as ada, janus_of(ada) as stale:
-        asked = {"request": "join", "ptype": "publisher", "id": f"{ada.feed_prefix}.camera"}
-        await ask(stale, janus="message", **await attach(stale), body=asked)
-        async with janus_of(ada) as newer:
-            handle = await attach(newer)
-
-            async def joined() -> bool:
-                answer = await ask(newer, janus="message", **handle, body=asked)
-                return answer.get("plugindata", {}).get("data", {}).get("videoroom") == "joined"
-
-            await until(joined, "Janus to have let the old one go")
-            with pytest.raises(ConnectionClosed) as closed:
-                while True:
-                    await stale.recv()
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 4009
-
-
-async def test_janus_is_restarted_and_hides_nobody(server: Server) -> None:
-    """kill -9 of Janus: connections end with 1012, a new Janus has the room, nobody has left."""
-    url = server.room("killed")
-    async with await join(url, "Ada") as ada, Follower(ada) as seen:
-        asked = {"request": "join", "ptype": "publisher", "id": f"{ada.feed_prefix}.camera"}
-        async with janus_of(ada) as socket:
-            await ask(socket, janus="message", **await attach(socket), body=asked)
-            old = server.janus()
-            assert old is not None
-            old.kill()
-            with pytest.raises(ConnectionClosed) as closed:
-                while True:
-                    await asyncio.wait_for(socket.recv(), 20)
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 1012
-        async with janus_of(ada) as socket:
-            answer = await ask(socket, janus="message", **await attach(socket), body=asked)
-            assert answer["plugindata"]["data"]["videoroom"] == "joined"
-        new = server.janus()
-        assert new is not None and new.pid != old.pid
-        assert "participant.removed" not in seen.types()
-
-
-async def test_a_hanging_janus_is_replaced(server: Server) -> None:
-    """A Janus that lives but does not answer is noticed and killed."""
-    old = server.janus()
-    assert old is not None
-    old.suspend()
-
-    def replaced() -> bool:
-        new = server.janus()
-        return new is not None and new.pid != old.pid
-
-    await until(replaced, "another Janus")
-    async with await join(server.room("hang"), "Ada") as ada, janus_of(ada) as socket:
-        await attach(socket)
-
-
-async def test_participants_keep_their_id_over_a_restart_of_the_server(tmp_path: Path) -> None:
-    """The session comes back by itself; what happened meanwhile arrives as ordinary events."""
-    port = free_port()
-    async with serving(tmp_path, port=port) as first:
-        ada, bob = await join(first.room("r"), "Ada"), await join(first.room("r"), "Bob")
-        async with Follower(ada) as seen:
-            await until(lambda: len(names(ada.state)) == 2, "both")
-            id, old = ada.participant_id, ada.state["conference"]["id"]
-            await first.stop(signal.SIGKILL)
-            with pytest.raises(ConferenceUnreachable):
-                await bob.update(name="x")
-            async with serving(tmp_path, port=port):
-                await until(lambda: ada.state["conference"]["id"] != old, "the new conference")
-                await until(lambda: names(ada.state) == ["Ada"], "only Ada")
-                assert ada.participant_id == id == ada.state["participants"][0]["id"]
-                assert ("participant.removed", {"id": bob.participant_id}) in seen.events
-                await bob.renew()
-                await until(lambda: names(ada.state) == ["Ada", "Bob"], "Bob under his old id")
-                assert ada.state["participants"][1]["id"] == bob.participant_id
-                await ada.leave()
-                await bob.leave()
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-async def test_janus_does_not_outlive_the_server(tmp_path: Path, number: signal.Signals) -> None:
-    """However the server ends, its Janus ends too; asked politely it ends with 0 at once."""
-    async with serving(tmp_path) as server:
-        janus = server.janus()
-        assert janus is not None
-        async with await join(server.room("x"), "Ada") as ada, Follower(ada):
-            await until(lambda: len(ada.state["participants"]) == 1, "Ada")
-            code = await server.stop(number)
-        assert code == (-9 if number == signal.SIGKILL else 0)
-        await until(lambda: not janus.is_running() or janus.status() == "zombie", "Janus' end")
 
 
 async def test_a_self_signed_certificate_serves_https_and_wss(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,15 @@ from urllib.parse import quote
 import httpx2
 import pytest
 import pytest_asyncio
-from PIL import Image
 
 from mixer.conference.session import ConferenceOver, RoomSession, join
-from mixer.errors import ConferenceError, ConferenceRefused, ConferenceUnknown
+from mixer.errors import ConferenceError, ConferenceUnknown
 from mixer.records.models import Conference
 from mixer.service import conferences
 from mixer.service.errors import ApiError
 from tests.room.serving import until
 from tests.service.hosting import House, hosting
+from tests.service.joining import ask, joined, present
 
 pytestmark = pytest.mark.system
 
@@ -35,36 +34,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 module = pytest.mark.asyncio(loop_scope="module")
 
 
-@contextlib.asynccontextmanager
-async def present(session: RoomSession) -> AsyncIterator[list[tuple[str, dict[str, Any]]]]:
-    """Follows the events until the block ends; leaves then."""
-    events: list[tuple[str, dict[str, Any]]] = []
-
-    async def follow() -> None:
-        async for event in session.events():
-            events.append(event)
-
-    async with session:
-        task = asyncio.create_task(follow())
-        yield events
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def ask(
-    house: House, method: str, path: str, body: Any = None, token: str = "", cat: str = ""
-) -> httpx2.Response:
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    headers |= {"x-conf-access-token": cat} if cat else {}
-    async with httpx2.AsyncClient(timeout=30) as client:
-        return await client.request(method, house.url + path, json=body, headers=headers)
-
-
-async def joined(
-    house: House, conference: Conference, name: str, cat: str = "", **fields: Any
-) -> httpx2.Response:
-    body = {"name": name, **fields}
-    return await ask(house, "POST", f"/rooms/{conference.id}/participants", body, cat=cat)
+module = pytest.mark.asyncio(loop_scope="module")
 
 
 # -- addresses ---------------------------------------------------------------------------------
@@ -201,156 +171,6 @@ async def test_messages_reach_those_they_are_for(house: House) -> None:
 # -- access control ----------------------------------------------------------------------------
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def guarded(house: House) -> Any:
-    """An application with access control."""
-    return await house.application(access_control=True)
-
-
-@module
-async def test_a_protected_conference_takes_a_token(house: House, guarded: Any) -> None:
-    """None, a broken one, another's, one without JOIN: refused and told why. A good one names its
-    owner, whoever they say that they are."""
-    made, other = await house.create(app=guarded), await house.create(app=guarded)
-    for token, status in (
-        ("", 401),
-        ("nonsense", 401),
-        (house.token(other, "ada", "JOIN"), 403),
-        (house.token(made, "ada", "SEND_AUDIO"), 403),
-        (house.service.tokens.mixer_token(made.id), 401),
-    ):
-        answer = await joined(house, made, "Ada", token)
-        assert answer.status_code == status and answer.json()["error"], answer.text
-    assert (await ask(house, "GET", f"/rooms/{made.id}/state")).status_code == 401
-    assert (await ask(house, "GET", f"/rooms/{made.id}/events")).status_code == 401
-    cat = house.token(made, "ada", "JOIN", "RECORD")
-    answer = await joined(house, made, "Ada", cat, externalId="somebody else")
-    assert answer.status_code == 201
-    assert answer.json()["permissions"] == ["JOIN", "RECORD"]
-    state = (await ask(house, "GET", f"/rooms/{made.id}/state", cat=cat)).json()
-    assert state["participants"][0]["externalId"] == "ada"
-
-
-@module
-async def test_recorders_show_a_mixer_token(house: House, guarded: Any) -> None:
-    """Nobody else joins as a mixer; robots need one where not everybody may send."""
-    made, protected = await house.create(), await house.create(app=guarded)
-    tokens = house.service.tokens
-    assert (await joined(house, made, "M", type="mixer")).status_code == 401
-    cat = house.token(protected, "ada", "JOIN")
-    assert (await joined(house, protected, "M", cat, type="mixer")).status_code == 401
-    wrong = tokens.mixer_token(protected.id)
-    assert (await joined(house, made, "M", type="mixer", mixerToken=wrong)).status_code == 403
-    right = tokens.mixer_token(made.id)
-    assert (await joined(house, made, "M", type="mixer", mixerToken=right)).status_code == 201
-    path = f"/rooms/{protected.id}/participants"
-    by_header = await ask(house, "POST", path, {"name": "M", "type": "mixer"}, token=wrong)
-    assert by_header.status_code == 201
-    assert (await joined(house, made, "R", type="robot")).status_code == 201
-    assert (await joined(house, protected, "R", cat, type="robot")).status_code == 401
-
-
-@module
-async def test_permissions_change_while_somebody_is_there(house: House, guarded: Any) -> None:
-    """By REST or by somebody who may: told, held at once, also against the old token; without JOIN
-    one is out. Nobody gives more than they have."""
-    made = await house.create(app=guarded)
-    url, path = house.room(made.id), f"/rooms/{made.id}"
-    cat = house.token(made, "ada", "JOIN", "RECORD")
-    ada = (await joined(house, made, "Ada", cat)).json()
-    chief = house.token(made, "chief", "JOIN", "KICK", "INVITE", "UPDATE_PERMISSIONS")
-    boss = (await joined(house, made, "Boss", chief)).json()
-    row = await conferences.find(house.service, guarded.key, made.id)
-    await conferences.permit(house.service, row, {"ada": ["JOIN", "SEND_AUDIO"]})
-    start = await ask(house, "POST", f"{path}/recording", token=ada["token"])
-    assert start.status_code == 403 and "RECORD" in start.json()["error"]
-    again = await joined(house, made, "Ada", cat, token=ada["token"])
-    assert again.json()["permissions"] == ["JOIN", "SEND_AUDIO"]
-
-    def granted(names: list[str]) -> dict[str, Any]:
-        return {"participants": {"ada": {"permissions": names}}}
-
-    for token, body, status in (
-        (ada["token"], granted(["JOIN"]), 403),
-        (boss["token"], granted(["JOIN", "RECORD"]), 403),
-        (boss["token"], granted(["FLY"]), 400),
-        (boss["token"], granted(["JOIN", "KICK"]), 200),
-    ):
-        answer = await ask(house, "POST", f"{path}/permissions", body, token)
-        assert answer.status_code == status, answer.text
-    invited = await ask(
-        house,
-        "POST",
-        f"{path}/invitations",
-        {"participants": {"carl": {"permissions": ["JOIN"]}}},
-        boss["token"],
-    )
-    assert invited.status_code == 201
-    assert (await joined(house, made, "Carl", invited.json()["carl"])).status_code == 201
-    with pytest.raises(ConferenceRefused):
-        await join(url, "Nobody")
-    assert (await ask(house, "DELETE", path, token=ada["token"])).status_code == 200  # has KICK now
-
-
-@module
-async def test_presenting_takes_a_permission(house: House, guarded: Any) -> None:
-    """Without SHARE_FILE or SHARE_VIDEO nobody presents such; who loses it presents no more."""
-    made = await house.create(app=guarded)
-    path = f"/rooms/{made.id}"
-    cat = house.token(made, "ada", "JOIN", "SHARE_FILE")
-    ada = (await joined(house, made, "Ada", cat)).json()
-    eve = (await joined(house, made, "Eve", house.token(made, "eve", "JOIN"))).json()
-
-    async def upload(token: str) -> httpx2.Response:
-        picture = io.BytesIO()
-        Image.new("RGB", (8, 8)).save(picture, "PNG")
-        headers = {"authorization": f"Bearer {token}", "content-type": "image/png"}
-        async with httpx2.AsyncClient(timeout=60) as client:
-            url = f"{house.url}{path}/presentations"
-            return await client.post(url, content=picture.getvalue(), headers=headers)
-
-    async def play(token: str) -> int:
-        given = {"url": "https://example.org/film.mp4"}
-        path_of = f"{path}/presentations"
-        return (await ask(house, "POST", path_of, given, token)).status_code
-
-    assert (await upload(eve["token"])).status_code == 403
-    assert await play(ada["token"]) == 403  # that takes SHARE_VIDEO
-    dan = (await joined(house, made, "Dan", house.token(made, "dan", "JOIN", "SHARE_VIDEO"))).json()
-    assert await play(dan["token"]) == 201
-    assert await play(ada["token"]) == 403 and (await upload(ada["token"])).status_code == 409
-    assert (await upload(dan["token"])).status_code == 403
-    row = await conferences.find(house.service, guarded.key, made.id)
-    await conferences.permit(house.service, row, {"dan": ["JOIN", "SHARE_FILE"]})
-    shown = await upload(ada["token"])
-    assert shown.status_code == 201, shown.text
-    page = f"{path}/{shown.json()['pages'][0]['url']}"
-    assert (await ask(house, "GET", page)).content.startswith(b"\x89PNG")
-    row = await conferences.find(house.service, guarded.key, made.id)
-    await conferences.permit(house.service, row, {"ada": ["JOIN"]})
-    state = (await ask(house, "GET", f"{path}/state", cat=cat)).json()
-    assert "presentation" not in state
-    await house.service.rooms.end(made.id, "ended")
-    assert (await ask(house, "GET", page)).status_code in (404, 410)
-
-
-@module
-async def test_kick_and_end_take_a_permission(house: House, guarded: Any) -> None:
-    """Without KICK nobody removes others or ends a protected conference; with it, both."""
-    made = await house.create(app=guarded)
-    path = f"/rooms/{made.id}"
-    ada = (await joined(house, made, "Ada", house.token(made, "ada", "JOIN"))).json()
-    boss = (await joined(house, made, "Boss", house.token(made, "boss", "JOIN", "KICK"))).json()
-    other = f"{path}/participants/{boss['participantId']}"
-    assert (await ask(house, "DELETE", other, token=ada["token"])).status_code == 403
-    assert (await ask(house, "DELETE", path, token=ada["token"])).status_code == 403
-    victim = f"{path}/participants/{ada['participantId']}"
-    assert (await ask(house, "DELETE", victim, token=boss["token"])).status_code == 200
-    assert (await ask(house, "DELETE", victim, token=boss["token"])).status_code == 404
-    assert (await ask(house, "DELETE", path, token=boss["token"])).status_code == 200
-    assert (await joined(house, made, "Ada", house.token(made, "ada", "JOIN"))).status_code == 410
-
-
 @module
 async def test_a_full_conference_takes_nobody(house: House) -> None:
     """The application's number of participants holds; mixers do not count, who returns either."""
@@ -394,35 +214,6 @@ async def test_participants_start_and_stop_a_recording(house: House) -> None:
         await house.recorders.start(row, None)  # by REST: no participant has
         await until(lambda: ada.state["recording"]["active"], "the other recording")
         assert ada.state["recording"].get("participantId") is None
-
-
-@module
-async def test_a_replay_is_a_conference_to_listen_to(house: House, guarded: Any) -> None:
-    """Of one that goes on and of one that has ended; whoever joins it sends nothing."""
-    made = await house.create("replayed")
-    begun = await ask(house, "POST", "/rooms/replayed/replay", {"offset": 1500})
-    assert begun.status_code == 201
-    new = begun.json()["conferenceId"]
-    assert house.recorders.replayed[-1] == (made.id, 1500) and new != made.id
-    listening = await ask(house, "POST", f"/rooms/{new}/participants", {"name": "Ada"})
-    assert listening.json()["permissions"] == ["JOIN"]
-    assert listening.json()["capabilities"] == {"recording": False, "replay": False}
-    for wrong in (-1, "1", True, 1e20):
-        bad = await ask(house, "POST", "/rooms/replayed/replay", {"offset": wrong})
-        assert bad.status_code == 400
-    protected = await house.create(app=guarded)
-    await conferences.terminate(house.service, protected.id, "ended")
-    path = f"/rooms/{protected.id}/replay"
-    assert (await ask(house, "POST", path, {})).status_code == 401
-    cat = house.token(protected, "ada", "JOIN")
-    token = (await ask(house, "POST", path, {}, cat=cat)).json()
-    joining = f"{token['path']}/participants"
-    assert (await ask(house, "POST", joining, {"name": "Ada"})).status_code == 401
-    shown = token["conferenceAccessToken"]
-    assert (await ask(house, "POST", joining, {"name": "Ada"}, cat=shown)).status_code == 201
-
-
-# -- restarts ----------------------------------------------------------------------------------
 
 
 async def test_a_restart_takes_everybody_back(tmp_path: Path) -> None:
