@@ -99,6 +99,14 @@ def test_a_janus_that_will_not_do_is_a_warning(
     assert (found.state, what in found.what) == ("warning", True)
 
 
+def test_sound_that_will_not_be_concealed_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without libopus recordings work, and losses are heard."""
+    assert software.codecs().state == "ok"
+    monkeypatch.setattr("mixer.sound.opus._libopus", lambda: None)
+    found = software.codecs()
+    assert found.state == "warning" and "libopus0" in found.remedy
+
+
 def test_a_taken_port_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else listens where mixer room would."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -87,6 +87,11 @@ def codecs() -> Finding:
     if missing:
         remedy = "use PyAV's own wheels: pip install --force-reinstall --only-binary=:all: av"
         return failed("Codecs", f"PyAV {av.__version__} lacks {', '.join(missing)}", remedy)
+    from ..sound.opus import backend
+
+    if backend() == "pyav":
+        what = "no libopus: a lost packet of sound becomes silence instead of being concealed"
+        return warning("Codecs", what, install("libopus0"))
     return ok("Codecs", f"PyAV {av.__version__}: x264, AAC, VP8, H.264, Opus")
 
 
