@@ -9,19 +9,19 @@
 // itself after a lost network, a restarted media server, or a restarted conference server.
 
 import { capture, deviceOf } from './capture.js';
-import { PublishedFeed, ReceivedFeed } from './feeds.js';
-import { Janus } from './janus.js';
+import { Media } from './media.js';
 import { Presenting } from './presenting.js';
 import { Recording } from './recording.js';
+import { joinReplay } from './replay.js';
 import { Screening } from './screening.js';
+import { addressOf, ask, backoff, readEvents, shown } from './server.js';
 import { allStreams, apply, emptyState } from './state.js';
 
-const BACKOFF_MS = [100, 200, 400, 800, 1500, 3000];
-const SILENCE_MS = 15_000; // the server sends a heartbeat every 5 s
 const SENDING = { audio: 'SEND_AUDIO', video: 'SEND_VIDEO' };
 const SCREEN = { video: { frameRate: { ideal: 15, max: 30 } }, audio: true };
 
 export { mediaConstraints } from './capture.js';
+export { replay } from './replay.js';
 export { allStreams } from './state.js';
 
 // Joins the room of `url` (http(s)://host/rooms/NAME). Rejects when the server refuses or is away.
@@ -29,15 +29,6 @@ export async function join(options) {
   const conference = new Conference(options);
   await conference.start();
   return conference;
-}
-
-// Replays the recording of the conference at `url` from `offset` milliseconds on, and joins the
-// new conference in which that happens, as a listener. Also of a conference that has ended.
-export async function replay({ url = location.href, offset = 0, conferenceAccessToken, ...options }) {
-  const base = addressOf(url);
-  const headers = shown(conferenceAccessToken);
-  const begun = await ask('POST', `${base}/replay`, headers, { offset });
-  return joinReplay(base, begun, options);
 }
 
 // Events: 'change' {type, data} after `state` has changed; 'media' {streamId, mediaStream|null};
@@ -57,14 +48,11 @@ export class Conference extends EventTarget {
 
   #base;
   #profile;
-  #codec;
   #conferenceAccessToken;
   #token = '';
   #iceServers = [];
   #events = null;
-  #janus = null;
-  #published = new Map(); // 'camera' | 'screen' -> PublishedFeed
-  #received = new Map(); // stream id -> ReceivedFeed
+  #media;
   #muted = { audio: false, video: false };
   #devices = { audio: true, video: true };
   #left = false;
@@ -81,11 +69,18 @@ export class Conference extends EventTarget {
     super();
     this.#base = addressOf(url);
     this.#profile = { name, type, externalId, avatarUrl };
-    this.#codec = codec;
     this.#conferenceAccessToken = conferenceAccessToken;
     this.presenting = new Presenting(this, this.#base, (...what) => this.#request(...what));
     this.screening = new Screening(this, this.#base, (...what) => this.#request(...what));
     this.state = emptyState();
+    const identity = () => ({
+      address: this.#socketAddress('janus'),
+      participantId: this.participantId,
+      iceServers: this.#iceServers,
+    });
+    this.#media = new Media(identity, codec, (streamId, mediaStream) =>
+      this.#emit('media', { streamId, mediaStream }),
+    );
   }
 
   get muted() {
@@ -94,13 +89,13 @@ export class Conference extends EventTarget {
 
   // The MediaStream of a stream of `state`, null while it does not arrive.
   mediaStream(streamId) {
-    return this.#received.get(streamId)?.stream ?? null;
+    return this.#media.stream(streamId);
   }
 
   async start() {
     await this.#register();
     this.#follow();
-    this.#stayConnected();
+    this.#media.stay();
   }
 
   // Publishes camera and microphone. `audio` and `video` as for mediaConstraints (capture.js), or
@@ -117,7 +112,7 @@ export class Conference extends EventTarget {
       video: !stream.getVideoTracks().length,
     };
     await this.#tellMuted();
-    this.#publish('camera');
+    this.#media.publish('camera', stream);
   }
 
   // Shares a screen, window or tab; `stream` instead of asking the user for one. Resolves with it.
@@ -131,13 +126,12 @@ export class Conference extends EventTarget {
         if (this.local.screen === shared) this.stopScreen();
       });
     }
-    this.#publish('screen');
+    this.#media.publish('screen', shared);
     return shared;
   }
 
   stopScreen() {
-    this.#published.get('screen')?.close();
-    this.#published.delete('screen');
+    this.#media.publish('screen', null);
     this.#replaceLocal('screen', null);
   }
 
@@ -255,47 +249,31 @@ export class Conference extends EventTarget {
     this.local.camera = stream.getTracks().length ? stream : null;
     this.#emit('local', { name: 'camera', mediaStream: this.local.camera });
     this.#tellMuted().catch(() => {});
-    this.#publish('camera');
+    this.#media.publish('camera', this.local.camera);
   }
 
   // Follows the events; after a loss registers again (same token, same id) and goes on.
   async #follow() {
     for (let failures = 0; !this.#left; failures++) {
-      const opened = await this.#readEvents();
+      this.#events = readEvents(this.#socketAddress('events'), (message) => this.#hear(message));
+      const opened = await this.#events.ended;
       if (this.#left) return;
       this.#setStatus('reconnecting');
       if (opened) failures = 0;
-      await wait(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)]);
+      await backoff(failures);
       await this.#register().catch(({ status }) => {
         if (status === 401 || status === 403) this.#stop('refused');
       });
     }
   }
 
-  // Resolves when the connection is lost, with whether there was one.
-  #readEvents() {
-    return new Promise((resolve) => {
-      const address = `${this.#base.replace(/^http/, 'ws')}/events?token=${this.#token}`;
-      const source = new WebSocket(address);
-      this.#events = source;
-      let opened = false;
-      let watchdog = setTimeout(() => done(), SILENCE_MS);
-      const done = () => {
-        clearTimeout(watchdog);
-        source.close();
-        resolve(opened);
-      };
-      source.onclose = done;
-      source.onmessage = ({ data }) => {
-        opened = true;
-        clearTimeout(watchdog);
-        watchdog = setTimeout(done, SILENCE_MS);
-        this.#setStatus('connected');
-        const message = JSON.parse(data);
-        this.#reduce(message.type, message.data);
-        if (message.type === 'conference.ended') done();
-      };
-    });
+  #socketAddress(path) {
+    return `${this.#base.replace(/^http/, 'ws')}/${path}?token=${this.#token}`;
+  }
+
+  #hear({ type, data }) {
+    this.#setStatus('connected');
+    this.#reduce(type, data);
   }
 
   #reduce(type, data) {
@@ -335,66 +313,13 @@ export class Conference extends EventTarget {
     await this.#request('PATCH', `/participants/${this.participantId}`, { streams });
   }
 
-  // -- the media server ------------------------------------------------------------------------
-
-  async #stayConnected() {
-    const address = `${this.#base.replace(/^http/, 'ws')}/janus`;
-    for (let failures = 0; !this.#left; failures++) {
-      try {
-        this.#janus = await Janus.open(`${address}?token=${this.#token}`);
-        failures = 0;
-        if (this.#left) this.#janus.close();
-        for (const name of ['camera', 'screen']) this.#publish(name);
-        this.#subscribe();
-        await this.#janus.closed;
-      } catch (error) {
-        console.debug('media connection:', error.message);
-      }
-      this.#dropFeeds();
-      if (!this.#left) await wait(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)]);
-    }
-  }
-
-  #dropFeeds() {
-    this.#janus = null;
-    for (const feed of [...this.#published.values(), ...this.#received.values()]) feed.close();
-    this.#published.clear();
-    this.#received.clear();
-  }
-
-  #publish(name) {
-    this.#published.get(name)?.close();
-    this.#published.delete(name);
-    const stream = this.local[name];
-    if (!stream?.getTracks().length || !this.#janus || this.#left) return;
-    const feed = `${this.participantId}.${name}`;
-    const publisher = new PublishedFeed(this.#janus, feed, this.#iceServers, stream, this.#codec);
-    this.#published.set(name, publisher);
-    publisher.start();
-  }
-
-  // Receives the streams of the others, no more and no less.
+  // Receives the streams of the others, no more and no less. Mixers have their own way.
   #subscribe() {
-    const wanted = new Set(
-      allStreams(this.state)
-        .filter(({ participant }) => participant.id !== this.participantId)
-        .map(({ stream }) => stream.id),
+    const others = allStreams(this.state).filter(
+      ({ participant }) => participant.id !== this.participantId,
     );
-    for (const [id, feed] of this.#received) {
-      if (!wanted.has(id)) {
-        feed.close();
-        this.#received.delete(id);
-        this.#emit('media', { streamId: id, mediaStream: null });
-      }
-    }
-    if (!this.#janus || this.#left || this.#profile.type === 'mixer') return;
-    for (const id of wanted) {
-      if (this.#received.has(id)) continue;
-      const onStream = (mediaStream) => this.#emit('media', { streamId: id, mediaStream });
-      const feed = new ReceivedFeed(this.#janus, id, this.#iceServers, onStream);
-      this.#received.set(id, feed);
-      feed.start();
-    }
+    const isMixer = this.#profile.type === 'mixer';
+    this.#media.receive(isMixer ? [] : others.map(({ stream }) => stream.id));
   }
 
   // -- local media -----------------------------------------------------------------------------
@@ -414,7 +339,7 @@ export class Conference extends EventTarget {
       track.enabled = false; // silence goes on being sent: a gap would look like loss
       return;
     }
-    await this.#published.get('camera')?.replace('video', null);
+    await this.#media.replace('camera', 'video', null);
     track.stop();
     this.local.camera.removeTrack(track);
     this.#emit('local', { name: 'camera', mediaStream: this.local.camera });
@@ -441,25 +366,19 @@ export class Conference extends EventTarget {
     stream.addTrack(track);
     this.local.camera = stream;
     this.#emit('local', { name: 'camera', mediaStream: stream });
-    const replaced = await this.#published.get('camera')?.replace(kind, track);
-    if (!replaced) this.#publish('camera');
+    const replaced = await this.#media.replace('camera', kind, track);
+    if (!replaced) this.#media.publish('camera', stream);
   }
 
   #stop(reason) {
     if (this.#left) return;
     this.#left = true;
     this.#events?.close();
-    this.#dropFeedsAndJanus();
+    this.#media.close();
     this.#replaceLocal('camera', null);
     this.#replaceLocal('screen', null);
     this.#setStatus('ended');
     this.#emit('ended', { reason });
-  }
-
-  #dropFeedsAndJanus() {
-    const janus = this.#janus;
-    this.#dropFeeds();
-    janus?.close();
   }
 
   #setStatus(status) {
@@ -471,38 +390,4 @@ export class Conference extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-function addressOf(url) {
-  const match = /^(https?:\/\/[^/?#]+[^?#]*?\/rooms\/[^/?#]+)/.exec(url);
-  if (!match) throw new Error('the address of a room ends with /rooms/NAME');
-  return match[1];
-}
-
-function shown(conferenceAccessToken) {
-  return conferenceAccessToken ? { 'x-conf-access-token': conferenceAccessToken } : {};
-}
-
-// One request; rejects with the server's reason, `status`, and `reason` of a conference that is over.
-async function ask(method, address, headers, body, keepalive = false) {
-  const isFile = body instanceof Blob;
-  const response = await fetch(address, {
-    method,
-    headers: { 'content-type': isFile ? body.type : 'application/json', ...headers },
-    body: body === undefined || isFile ? body : JSON.stringify(body),
-    keepalive,
-  });
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  const error = new Error(answer.error ?? `the server says ${response.status}`);
-  throw Object.assign(error, { status: response.status, reason: answer.reason });
-}
-
-function joinReplay(base, { conferenceId, conferenceAccessToken }, options) {
-  const url = `${base.slice(0, base.lastIndexOf('/'))}/${conferenceId}`;
-  return join({ name: 'Viewer', ...options, type: 'listener', url, conferenceAccessToken });
-}
-
-function wait(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
