@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import zlib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ SHOW = struct.Struct("<QI")
 SIZES = struct.Struct("<II")
 REFERENCE = struct.Struct("<IIII")
 KEPT_REFERENCES = 8
+KEPT_BYTES = 12 << 20
 DIGEST = 16
 
 
@@ -125,19 +127,44 @@ def read(descriptor: int, contents: Contents, offset: int) -> tuple[Contents, in
     return contents, offset + end
 
 
-def load_plane(descriptor: int, contents: Contents, number: int) -> Plane:
+class Kept:
+    """The whole planes that were read last: the same arrays as long as they are kept."""
+
+    def __init__(self) -> None:
+        self._planes: OrderedDict[int, Plane] = OrderedDict()
+        self._size = 0
+
+    def get(self, number: int) -> Plane | None:
+        if number in self._planes:
+            self._planes.move_to_end(number)
+        return self._planes.get(number)
+
+    def put(self, number: int, plane: Plane) -> None:
+        self._planes[number] = plane
+        self._size += plane.nbytes
+        while self._size > KEPT_BYTES and len(self._planes) > 1:
+            self._size -= self._planes.popitem(last=False)[1].nbytes
+
+
+def load_plane(descriptor: int, contents: Contents, number: int, kept: Kept | None = None) -> Plane:
+    if kept is not None and (known := kept.get(number)) is not None:
+        return known
     offset, length, key = contents.planes[number]
     body = os.pread(descriptor, length, offset)
     data = body[DIGEST + SIZES.size :]
     if key != number:
-        return patched(load_plane(descriptor, contents, key), data)
+        return patched(load_plane(descriptor, contents, key, kept), data)
     width, height = SIZES.unpack_from(body, DIGEST)
-    return np.frombuffer(zlib.decompress(data), np.uint8).reshape(height, width)
+    plane = np.frombuffer(zlib.decompress(data), np.uint8).reshape(height, width)
+    if kept is not None:
+        kept.put(number, plane)
+    return plane
 
 
-def load(descriptor: int, contents: Contents, matte_id: int) -> Matte:
+def load(descriptor: int, contents: Contents, matte_id: int, kept: Kept | None = None) -> Matte:
+    """`kept`: planes of mattes that were loaded before, which this one may share."""
     told = contents.mattes[matte_id]
-    y, cb, cr = (load_plane(descriptor, contents, number) for number in told["base"])
+    y, cb, cr = (load_plane(descriptor, contents, number, kept) for number in told["base"])
     tiles = tuple(
         Tile(
             tile["stream"],
@@ -146,7 +173,7 @@ def load(descriptor: int, contents: Contents, matte_id: int) -> Matte:
             tile["box"][2],
             tile["box"][3],
             Placement(**tile["placement"]),
-            load_plane(descriptor, contents, tile["coverage"]),
+            load_plane(descriptor, contents, tile["coverage"], kept),
         )
         for tile in told["tiles"]
     )

@@ -64,9 +64,17 @@ def patched(key: Plane, data: bytes) -> Plane:
     steps = np.frombuffer(told, _PLACE, count)
     blocks = np.frombuffer(told, np.uint8, offset=steps.nbytes).reshape(count, BLOCK, BLOCK)
     plane = key.copy()
-    columns = -(-key.shape[1] // BLOCK)
-    for place, block in zip(np.cumsum(steps, dtype=np.int64), blocks, strict=True):
-        row, column = divmod(int(place), columns)
+    height, width = plane.shape
+    rows, columns = np.divmod(np.cumsum(steps, dtype=np.int64), -(-width // BLOCK))
+    whole = (rows < height // BLOCK) & (columns < width // BLOCK)
+    down, across = plane.strides
+    inner = np.lib.stride_tricks.as_strided(
+        plane,
+        (height // BLOCK, width // BLOCK, BLOCK, BLOCK),
+        (down * BLOCK, across * BLOCK, down, across),
+    )
+    inner[rows[whole], columns[whole]] += blocks[whole]
+    for row, column, block in zip(rows[~whole], columns[~whole], blocks[~whole], strict=True):
         part = plane[row * BLOCK :, column * BLOCK :][:BLOCK, :BLOCK]
         part += block[: part.shape[0], : part.shape[1]]
     return plane

@@ -30,6 +30,7 @@ from mixer.layout.contents import (
     SHOW,
     SIZES,
     Contents,
+    Kept,
     TrackNote,
     digest,
     load,
@@ -263,6 +264,7 @@ class MatteTrackReader:
         self._contents = Contents()
         self._offset = 0
         self._mattes: OrderedDict[int, Matte] = OrderedDict()
+        self._kept = Kept()
         self._chunks: OrderedDict[int, list[chunks.Base]] = OrderedDict()
         self.refresh()
 
@@ -330,7 +332,8 @@ class MatteTrackReader:
         if matte_id >= PIXELS_ID:
             return matte_id, self._picture(frame)
         if matte_id not in self._mattes:
-            self._mattes[matte_id] = load(self._descriptor, self._contents, matte_id)
+            matte = load(self._descriptor, self._contents, matte_id, self._kept)
+            self._mattes[matte_id] = matte
             while len(self._mattes) > CACHED_MATTES:
                 self._mattes.popitem(last=False)
         self._mattes.move_to_end(matte_id)

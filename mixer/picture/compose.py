@@ -93,12 +93,18 @@ class Composer:
                 f"the page was rendered at {matte.width}x{matte.height}, not at "
                 f"{self._size[0]}x{self._size[1]}; render the page again at that size"
             )
-        plan = self._plans.pop(id_, None) or PaintPlan(matte, self._line_sizes)
+        plan = self._plans.pop(id_, None) or self._like_the_last(matte)
+        plan = plan or PaintPlan(matte, self._line_sizes)
         if matte.tiles:  # without tiles: one of many pixel-rendered frames, not to come back
             self._plans[id_] = plan
         if len(self._plans) > MAX_PLANS:
             self._plans.popitem(last=False)
         return plan
+
+    def _like_the_last(self, matte: Matte) -> PaintPlan | None:
+        """A plan made of that of the last matte, where only the base has changed."""
+        last = next(reversed(self._plans.values()), None)
+        return last.on(matte) if last is not None else None
 
 
 class _Scalers:

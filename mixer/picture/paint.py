@@ -8,7 +8,8 @@ dense (labels) and as single pixels where it is not (rounded corners). All else 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -59,6 +60,7 @@ class Strokes:
     copies: tuple[tuple[Area, Area], ...]
     blends: tuple[Blend, ...]
     points: Points
+    places: tuple[Indices, Indices]  # of the points: rows and columns of the canvas
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,19 @@ class PaintPlan:
             )
         ]
 
+    def on(self, matte: Matte) -> PaintPlan | None:
+        """The plan of a matte with the same tiles on another base; None where it has others, or
+        tiles that overlap."""
+        if not _same_tiles(matte, self.matte) or any(plan.shared for plan in self._planes):
+            return None
+        made = copy(self)
+        made.matte = matte
+        made._planes = [
+            _rebased(plan, base, black)
+            for plan, base, black in zip(self._planes, matte.base, BLACK, strict=True)
+        ]
+        return made
+
     def paint(self, rows: Planes, pictures: Sequence[Planes | None]) -> None:
         """Paints whole frames, given as arrays (height, line size); `pictures` of all tiles, each
         as large as its extent's box; a tile without one is black."""
@@ -129,6 +144,37 @@ def _plane_plan(
     )
 
 
+def _same_tiles(matte: Matte, other: Matte) -> bool:
+    """Whether they share their tiles' coverages, too, as mattes that are read one after the other
+    do where nothing but the base has changed."""
+    if (matte.width, matte.height, len(matte.tiles)) != (
+        other.width,
+        other.height,
+        len(other.tiles),
+    ):
+        return False
+    return all(
+        one.coverage is two.coverage
+        and (one.stream, one.x, one.y, one.placement) == (two.stream, two.x, two.y, two.placement)
+        for one, two in zip(matte.tiles, other.tiles, strict=True)
+    )
+
+
+def _rebased(plan: PlanePlan, base: Plane, black: int) -> PlanePlan:
+    strokes = [one and _strokes_on(one, base, black) for one in plan.strokes]
+    return replace(plan, base=base, strokes=tuple(strokes))
+
+
+def _strokes_on(strokes: Strokes, base: Plane, black: int) -> Strokes:
+    blends = [
+        replace(blend, bias=_bias(blend.gain.astype(np.int64), base[blend.at], black))
+        for blend in strokes.blends
+    ]
+    points, where = strokes.points, strokes.places
+    bias = _bias(points.gain.astype(np.int64), base[where], black)
+    return replace(strokes, blends=tuple(blends), points=replace(points, bias=bias))
+
+
 def _but(layers: Sequence[Layer | None], layer: Layer) -> list[Layer]:
     return [other for other in layers if other is not None and other is not layer]
 
@@ -148,10 +194,12 @@ def _strokes(layer: Layer, others: Mask | None, base: Plane, line_size: int, bla
             blended.append(_moved(dense, top, left))
         points[area] = partial
     copies = [(slice(a, b), slice(c, d)) for a, b, c, d in rectangles]
+    single = _points(layer, points, base, line_size, black)
     return Strokes(
         tuple((_moved(area, layer.y, layer.x), area) for area in copies),
         tuple(_blend(layer, area, base, black) for area in blended),
-        _points(layer, points, base, line_size, black),
+        single,
+        (single.of[0] + layer.y, single.of[1] + layer.x),
     )
 
 
@@ -171,9 +219,13 @@ def _factors(coverage: Plane, base: Plane, black: int) -> tuple[Factors, Factors
     """(gain, bias); biases are clipped such that no result leaves 0..255, which leaves nothing of
     the base where the video covers all."""
     gain = _gain(coverage)
+    return gain.astype(np.uint32), _bias(gain, base, black)
+
+
+def _bias(gain: NDArray[np.int64], base: Plane, black: int) -> Factors:
     bias = (base.astype(np.int64) << 16) + HALF - gain * black
-    bias = np.clip(bias, 0, (256 << 16) - 1 - gain * 255)
-    return gain.astype(np.uint32), bias.astype(np.uint32)
+    factors: Factors = np.clip(bias, 0, (256 << 16) - 1 - gain * 255).astype(np.uint32)
+    return factors
 
 
 def _gain(coverage: Plane) -> NDArray[np.int64]:

@@ -47,11 +47,11 @@ def net(matte: Matte) -> list[scenes.Floats]:
     return found[::-1]
 
 
-def painted(matte: Matte, pictures: list[Planes | None]) -> Planes:
+def painted(matte: Matte, pictures: list[Planes | None], plan: PaintPlan | None = None) -> Planes:
     frame = av.VideoFrame(matte.width, matte.height, "yuv420p")
     for rows in rows_of(frame):
         rows[...] = 99  # whatever was there must not matter
-    plan = PaintPlan(matte, [plane.line_size for plane in frame.planes])
+    plan = plan or PaintPlan(matte, [plane.line_size for plane in frame.planes])
     cut: list[Planes | None] = []
     for extent, picture in zip(plan.extents, pictures, strict=True):
         if extent is None or picture is None:
@@ -115,6 +115,24 @@ def test_where_a_video_covers_all_it_is_copied() -> None:
     made = painted(matte, [(picture, half, half)])[0]
     full = coverage == 255
     assert np.array_equal(made[10:50, 10:170][full], picture[10:50, 10:170][full])
+
+
+def test_a_plan_goes_on_with_another_base() -> None:
+    """The same tiles on another base are painted as by a plan of their own; others are refused."""
+    random = np.random.default_rng(7)
+    coverage = random_tile(random, 100, 100).coverage
+    height, width = coverage.shape
+    tiles = [Tile("s", x, 10, width, height, ANYWHERE, coverage) for x in (4, 7 + width)]
+    before, after = (matte_of(300, 120, tiles, seed) for seed in (1, 2))
+    sizes = [plane.line_size for plane in av.VideoFrame(300, 120, "yuv420p").planes]
+    plan = PaintPlan(before, sizes).on(after)
+    assert plan is not None
+    y, half = (random.integers(0, 256, shape).astype(np.uint8) for shape in ((122, 302), (61, 151)))
+    pictures: list[Planes | None] = [(y, half, half), None]
+    for made, wanted in zip(painted(after, pictures, plan), painted(after, pictures), strict=True):
+        assert np.array_equal(made, wanted)
+    other = [tiles[0], Tile("s", 7 + width, 11, width, height, ANYWHERE, coverage)]
+    assert plan.on(matte_of(300, 120, other, 3)) is None
 
 
 def test_a_hidden_tile_is_not_asked_for() -> None:
