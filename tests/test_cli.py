@@ -75,3 +75,9 @@ def _shown(report: dict[str, Any]) -> str:
     out = io.StringIO()
     Console(file=out, width=160).print(told(report))
     return out.getvalue()
+
+
+def test_a_port_that_is_none() -> None:
+    """Told as every other flag's mistake, not by a traceback."""
+    for command in ("room", "preview", "serve"):
+        assert "--port" in said(command, "--port", "99999", code=2)

@@ -15,7 +15,7 @@ def preview(
     layout: Annotated[
         str, typer.Argument(help="Built-in name, folder, HTML file or URL.")
     ] = "default",
-    port: Annotated[int, typer.Option(help="Port to listen on, on this machine only.")] = 8720,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port, on this machine only.")] = 8720,
     script: Annotated[
         Path | None, typer.Option(help="A script that was saved in the preview; it is played.")
     ] = None,

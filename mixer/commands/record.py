@@ -174,7 +174,7 @@ def ctl(
         if command == "stop-mix":
             fields = {"id": mix or "default"}
         elif command == "start-mix":
-            fields = mix_fields(mix or "")
+            fields = mix_fields(mix if mix and "=" in mix else f"id={mix or 'default'}")
         reply = await ask(RecordFolder(directory).socket, command.replace("-", "_"), **fields)
         if as_json:
             print(json.dumps(reply, ensure_ascii=False))

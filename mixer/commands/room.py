@@ -12,7 +12,7 @@ from .running import run
 
 def room(
     host: str = "127.0.0.1",
-    port: int = 8710,
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8710,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     tls_self_signed: Annotated[

@@ -22,7 +22,7 @@ Data = Annotated[
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on [8700].")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port [8700].")] = None,
     data: Data = None,
     config: Config = None,
     public_url: Annotated[

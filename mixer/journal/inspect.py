@@ -119,6 +119,8 @@ def _track(journal: Journal, track: Track, counts: Counts, name: str | None) -> 
     seconds = float(times[-1] - times[0]) / SECOND if len(times) else 0.0
     gaps = _gaps(journal, track)
     heard = seconds - gaps["seconds"]
+    if len(times):
+        heard -= _paused_s(journal, int(times[0]), int(times[-1]))
     report: dict[str, Any] = {
         "id": track.id,
         "participantId": track.participant,
@@ -170,6 +172,12 @@ def _along(alignment: Alignment, clock_rate: int, stamps: Times) -> Times:
     whole, rest = np.divmod(ticks, clock_rate)
     skew = np.rint(ticks * 1000.0 * alignment.ppm / clock_rate).astype(np.int64)
     return np.asarray(alignment.media_ns + whole * SECOND + rest * SECOND // clock_rate + skew)
+
+
+def _paused_s(journal: Journal, first_ns: int, last_ns: int) -> float:
+    """Of the time between two moments."""
+    ends = [(pause.start_ns, pause.stop_ns or last_ns) for pause in journal.pauses]
+    return sum(max(0, min(stop, last_ns) - max(start, first_ns)) for start, stop in ends) / SECOND
 
 
 def _gaps(journal: Journal, track: Track) -> dict[str, Any]:

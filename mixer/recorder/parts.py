@@ -20,10 +20,12 @@ from ..journal import Journal
 from ..render.job import Progress, clean, shorten
 from ..render.settings import SEGMENT_S
 from .outputs import audio_job, audio_outputs, remember, video_edits, video_job, video_output
-from .plan import MixPlan, Plan, RecordFolder, union
+from .plan import MixPlan, Plan, RecordFolder, mix_from, union
 from .result import part_name, sound_name
 
 log = structlog.get_logger()
+
+SHAPING = ("size", "fps", "preset", "crf", "layout")  # keys of --mix that say what a mix looks like
 
 
 class Job(Protocol):
@@ -77,6 +79,16 @@ class Parts:
             self.save(fence=fence)
 
     # --- starting and stopping ----------------------------------------------------------------
+
+    def next_of(self, fields: dict[str, Any]) -> MixPlan:
+        """The mix that is asked for: what is not said of one that ran before is as it was, for else
+        its parts would not become one file. Raises UsageError."""
+        mix = mix_from(fields)
+        earlier = [part for part in self.plan.mixes if part.id == mix.id]
+        if not earlier or any(key in fields for key in SHAPING):
+            return mix
+        mix = replace(earlier[-1], part=mix.part, start_ns=None, stop_ns=None)
+        return replace(mix, finished=False, ends_ns=None)
 
     def add(self, mix: MixPlan) -> MixPlan:
         """Plans a mix that shall start, or the next part of one that was stopped."""

@@ -29,7 +29,7 @@ from .control import listening
 from .finish import finish
 from .limits import limit_reached
 from .parts import Parts
-from .plan import RECORDER_LOCK, MixPlan, RecordFolder, mix_from
+from .plan import RECORDER_LOCK, MixPlan, RecordFolder
 from .settings import RecordSettings, Status, check_folder
 from .start import first_shown_ns
 
@@ -356,7 +356,7 @@ class Recorder:
                 self.stop("stopped")
                 return {}
             case "start_mix":
-                mix = mix_from(fields)
+                mix = self._parts.next_of(fields)
                 self._check_layout(mix)
                 async with self._starting:
                     self._check_running()
@@ -378,8 +378,10 @@ class Recorder:
         )
 
     def _check_running(self) -> None:
-        if self._journal is None or self._stop.is_set():
-            raise UsageError("the recording is not running (yet); try again when it is")
+        if self._stop.is_set():
+            raise UsageError("the recording has ended; its files are being finished")
+        if self._journal is None:
+            raise UsageError("the recording is not running yet; try again when it is")
 
     def report(self) -> dict[str, Any]:
         """The status as JSON: what `mixer ctl DIR status --json` and `--json` progress show."""
