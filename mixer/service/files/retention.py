@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import aliased
 
@@ -118,8 +118,7 @@ async def _overdue(service: Service, now: int) -> Overdue:
     at_work = exists().where(busy.conference_id == Session.conference_id, busy.closed_at.is_(None))
     closed = select(Session).where(Session.deleted_at.is_(None), Session.closed_at.is_not(None))
     closed = closed.where(~at_work.correlate(Session))
-    here = or_(Session.server.is_(None), Session.server == service.server)
-    closed = closed.where(here)  # whoever has the folder
+    closed = closed.where(Session.server.is_not_distinct_from(service.server))  # folders of ours
     settings = await _settings(service)
     async with service.database.reading() as db:
         shortest = min((one.retention_raw_days for one in settings.values()), default=1)
