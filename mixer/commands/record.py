@@ -133,15 +133,18 @@ def record(
                 **({"MIXER_TLS_INSECURE": "1"} if tls_insecure else {}),
             },
         )
-        with display_for(as_json=as_json) as display:
-            recorder = Recorder(settings, on_status=lambda status: display.show(recorder))
-            on_signals(recorder.stop)
-            try:
-                status = await recorder.run()
-            finally:
-                made.extend(recorder.files)
-        files = [str(path) for path in recorder.files]
-        say_result(as_json, summary(status), files, recorder.report())
+        failed = True
+        recorder = Recorder(settings, on_status=lambda status: display.show(recorder))
+        try:
+            with display_for(as_json=as_json) as display:
+                on_signals(recorder.stop)
+                await recorder.run()
+            failed = False
+        finally:
+            made.extend(recorder.files)
+            if made or not failed:  # what was saved before the disk was full, say
+                files = [str(path) for path in made]
+                say_result(as_json, summary(recorder.status), files, recorder.report())
 
     made: list[Path] = []
     try:

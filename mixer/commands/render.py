@@ -23,6 +23,8 @@ from .files import (
 )
 from .running import Folder, Json, on_signals, run, say_result
 
+KBIT = 128  # of the audio mix, if nothing is said
+
 
 def render(
     directory: Folder,
@@ -49,7 +51,7 @@ def render(
     ] = None,
     participant_audio: Legs = False,
     cut_silence: CutSilence = False,
-    audio_bit_rate: AudioBitRate = 128,
+    audio_bit_rate: AudioBitRate = KBIT,
     vbr: Vbr = None,
     loudness: LoudnessTarget = None,
     preset: Annotated[str | None, typer.Option(help="x264's preset.")] = None,
@@ -73,7 +75,8 @@ def render(
     from ..recorder.render_display import progress_for
 
     wishes = (format_, mix, size, layout, fps, from_, to, without, preset, crf, vbr, loudness)
-    changed = participant_audio or cut_silence or any(wish is not None for wish in wishes)
+    changed = participant_audio or cut_silence or audio_bit_rate != KBIT
+    changed = changed or any(wish is not None for wish in wishes)
 
     async def job() -> bool:
         if out is not None and format_ in (None, "mp4"):
