@@ -54,7 +54,7 @@ async def ask(path: Path, command: str, **fields: Any) -> dict[str, Any]:
         with _short_name(path) as name:
             reader, writer = await asyncio.open_unix_connection(name, limit=1 << 22)
     except OSError:
-        raise UsageError(f"no recorder is running in {path.parent}") from None
+        raise UsageError(_nobody(path.parent)) from None
     try:
         async with asyncio.timeout(TIMEOUT_S):
             writer.write(json.dumps({"command": command, **fields}).encode() + b"\n")
@@ -70,6 +70,15 @@ async def ask(path: Path, command: str, **fields: Any) -> dict[str, Any]:
     if not reply.pop("ok"):
         raise UsageError(reply["error"])
     return reply
+
+
+def _nobody(folder: Path) -> str:
+    """Why no recorder answers there, and what to do."""
+    if (folder / "recording.json").exists():
+        return f"no recorder is running in {folder}: it has ended, recording.json tells how"
+    if (folder / "plan.json").exists():
+        return f"no recorder is running in {folder}; to finish its files: mixer render {folder}"
+    return f"no recorder is running in {folder}: there is no recording"
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
