@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import math
+import re
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,8 @@ LONGEST_RUN_MS = 5_000  # page time that is let run at once; a longer stretch co
 SETTLE_MS = 0.01  # page time given to elements that start; taken from the next step
 GONE_WAIT_S = 1.0
 MAX_SUPPRESSED, MAX_DETAIL = 100, 300
+# What Chromium makes of our proxy's finding nobody there, or of a connection that is cut.
+UNANSWERED = re.compile(r"net::ERR_(FAILED|EMPTY_RESPONSE|CONNECTION_\w+|TUNNEL_CONNECTION_FAILED)")
 # Scripts that share one scope, in this order: before any script of the page, in every frame of it.
 INJECTED = ("world", "time", "videos", "obstacles", "glyphs", "host")
 
@@ -191,7 +194,9 @@ class Page:
         try:
             response = await self._page.goto(url, wait_until="commit", timeout=0)
         except PlaywrightError as error:
-            raise PageFailure(f"the page cannot be loaded: {str(error).splitlines()[0]}") from None
+            told = str(error).splitlines()[0].removeprefix("Page.goto: ")
+            why = f"nothing answers at {url}" if UNANSWERED.search(told) else told
+            raise PageFailure(f"the page cannot be loaded: {why}") from None
         if response is not None and response.status >= 400:
             raise PageFailure(f"the page's address answers {response.status}")
 
