@@ -245,15 +245,13 @@ def _maker(arguments: argparse.Namespace, port: Port) -> Callable[[], Awaitable[
     meanwhile."""
     loop = asyncio.get_running_loop()
     work = Workspace(arguments.work)
-    settings = RenderSettings.from_json(json.loads(work.settings.read_text()))
-    opening = asyncio.to_thread(
-        Journal.open, arguments.journal, settings.without, hindsight=settings.hindsight
-    )
-    journal = asyncio.ensure_future(opening)
+    opening = asyncio.ensure_future(asyncio.to_thread(_opened, arguments.journal, work))
+    opening.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # told by make
 
     async def make() -> Worker:
+        settings, journal = await opening
         return Worker(
-            await journal,
+            journal,
             work,
             settings,
             encodes_sound=arguments.encodes_sound,
@@ -261,6 +259,11 @@ def _maker(arguments: argparse.Namespace, port: Port) -> Callable[[], Awaitable[
         )
 
     return make
+
+
+def _opened(directory: Path, work: Workspace) -> tuple[RenderSettings, Journal]:
+    settings = RenderSettings.from_json(json.loads(work.settings.read_text()))
+    return settings, Journal.open(directory, settings.without, hindsight=settings.hindsight)
 
 
 def _later(loop: asyncio.AbstractEventLoop, port: Port, frames: int) -> None:

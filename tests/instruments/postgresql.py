@@ -24,8 +24,12 @@ START_TIMEOUT_S = 60
 def new_database(cluster: str) -> str:
     """The address of a new, empty database in a running cluster."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(cluster, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+    try:
+        with psycopg.connect(cluster, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+    except psycopg.OperationalError as error:
+        log = Path(cluster.partition("host=")[2]) / "log"
+        raise AssertionError(f"{error}\n{log.read_text()[-4000:]}") from error
     return cluster.replace("@/postgres?", f"@/{name}?")
 
 
