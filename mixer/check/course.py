@@ -7,12 +7,13 @@ encoding is not in it.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from mixer.check.journal import SECONDS, standard_journal
 from mixer.clock import SECOND
@@ -85,12 +86,12 @@ class _Meter:
     def begin(self) -> None:
         """Only the first call counts: a page that is started again costs, too."""
         if self._began is None:
-            self._began = {pid: cpu_s(pid) for pid in tree(os.getpid())}
+            self._began = {pid: cpu_s(pid) for pid in tree(psutil.Process())}
 
     def sample(self) -> float:
         if self._began is None:
             return 0.0
-        for pid in tree(os.getpid()):
+        for pid in tree(psutil.Process()):
             spent = cpu_s(pid) - self._began.get(pid, 0.0)
             self._spent[pid] = max(spent, self._spent.get(pid, 0.0))
         return sum(self._spent.values())

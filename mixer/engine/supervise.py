@@ -72,6 +72,8 @@ class Child:
         self._log_path = log_path
         self._stop_timeout_s = stop_timeout_s
         self._process: asyncio.subprocess.Process | None = None
+        self._burying: asyncio.Task[None] | None = None
+        self._buried = False
 
     @property
     def pid(self) -> int:
@@ -91,6 +93,11 @@ class Child:
     @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def is_buried(self) -> bool:
+        """It has ended, and what it left behind, too."""
+        return self._buried
 
     async def begin(
         self, argv: list[str], *, environment: Mapping[str, str], log_path: Path | None
@@ -116,6 +123,7 @@ class Child:
         finally:
             if stderr:
                 stderr.close()
+        self._burying = asyncio.create_task(self._bury(), name=f"bury-{self.name}")
         log.info("child.started", child=self.name, pid=self.pid)
 
     async def __aexit__(
@@ -158,7 +166,16 @@ class Child:
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
 
+    async def _bury(self) -> None:
+        """What a child leaves behind is killed when it ends, and never later: its number may be
+        another process' by then."""
+        await self._running.wait()
+        self.kill()
+        self._buried = True
+
     def _signal(self, sig: signal.Signals) -> None:
+        if self._buried:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, sig)
 
@@ -173,8 +190,10 @@ class Child:
                     await self.wait()
             except TimeoutError:
                 log.warning("child.killed", child=self.name, pid=self.pid)
-        self.kill()  # also what the child may have left behind
+        self.kill()
         ended = await self.wait()
+        if self._burying is not None:
+            await self._burying
         log.info("child.ended", child=self.name, pid=self.pid, how=str(ended))
 
 

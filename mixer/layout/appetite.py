@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,11 +36,11 @@ class Allowance:
         return cls(memory=int(given) << 20) if given.isdecimal() else cls()
 
 
-def tree(pid: int) -> list[int]:
-    """A process and its descendants."""
+def tree(root: psutil.Process) -> dict[int, psutil.Process]:
+    """A process and its descendants; none if it has gone."""
     with suppress(psutil.Error):
-        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-    return []
+        return {one.pid: one for one in (root, *root.children(recursive=True))}
+    return {}
 
 
 def memory(pid: int) -> int:
@@ -67,30 +66,30 @@ class Appetite:
 
     def __init__(
         self,
-        pid: int,
+        root: psutil.Process,
         allowance: Allowance,
         page_s: Callable[[], float],
         too_much: Callable[[str], None],
     ) -> None:
-        self._pid = pid
+        self._root = root
         self._allowance = allowance
         self._page_s = page_s
         self._too_much = too_much
-        self._began: dict[int, float] = {p: cpu_s(p) for p in tree(pid)}
+        self._began: dict[int, float] = {p: cpu_s(p) for p in tree(root)}
         self._cpu: dict[int, float] = {}
 
     async def watch(self) -> None:
         """Until something is too much; what takes the most is killed then."""
-        pids: Iterable[int] = ()
+        processes: dict[int, psutil.Process] = {}
         for turn in range(1 << 62):
             if turn % round(TREE_S / WATCH_S) == 0:
-                pids = tree(self._pid)
-            used = {pid: memory(pid) for pid in pids}
-            reason = self._judge(sum(used.values()), self._spent_s(pids))
+                processes = tree(self._root)
+            used = {pid: memory(pid) for pid in processes}
+            reason = self._judge(sum(used.values()), self._spent_s(processes))
             if reason is not None:
                 self._too_much(reason)
-                with suppress(OSError, ValueError):
-                    os.kill(max(used, key=lambda pid: used[pid]), signal.SIGKILL)
+                with suppress(psutil.Error, ValueError):
+                    processes[max(used, key=lambda pid: used[pid])].kill()
                 return
             await asyncio.sleep(WATCH_S)
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import structlog
 from playwright.async_api import Browser, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
@@ -170,12 +170,12 @@ async def closed_in_time(closing: Coroutine[Any, Any, None]) -> bool:
     return True
 
 
-async def _close(browser: Browser, driver: int | None) -> None:
+async def _close(browser: Browser, driver: psutil.Process | None) -> None:
     """One that a page keeps from closing, or whose driver it keeps busy, is killed with it."""
     if not await closed_in_time(browser.close()) and driver is not None:
         log.warning("browser.killed")
-        with suppress(OSError):
-            os.kill(driver, signal.SIGKILL)
+        with suppress(psutil.Error):
+            driver.kill()  # unless it has gone, and its number is another process'
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ from mixer.layout.page import (
     injected_script,
 )
 from mixer.layout.patience import Patience
+from mixer.layout.profile import driver_of_browser
 from mixer.layout.schedule import Rates
 from mixer.layout.serving import Site
 from mixer.proxy import Proxy, Reach
@@ -112,13 +113,15 @@ async def _new_target(
     return await opening.value
 
 
-async def _driver_pid(session: CDPSession) -> int:
-    """The browser's parent, Playwright's driver: a page can make that grow, too."""
+async def _watched(session: CDPSession) -> psutil.Process:
+    """The browser's parent, Playwright's driver, which a page can make grow, too; or the browser
+    alone. Raises BrowserGone."""
     told = await session.send("SystemInfo.getProcessInfo")
     pid = next(int(p["id"]) for p in told["processInfo"] if p["type"] == "browser")
-    with suppress(psutil.Error):
-        return int(psutil.Process(pid).ppid())
-    return pid
+    try:
+        return driver_of_browser(pid) or psutil.Process(pid)
+    except psutil.Error:
+        raise BrowserGone("the browser is gone") from None
 
 
 @asynccontextmanager
@@ -138,12 +141,12 @@ async def confined(
         if not await Patience(settings.answer_wall_s).wait({making}):
             raise BrowserGone("the browser makes no page")  # whose process died while it was made
         try:
-            page, context, pid = making.result()
+            page, context, watched = making.result()
         except PlaywrightError as error:
             raise BrowserGone(str(error).splitlines()[0]) from None
         browser.on("disconnected", lambda _: page.lost(BrowserGone("the browser is gone")))
         appetite = Appetite(
-            pid,
+            watched,
             settings.allowance,
             lambda: page.clock_ms / 1000,
             lambda reason: page.lost(PageFailure(reason)),
@@ -159,7 +162,7 @@ async def _made(
     proxy_url: str,
     told: Suppressed,
     stack: AsyncExitStack,
-) -> tuple[Page, BrowserContext, int]:
+) -> tuple[Page, BrowserContext, psutil.Process]:
     """An empty page in a context of its own, and the process that the browser belongs to."""
     session = await browser.new_browser_cdp_session()
     before = await _contexts(session)
@@ -178,9 +181,9 @@ async def _made(
     cdp = await context.new_cdp_session(bare)
     page = Page(bare, cdp, settings, told)
     await page.guarded(Guard(page, bare).stand(context, cdp))
-    pid = await _driver_pid(session)
+    watched = await _watched(session)
     await session.detach()
-    return page, context, pid
+    return page, context, watched
 
 
 async def _close(context: BrowserContext) -> None:

@@ -43,11 +43,19 @@ def _kill(folder: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def driver_of(script: Path) -> int | None:
+def driver_of(script: Path) -> psutil.Process | None:
     """The process that started a script's browser (Playwright's driver); None if unknown."""
-    with suppress(OSError, ValueError, psutil.Error):
-        found = psutil.Process(int((script.parent / "pid").read_text())).ppid()
-        return found if found not in (0, 1, os.getpid()) else None
+    with suppress(OSError, ValueError):
+        return driver_of_browser(int((script.parent / "pid").read_text()))
+    return None
+
+
+def driver_of_browser(pid: int) -> psutil.Process | None:
+    """A browser's parent, if that is a child of ours; it may have gone, and the browser be init's
+    by now, whose tree is everything that runs on the machine."""
+    with suppress(psutil.Error):
+        found = psutil.Process(pid).parent()
+        return found if found is not None and found.ppid() == os.getpid() else None
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +15,7 @@ import psutil
 import pytest
 
 from mixer.engine import Child
+from tests.system.processes import until
 
 ECHO = """
 import asyncio
@@ -37,6 +40,13 @@ import signal, time, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print('{"event": "ready"}', flush=True)
 while True: time.sleep(1)
+"""
+
+
+LEAVING = """
+import subprocess
+left = subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+print('{"event": "ready", "left": %d}' % left.pid, flush=True)
 """
 
 
@@ -68,6 +78,26 @@ async def test_a_child_inherits_no_secrets(tmp_path: Path, monkeypatch: pytest.M
         told = [event["values"] async for event in child.events]
     assert "given" in told[0]
     assert "hidden" not in told[0]
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+async def test_what_a_child_leaves_behind_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, and nothing is killed under its number later: that may be another's by then."""
+    async with Child("leaving", program(tmp_path, monkeypatch, LEAVING)) as child:
+        told = [event async for event in child.events]
+        left = psutil.Process(told[0]["left"])
+        await child.wait()
+        await asyncio.to_thread(until, lambda: child.is_buried, "it was buried")
+        await asyncio.to_thread(until, lambda: not _lives(left), "what it left has ended")
+        monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("somebody else may be killed"))
+        child.kill()
 
 
 async def test_a_deaf_child_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
