@@ -12,10 +12,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+import pytest_asyncio
 from sqlalchemy.exc import OperationalError
 
 from mixer.records import Database
@@ -32,6 +33,9 @@ from mixer.service.settings import ServiceSettings
 from mixer.service.tokens import Tokens
 from tests.instruments.postgresql import new_database
 from tests.room.serving import free_port
+
+if TYPE_CHECKING:
+    from .hosting import House
 
 BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
@@ -232,3 +236,18 @@ async def stranger(
     """A client with another application's token."""
     async with in_process(service, bearer(service, other_credentials)) as client:
         yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """Hosted rooms with a real Janus, for all tests of a module."""
+    from .hosting import hosting  # which stands on this module
+
+    async with hosting(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def guarded(house: House) -> Any:
+    """An application of theirs with access control."""
+    return await house.application(access_control=True)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from mixer.conference.session import ConferenceOver, RoomSession, join
 from mixer.errors import ConferenceError, ConferenceUnknown
@@ -23,15 +21,6 @@ from tests.service.hosting import House, hosting
 from tests.service.joining import ask, joined, present
 
 pytestmark = pytest.mark.system
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with hosting(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-module = pytest.mark.asyncio(loop_scope="module")
 
 
 module = pytest.mark.asyncio(loop_scope="module")

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
 from PIL import Image
 
 from mixer.conference.session import join
 from mixer.errors import ConferenceRefused
 from mixer.service import conferences
-from tests.service.hosting import House, hosting
+from tests.service.hosting import House
 from tests.service.joining import ask, joined
 
 pytestmark = pytest.mark.system
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with hosting(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
 module = pytest.mark.asyncio(loop_scope="module")
-
-
-module = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def guarded(house: House) -> Any:
-    """An application with access control."""
-    return await house.application(access_control=True)
 
 
 @module

@@ -17,7 +17,7 @@ from mixer.service import conferences
 from mixer.service.errors import ApiError
 from tests.room.serving import until
 from tests.room.test_join_page import ARGUMENTS, CHROMIUM, Person, camera_of
-from tests.service.hosting import House, hosting
+from tests.service.hosting import House
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 TIMEOUT_S = 45.0
@@ -54,22 +54,11 @@ FORCE = """async (kind) => {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with hosting(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield running
         await running.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def guarded(house: House) -> Any:
-    return await house.application(access_control=True)
 
 
 async def entered(
