@@ -20,10 +20,6 @@ class Difference:
     share: float | None
     marked: Image.Image | None = None
 
-    @property
-    def is_one(self) -> bool:
-        return self.share is not None and self.share > NOTHING
-
 
 def compared(before: Path, now: Image.Image) -> Difference:
     try:
