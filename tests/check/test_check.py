@@ -92,9 +92,9 @@ async def test_filters_and_failed_requests(tmp_path: Path) -> None:
     first = tmp_path / "pictures" / "640x360-1.png"
     again = compared(first, Image.open(first).convert("RGB"))
     assert again.share == 0.0
-    assert not again.is_one
+    assert again.marked is None
     white = compared(first, Image.new("RGB", (640, 360), "white"))
-    assert white.is_one
+    assert white.share
     assert white.marked is not None
 
 

@@ -12,24 +12,18 @@ import subprocess
 import tempfile
 import time
 import uuid
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 
 NOBODY = 65534
-# By address: starts a cluster again whose server has died. Something kills one now and then on busy
-# machines, with SIGKILL and without a word in its log; who does is not found yet.
-_lost: dict[str, Callable[[], None]] = {}
 START_TIMEOUT_S = 60
 
 
 def new_database(cluster: str) -> str:
     """The address of a new, empty database in a running cluster."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    if (restart := _lost.get(cluster)) is not None:
-        restart()
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
     return cluster.replace("@/postgres?", f"@/{name}?")
@@ -54,20 +48,9 @@ def running_postgresql() -> Iterator[str]:
         if os.geteuid() == 0:
             os.chown(folder, NOBODY, NOBODY)
         _run([found / "initdb", "-D", folder / "data", "-U", "mixer", "-A", "trust", "-N"], folder)
-        address = f"postgresql://mixer@/postgres?host={folder}"
-        with contextlib.ExitStack() as servers:
-            server = servers.enter_context(_server(found, folder))
-
-            def restart() -> None:
-                nonlocal server
-                if (status := server.poll()) is not None:
-                    warnings.warn(f"PostgreSQL ended with {status}: started again", stacklevel=3)
-                    server = servers.enter_context(_server(found, folder))
-
-            _lost[address] = restart
-            yield address
+        with _server(found, folder):
+            yield f"postgresql://mixer@/postgres?host={folder}"
     finally:
-        _lost.pop(f"postgresql://mixer@/postgres?host={folder}", None)
         shutil.rmtree(folder, ignore_errors=True)
 
 
