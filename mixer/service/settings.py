@@ -53,7 +53,7 @@ class ServiceSettings(BaseSettings):
 
     # where it listens, and as what it is known
     host: str = "127.0.0.1"
-    port: int = Field(8700, ge=0, le=65535)
+    port: int = Field(default=8700, ge=0, le=65535)
     public_url: str | None = None  # http(s)://HOST[:PORT][/PATH], when behind a proxy
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -91,7 +91,7 @@ class ServiceSettings(BaseSettings):
 
     # recorders
     max_recorders: PositiveInt | None = None  # None: what this machine carries
-    spare_recorders: int = Field(1, ge=0, le=8)
+    spare_recorders: int = Field(default=1, ge=0, le=8)
     unreachable_timeout_s: PositiveFloat = 900.0  # then a recorder ends without its room
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
 from mixer.edit import Span
 from mixer.render.audio import AudioJob
 from mixer.render.audio_settings import AudioSettings
@@ -54,7 +56,7 @@ async def _make(journal: Path, out: Path) -> None:
         journal, Workspace(out / "work"), AudioSettings(legs=True), (Span(0),), out / "audio"
     )
     running = asyncio.ensure_future(job.run())
-    pid = measure.psutil.Process().pid
+    pid = psutil.Process().pid
     while not running.done():
         await asyncio.wait([running], timeout=2.0)
         print("memory", measure.tree_bytes(pid))

@@ -235,7 +235,7 @@ def _browser_pid(directory: Path) -> int:
         with contextlib.suppress(psutil.Error):
             argv = process.cmdline()
             if profile in argv and not any(part.startswith("--type=") for part in argv):
-                return process.pid
+                return int(process.pid)
     raise EnvironmentMissing("bench: Chromium's process is not there")
 
 

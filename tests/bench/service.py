@@ -130,7 +130,7 @@ def _recorders(server: int) -> list[int]:
 
 def _children(pid: int) -> list[psutil.Process]:
     with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).children(recursive=True)
+        return list(psutil.Process(pid).children(recursive=True))
     return []
 
 

@@ -43,7 +43,7 @@ def video(path: Path, names: tuple[str, ...], seconds: float = 2.0) -> Path:
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
         stream.time_base = Fraction(1, 10)
         for number in range(round(seconds * 10)):
-            frame = av.VideoFrame.from_image(_picture(names, number))
+            frame = av.VideoFrame.from_ndarray(np.asarray(_picture(names, number)))
             for packet in stream.encode(frame):
                 container.mux(packet)
         for packet in stream.encode():

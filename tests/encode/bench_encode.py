@@ -25,6 +25,7 @@ import numpy as np
 from mixer.encode.audio import AacWriter
 from mixer.encode.mp4 import assemble
 from mixer.encode.video import VideoSettings, encode_segment
+from mixer.picture.planes import planes_of
 from tests.instruments.clips import frame_of, video_clip
 
 FPS = 30
@@ -37,7 +38,7 @@ def grid(width: int, height: int) -> Iterator[av.VideoFrame]:
     size = (width // 2, height // 2)
     heads = [_head(place, size) for place in range(4)]
     while True:
-        planes = [[_planes(next(head)) for head in heads[row : row + 2]] for row in (0, 2)]
+        planes = [[planes_of(next(head)) for head in heads[row : row + 2]] for row in (0, 2)]
         yield frame_of(*(np.block([[q[p] for q in row] for row in planes]) for p in range(3)))
 
 
@@ -50,16 +51,9 @@ def _head(place: int, size: tuple[int, int]) -> Iterator[av.VideoFrame]:
                 yield frame.reformat(*size, format="yuv420p", interpolation="BICUBIC")
 
 
-def _planes(frame: av.VideoFrame) -> list[Any]:
-    return [
-        np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-        for plane in frame.planes
-    ]
-
-
 def segmented(directory: Path, settings: VideoSettings, frames: int) -> list[Path]:
     source = grid(settings.width, settings.height)
-    paths = []
+    paths: list[Path] = []
     for first in range(0, frames, SEGMENT):
         paths.append(directory / f"{len(paths):05d}.mp4")
         encode_segment(islice(source, min(SEGMENT, frames - first)), paths[-1], settings)
@@ -103,7 +97,7 @@ def ssim(paths: list[Path], settings: VideoSettings) -> dict[str, float]:
 
 def luma_ssim(a: av.VideoFrame, b: av.VideoFrame) -> float:
     """SSIM (Wang et al. 2004) with 8x8 windows every 4 pixels, as FFmpeg's and x264's."""
-    x, y = (_planes(frame)[0].astype(np.float64) for frame in (a, b))
+    x, y = (planes_of(frame)[0].astype(np.float64) for frame in (a, b))
     means = [_window_means(v) for v in (x, y, x * x, y * y, x * y)]
     mx, my, xx, yy, xy = means
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2

@@ -46,7 +46,7 @@ def marks(path: Path) -> list[pattern.Mark]:
     """The marks of a file's pictures, in the order in which they are shown."""
     with av.open(str(path)) as container:
         found = [
-            pattern.read_mark(frame.to_ndarray()[: frame.height])
+            pattern.read_mark(np.asarray(frame.to_ndarray(), np.uint8)[: frame.height])
             for frame in container.decode(video=0)
         ]
     assert None not in found

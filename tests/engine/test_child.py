@@ -82,7 +82,7 @@ async def test_a_child_inherits_no_secrets(tmp_path: Path, monkeypatch: pytest.M
 
 def _lives(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
     return False
 
 

@@ -24,7 +24,7 @@ def _announce(writer: JournalWriter) -> int:
     return writer.track(
         participant="ada",
         stream="ada.camera",
-        source="camera",
+        source="Camera",
         kind="video",
         codec="vp8",
         clock_rate=90_000,

@@ -22,7 +22,7 @@ from tests.instruments.ingested import (
     tracks_of,
     until,
 )
-from tests.instruments.publisher import Publisher
+from tests.instruments.sources import Publisher
 
 pytestmark = pytest.mark.system
 SECOND = 1_000_000_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ from tests.instruments.ingested import (
     tracks_of,
     until,
 )
-from tests.instruments.publisher import Line, Publisher, Timing
+from tests.instruments.publisher import Line
+from tests.instruments.sources import Publisher, Timing
 
 pytestmark = pytest.mark.system
 SECOND = 1_000_000_000
@@ -95,14 +97,21 @@ async def test_leave_and_join_ten_times(janus: BareJanus, tmp_path: Path) -> Non
     tones = [500.0 + 200 * index for index in range(10)]
     stays = Publisher(janus.url(2), "stays", small(1), 300.0, feed_id=1000)
     async with publishing(stays), ingesting(janus.url(2), tmp_path) as ingest:
+
+        def heard(feed: int) -> bool:
+            return received(ingest.received(), feed)
+
+        def gone(feed: int) -> bool:
+            return (f"{feed}.camera", "audio") not in ingest.received()
+
         for index, tone in enumerate(tones):
             feed = 2000 + index
             comes = Publisher(
                 janus.url(2), f"p{index}", small(2 + index % 2), tone, hum=True, feed_id=feed
             )
             async with publishing(comes):
-                await until(lambda feed=feed: received(ingest.received(), feed))
-            await until(lambda feed=feed: (f"{feed}.camera", "audio") not in ingest.received())
+                await until(partial(heard, feed))
+            await until(partial(gone, feed))
     journal = Journal.open(tmp_path)
     for index, tone in enumerate(tones):
         (audio,) = tracks_of(journal, f"{2000 + index}.camera", "audio")

@@ -27,7 +27,8 @@ from tests.instruments.ingested import (
     tracks_of,
     until,
 )
-from tests.instruments.publisher import Line, Publisher, Timing
+from tests.instruments.publisher import Line
+from tests.instruments.sources import Publisher, Timing
 from tests.room.serving import serving
 
 pytestmark = pytest.mark.system
@@ -212,21 +213,23 @@ async def test_a_room_of_our_own_knows_of_pauses(tmp_path: Path) -> None:
         settings = Publisher(url, "Ann", ANN, 700.0)
         timing = Timing(settings)
         async with Line.open(settings) as line, line.send("camera", settings, clip(ANN), timing):
+            session = line.session
+            assert session is not None
             ingest = await IngestProcess.start(url, tmp_path / "journal", "--paused")
             await until(lambda: ingest.status.get("users") == 1)
-            assert ingest.status["paused"] and not recorded(line.session)
+            assert ingest.status["paused"] and not recorded(session)
             shared = Publisher(url, "Ann", BEN, None)
             async with line.send("screen", shared, clip(BEN), timing):
                 await until(lambda: len(ingest.status["tracks"]) == 3)
             await until(lambda: len(ingest.status["tracks"]) == 2)
             ingest.send("resume")
             await until(lambda: ingest.named("resumed"))
-            assert recorded(line.session)
+            assert recorded(session)
             statuses = len(ingest.named("status"))
             await until(lambda: len(ingest.named("status")) > statuses + 2)
             ingest.send("pause")
-            await until(lambda: not recorded(line.session))
-            await line.session.end()
+            await until(lambda: not recorded(session))
+            await session.end()
             async with asyncio.timeout(10):
                 assert await ingest.process.wait() == 0
     await until(lambda: bool(ingest.named("ended")))

@@ -200,8 +200,8 @@ def test_an_ingest_that_is_restarted_goes_on_with_it() -> None:
     written = Written()
     telling = Telling(written)  # type: ignore[arg-type]
     telling.presentations = Straight(telling)
-    room = {"kind": "video", "id": "v", "ownerId": "a", "name": "", "url": "http://e/f.mp4"}
-    room |= {"playing": True, "positionMs": 1000, "updatedAt": 77}
+    room: dict[str, Any] = {"kind": "video", "id": "v", "ownerId": "a", "name": ""}
+    room |= {"url": "http://e/f.mp4", "playing": True, "positionMs": 1000, "updatedAt": 77}
     state: Any = {**empty("c"), "participants": [participant("a", "Ada")], "presentation": room}
     telling.begin(1_000_000_000, state)
     stream = {"id": "a.v", "type": "VideoPresentation", "audio": None, "video": None}
@@ -214,12 +214,13 @@ def test_an_ingest_that_is_restarted_goes_on_with_it() -> None:
     again = Telling(written, known)  # type: ignore[arg-type]
     again.presentations = Straight(again)
     later = {**room, "positionMs": 3010, "updatedAt": 99}
-    again.begin(3_000_000_000, {**state, "presentation": later})
+    state["presentation"] = later
+    again.begin(3_000_000_000, state)
     assert again.known == known  # in step: nothing has happened
     later["positionMs"] = 9000
     third = Telling(written, known)  # type: ignore[arg-type]
     third.presentations = Straight(third)
-    third.begin(3_000_000_000, {**state, "presentation": later})
+    third.begin(3_000_000_000, state)
     shown: Any = third.known["presentation"]
     assert (shown["positionMs"], shown["sinceNs"]) == (9000, 3_000_000_000)
     assert shown["object"] == "journal:x" and third.known["participants"][0]["streams"]

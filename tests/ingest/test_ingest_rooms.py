@@ -17,7 +17,8 @@ from mixer.journal import Journal
 from tests.instruments.bare_janus import BareJanus, Room
 from tests.instruments.clip import ClipSettings, clip
 from tests.instruments.ingested import IngestProcess, ingesting, marks, tracks_of, until
-from tests.instruments.publisher import Line, Publisher, Timing
+from tests.instruments.publisher import Line
+from tests.instruments.sources import Publisher, Timing
 from tests.room.serving import serving
 
 pytestmark = pytest.mark.system
@@ -44,16 +45,18 @@ async def test_a_room_of_our_own(tmp_path: Path) -> None:
         settings = Publisher(url, "Ann", video, 700.0)
         timing = Timing(settings)
         async with Line.open(settings) as line, line.send("camera", settings, clip(video), timing):
+            session = line.session
+            assert session is not None
             ingest = await IngestProcess.start(url, tmp_path / "journal")
             await until(lambda: packets(ingest, "camera") > 60)
-            types = {p["type"] for p in line.session.state["participants"]}
+            types = {p["type"] for p in session.state["participants"]}
             assert types == {"user", "mixer"}
             shared = Publisher(url, "Ann", screen, None)
             async with line.send("screen", shared, clip(screen), timing):
                 await until(lambda: packets(ingest, "screen") > 30)
             await until(lambda: packets(ingest, "screen") == 0)
-            await line.session.update(streams={"camera": {"video": {"muted": True}}})
-            await line.session.end()
+            await session.update(streams={"camera": {"video": {"muted": True}}})
+            await session.end()
             async with asyncio.timeout(10):
                 assert await ingest.process.wait() == 0
     await until(lambda: bool(ingest.named("ended")))

@@ -20,12 +20,14 @@ from mixer.ingest.feed import FeedReceiver
 from mixer.ingest.sdp import parse_offer
 from mixer.ingest.sender_clock import Names, SectionClock, SenderClock
 from mixer.journal import Journal, JournalWriter
+from mixer.journal.model import Codec, Kind
 from tests.instruments.clip import ClipSettings, clip
 from tests.instruments.ingested import until
-from tests.instruments.publisher import ClipTrack, Publisher, Timing, ToneTrack
+from tests.instruments.sources import ClipTrack, Publisher, Timing, ToneTrack
 
 Delay = Callable[[np.random.Generator, float], float]
 TICK_S = 0.04
+KINDS: dict[str, tuple[Kind, Codec]] = {"audio": ("audio", "opus"), "video": ("video", "vp8")}
 PATH_S = 0.02
 START_S = 1000.0  # of journal time
 NTP_S = 1.7e9  # of the sender's clock, then
@@ -46,7 +48,7 @@ def queued(random: np.random.Generator, _: float) -> float:
 
 def swelling(random: np.random.Generator, t: float) -> float:
     """A slow uplink: a queue that comes and goes over minutes."""
-    return 0.02 + 0.04 * (1 - np.cos(t / 30)) / 2 + float(random.exponential(3e-3))
+    return 0.02 + 0.04 * (1 - float(np.cos(t / 30))) / 2 + float(random.exponential(3e-3))
 
 
 @dataclass
@@ -250,9 +252,8 @@ class Direct:
 
     def publications(self) -> list[Publication]:
         return [
-            Publication("a", one.mid, "a", "a.camera", "Camera", kind, codec)
+            Publication("a", one.mid, "a", "a.camera", "Camera", *KINDS[one.kind])
             for one in parse_offer(self.offer).sections
-            for kind, codec in ((one.kind, {"audio": "opus", "video": "vp8"}[one.kind]),)
         ]
 
     async def changes(self) -> AsyncIterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_picture_is_told_whenever_its_stream_is(added_ns: int) -> None:
     sink = Sink()
     told = telling(sink)
     told.begin(0, {**empty("c"), "participants": [ann()]})
-    steps = [
+    steps: list[tuple[int, Callable[[], None]]] = [
         (added_ns, lambda: told.event(added_ns, "stream.added", added())),
         (700 * MS, lambda: told.resized(VIDEO, 50 * MS, 640, 360)),
     ]

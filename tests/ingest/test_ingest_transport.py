@@ -14,7 +14,7 @@ from mixer.ingest.sdp import AUDIO_LEVEL, Peer, parse_offer, write_answer
 from mixer.ingest.transport import MediaTransport
 from tests.instruments.clip import ClipSettings, clip
 from tests.instruments.ingested import until
-from tests.instruments.publisher import ClipTrack, Publisher, Timing, ToneTrack
+from tests.instruments.sources import ClipTrack, Publisher, Timing, ToneTrack
 
 
 class Collector:

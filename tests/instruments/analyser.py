@@ -121,7 +121,7 @@ def analyse(
         video.thread_type = "AUTO"
         fps = float(video.average_rate or 30)
         for frame in container.decode(video):
-            number = round(float(frame.pts * frame.time_base) * fps)
+            number = round(frame.time * fps)
             for place, sight in reader.read(_luma(frame), number):
                 sights.setdefault(place, []).append(sight)
             frames = number + 1
@@ -172,7 +172,7 @@ class _Following:
 
 def _luma(frame: av.VideoFrame) -> Luma:
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    rows: Luma = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
     return rows[:, : plane.width]
 
 

@@ -218,8 +218,9 @@ def _slide(width: int, height: int) -> NDArray[np.uint8]:
     for tile in range(6):
         left, top = width * 0.68 + tile % 3 * 5.6 * unit, (2.5 + tile // 3 * 4.6) * unit
         draw.rectangle((left, top, left + 4.8 * unit, top + 3.8 * unit), fill="#2a6f77")
-    frame = av.VideoFrame.from_image(image).reformat(format="yuv420p", dst_colorspace="ITU601")
-    return frame.to_ndarray()
+    frame = av.VideoFrame.from_ndarray(np.asarray(image))
+    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU601")
+    return np.asarray(frame.to_ndarray(), np.uint8)
 
 
 def _decoded(settings: ClipSettings) -> list[NDArray[np.uint8]]:
@@ -228,7 +229,7 @@ def _decoded(settings: ClipSettings) -> list[NDArray[np.uint8]]:
     with av.open(settings.source) as container:
         for frame in container.decode(video=0):
             scaled = frame.reformat(settings.width, settings.height, format="yuv420p")
-            pictures.append(scaled.to_ndarray())
+            pictures.append(np.asarray(scaled.to_ndarray(), np.uint8))
             if len(pictures) == PERIOD:
                 break
     return pictures if len(pictures) == PERIOD else pictures + pictures[::-1]

@@ -100,7 +100,7 @@ def frame_of(luma: Plane, cb: Plane, cr: Plane) -> av.VideoFrame:
     """A yuv420p frame with a copy of these planes; odd sizes too."""
     frame = av.VideoFrame(luma.shape[1], luma.shape[0], "yuv420p")
     for plane, values in zip(frame.planes, (luma, cb, cr), strict=True):
-        into = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        into = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         into[:, : plane.width] = values
     return frame
 

@@ -30,6 +30,7 @@ from starlette.staticfiles import StaticFiles
 from mixer.conference.presentation import JOURNALLED, OBJECTS
 from mixer.journal import Event, JournalWriter
 from tests.instruments.beeps import Sound, onsets
+from tests.instruments.clips import frame_of
 from tests.instruments.pattern import BEEP_SECONDS
 
 FPS = 30
@@ -75,18 +76,18 @@ def make_film(
     """Writes the film, in the format that the file's name says."""
     with av.open(str(path), "w") as container:
         pictures = container.add_stream(video, rate=FPS)
+        assert isinstance(pictures, av.VideoStream)
         pictures.width, pictures.height, pictures.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         pictures.gop_size = gop
         pictures.bit_rate = 1_500_000
         if video.startswith("libvpx"):
             pictures.options = {"deadline": "realtime", "cpu-used": "8"}
         sounds = container.add_stream(audio, rate=48_000 if audio == "libopus" else RATE)
+        assert isinstance(sounds, av.AudioStream)
         sounds.layout = "stereo"
+        chroma = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
         for number in range(seconds * FPS):
-            frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
-            for plane, values in zip(frame.planes, (picture(number), 128, 128), strict=True):
-                rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-                rows[:, : plane.width] = values
+            frame = frame_of(picture(number), chroma, chroma)
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             container.mux(pictures.encode(frame))
         container.mux(pictures.encode(None))
@@ -118,9 +119,9 @@ def sightings(path: Path) -> list[Sighting]:
     found = []
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            seen = read(frame.reformat(format="gray").to_ndarray())
+            seen = read(np.asarray(frame.reformat(format="gray").to_ndarray(), np.uint8))
             if seen is not None:
-                found.append(Sighting(float(frame.pts * frame.time_base), *seen))
+                found.append(Sighting(frame.time, *seen))
     return found
 
 

@@ -63,7 +63,8 @@ def find_marks(
 def _half(luma: Luma) -> NDArray[np.uint8]:
     height, width = luma.shape[0] // 2 * 2, luma.shape[1] // 2 * 2
     parts = luma[:height, :width].astype(np.uint16).reshape(height // 2, 2, width // 2, 2)
-    return (parts.sum((1, 3)) // 4).astype(np.uint8)
+    quarters: NDArray[np.uint8] = (parts.sum((1, 3)) // 4).astype(np.uint8)
+    return quarters
 
 
 def _candidates(sums: NDArray[np.int64], width: float, height: float) -> Iterator[Box]:

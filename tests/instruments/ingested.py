@@ -21,7 +21,8 @@ from mixer.ingest.earlier import read_earlier
 from mixer.ingest.recording import Recording
 from mixer.journal import Frame, Journal, JournalWriter, Track
 from tests.instruments import pattern
-from tests.instruments.publisher import Publisher, publish
+from tests.instruments.publisher import publish
+from tests.instruments.sources import Publisher
 
 EVER = 1 << 62
 OPUS_DELAY = 312  # samples by which a decoder's output is late
@@ -175,7 +176,7 @@ def marks(journal: Journal, track: Track) -> list[tuple[int, pattern.Mark | None
 
 
 def _mark(times: dict[int, int], picture: av.VideoFrame) -> tuple[int, pattern.Mark | None]:
-    luma = picture.to_ndarray(format="yuv420p")[: picture.height]
+    luma = np.asarray(picture.to_ndarray(format="yuv420p"), np.uint8)[: picture.height]
     return times[int(picture.pts or 0)], pattern.read_mark(luma)
 
 

@@ -19,7 +19,7 @@ def linked(old: Path, new: Path) -> None:
             os.link(path, target)
 
 
-def killed_at(number: int, work: Callable[[], None]) -> bool:
+def killed_at(number: int, work: Callable[[], object]) -> bool:
     """Does the work in a child that kills itself at its n-th operation on a file; False if it has
     come to its end before."""
     child = os.fork()

@@ -95,7 +95,7 @@ def _screen_clip(settings: Publisher) -> ClipSettings | None:
     if video is None or not (settings.screen or settings.screen_by_signal):
         return None
     place = (video.place + pattern.PLACES // 2) % pattern.PLACES
-    size = {"width": 1920, "height": 1080} if settings.screen_by_signal else {}
+    size: dict[str, Any] = {"width": 1920, "height": 1080} if settings.screen_by_signal else {}
     return replace(video, fps=5.0, bitrate=video.bitrate // 3, place=place, slide=True, **size)
 
 

@@ -88,7 +88,7 @@ class ClipTrack(MediaStreamTrack):
         self.keyframe_requests += 1
         self._wanted = True
 
-    async def recv(self) -> av.Packet:
+    async def recv(self) -> av.Packet[Any]:
         while True:
             number, self._next = self._next, self._next + 1
             await self._timing.until(number / self._fps)
@@ -124,7 +124,7 @@ class ToneTrack(MediaStreamTrack):
         self.level = 127
         self.sent_at = 0.0  # of the last packet, by the sender's clock
 
-    async def recv(self) -> av.Packet:
+    async def recv(self) -> av.Packet[Any]:
         while True:
             index, self._next = self._next, self._next + 1
             await self._timing.until(index * PACKET / self._rate)

@@ -77,7 +77,7 @@ def make_file(path: Path, shown: Sequence[Shown], seconds: int) -> Path:
             frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
             for plane, level in zip(frame.planes, (0, 128, 128), strict=True):
                 plane.update(bytes([level]) * plane.buffer_size)
-            rows = np.frombuffer(frame.planes[0], np.uint8).reshape(HEIGHT, -1)
+            rows = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(HEIGHT, -1)
             rows[:, :WIDTH] = picture(shown, number)
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             container.mux(video.encode(frame))

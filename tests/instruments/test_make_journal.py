@@ -88,5 +88,8 @@ def test_timestamps_go_on_over_the_clip_s_end(tmp_path: Path) -> None:
     for media_ns, frame in journal.frames([video], 0, 3 * SECOND):
         times.append(media_ns)
         keys.append(frame.key)
-    assert np.abs(np.array(times) - np.arange(len(times)) * SECOND / rate).max() < MILLISECOND / 50
+    assert (
+        np.abs(np.array(times) - np.arange(len(times)) * SECOND / float(rate)).max()
+        < MILLISECOND / 50
+    )
     assert [number for number, key in enumerate(keys) if key] == [0, 30, 60]

@@ -19,7 +19,7 @@ def picture(width: int, height: int, number: int, place: int, flash: bool) -> ND
 
 def scaled(luma: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     frame = av.VideoFrame.from_ndarray(luma, format="gray8")
-    return frame.reformat(width=width, height=height).to_ndarray()
+    return np.asarray(frame.reformat(width=width, height=height).to_ndarray(), np.uint8)
 
 
 @pytest.mark.parametrize("number", [0, 1, 299, 599, 4095, (1 << 20) - 1])

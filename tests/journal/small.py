@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -106,7 +107,7 @@ def _pictures(track: Track, codec: str) -> list[Frame]:
     return found
 
 
-def encoded(codec: str, size: tuple[int, int], count: int) -> list[av.Packet]:
+def encoded(codec: str, size: tuple[int, int], count: int) -> list[av.Packet[Any]]:
     """Pictures that grow brighter; a key picture every second."""
     context = av.CodecContext.create(ENCODERS[codec], "w")
     assert isinstance(context, av.VideoCodecContext)
@@ -115,7 +116,7 @@ def encoded(codec: str, size: tuple[int, int], count: int) -> list[av.Packet]:
     context.gop_size = FPS
     context.thread_count = 1
     context.options = OPTIONS[codec]
-    packets: list[av.Packet] = []
+    packets: list[av.Packet[Any]] = []
     for number in range(count):
         luma = np.full((size[1] * 3 // 2, size[0]), 128, np.uint8)
         luma[: size[1]] = 16 + number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,8 +65,14 @@ def read_until(journal: Journal, watermark_ns: int) -> Journal:
 
 def test_stretches_of_a_journal_that_grows(tmp_path: Path) -> None:
     """What was asked for on the way changes nothing."""
-    shown = {"kind": "video", "id": "v", "ownerId": "a", "streamId": "a.v", "url": "http://e/f"}
-    shown |= {"object": f"journal:{'0' * 64}.mp4", "playing": True, "positionMs": 0, "sinceNs": 0}
+    shown: dict[str, Any] = {"kind": "video", "id": "v", "ownerId": "a", "streamId": "a.v"}
+    shown |= {
+        "url": "http://e/f",
+        "object": f"journal:{'0' * 64}.mp4",
+        "playing": True,
+        "positionMs": 0,
+        "sinceNs": 0,
+    }
     with JournalWriter.create(tmp_path, conference="c") as writer:
         writer.event(Event(0, "presentation.started", {"presentation": shown}))
         writer.watermark(1)

@@ -88,8 +88,14 @@ def test_videos(tmp_path: Path) -> None:
     made = tmp_path / "journal"
     content = b"a film"
     name = f"{hashlib.sha256(content).hexdigest()}.webm"
-    video = {"kind": "video", "id": "v", "ownerId": "ada", "name": "film", "url": "http://e/f"}
-    video |= {"playing": True, "positionMs": 0, "sinceNs": SECOND, "streamId": "ada.v"}
+    video: dict[str, Any] = {"kind": "video", "id": "v", "ownerId": "ada", "name": "film"}
+    video |= {
+        "url": "http://e/f",
+        "playing": True,
+        "positionMs": 0,
+        "sinceNs": SECOND,
+        "streamId": "ada.v",
+    }
     stream = {"id": "ada.v", "type": "VideoPresentation", "audio": None, "video": None}
     with JournalWriter.create(made, conference="c") as writer:
         for id in ("ada", "grace"):

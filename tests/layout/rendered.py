@@ -131,9 +131,10 @@ def images(*pictures: Waves | None) -> str:
 def rgb_of(picture: Waves | None) -> Rgb:
     if picture is None:
         return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    x, y = np.arange(WIDTH)[None, :] + 0.5, np.arange(HEIGHT)[:, None] + 0.5
+    x = np.arange(WIDTH, dtype=np.float64)[None, :] + 0.5
+    y = np.arange(HEIGHT, dtype=np.float64)[:, None] + 0.5
     levels = picture.at(x, y) - np.array([16, 128, 128])[:, None, None]
-    rgb = np.moveaxis(np.tensordot(np.linalg.inv(BT601), levels, 1), 0, 2)
+    rgb: NDArray[np.float64] = np.moveaxis(np.tensordot(np.linalg.inv(BT601), levels, 1), 0, 2)
     assert rgb.min() > 0 and rgb.max() < 1
     return np.rint(rgb * 255).astype(np.uint8)
 
@@ -219,12 +220,12 @@ async def by_browser(browser: Browser, feature: Feature, folder: Path, *shown: W
 def compared(mine: Planes, theirs: Rgb, black: Rgb) -> tuple[float, int, float]:
     """(decibels, outside, share)."""
     other = to_planes(theirs)
-    inside = (np.abs(theirs.astype(int) - black) > 2).any(axis=2)
+    inside: NDArray[np.bool] = np.any(np.abs(theirs.astype(int) - black) > 2, axis=2)
     worst = float("inf")
     for number, (ours, plane) in enumerate(zip(mine, other, strict=True)):
         mask = inside if number == 0 else inside[::2, ::2] & inside[1::2, 1::2]
         if mask.any():
-            error = np.mean((ours.astype(float) - plane)[mask] ** 2)
+            error = float(np.mean((ours.astype(float) - plane)[mask] ** 2))
             worst = min(worst, 10 * np.log10(255**2 / max(error, 1e-9)))
     outside = np.abs(mine[0].astype(int) - other[0])[~inside]
     return float(worst), int(outside.max(initial=0)), float(inside.mean())

@@ -65,7 +65,7 @@ async def painted(page: Page, look: Look, pictures: Mapping[str, bytes]) -> Rgb:
 
 
 def decibels(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    return float(10 * np.log10(255**2 / max(1e-9, np.mean((a.astype(float) - b) ** 2))))
+    return float(10 * np.log10(255**2 / max(1e-9, float(np.mean((a.astype(float) - b) ** 2)))))
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,8 @@ RESTLESS = (
 
 
 def settings(layout: str, **more: Any) -> PassSettings:
-    return PassSettings(layout, *SIZE, **{"fps": 30, "start_ns": 0, "reach": LOOPBACK} | more)
+    given: dict[str, Any] = {"fps": 30, "start_ns": 0, "reach": LOOPBACK}
+    return PassSettings(layout, *SIZE, **given | more)
 
 
 async def passed(

@@ -200,8 +200,8 @@ async def test_files_style(browser: Browser) -> None:
         await page.call("calls.length = 0")
         assert await present(3, {**file, "page": 1}) == ["Name 0 true 1 of 2"]
         assert (await page.call("document.getElementById('page').src")).endswith("b</svg>")
-        video = {"kind": "video", "id": "v", "ownerId": "p1", "url": "https://v.example/v.mp4"}
-        video |= {"playing": True, "positionMs": 0}
+        video: dict[str, Any] = {"kind": "video", "id": "v", "ownerId": "p1"}
+        video |= {"url": "https://v.example/v.mp4", "playing": True, "positionMs": 0}
         assert await present(5, video) == ["video https://v.example/v.mp4 0"]
         assert await page.call("document.getElementById('page').style.visibility") == "hidden"
         assert await present(7, {**video, "positionMs": 5000}) == ["sought 5000"]
@@ -297,8 +297,14 @@ async def test_the_same_every_time(tmp_path: Path) -> None:
 async def test_a_page_that_plays_the_video_itself(browser: Browser) -> None:
     """Its player shows the recording's picture from when that is there, also when it is paused;
     the presenter has no second camera by it."""
-    video = {"kind": "video", "id": "v", "ownerId": "p0", "url": "https://v.example/v.mp4"}
-    video |= {"name": "v", "playing": True, "positionMs": 0, "streamId": "p0.v"}
+    video: dict[str, Any] = {"kind": "video", "id": "v", "ownerId": "p0"}
+    video |= {
+        "url": "https://v.example/v.mp4",
+        "name": "v",
+        "playing": True,
+        "positionMs": 0,
+        "streamId": "p0.v",
+    }
     state = state_of(1) | {"presentation": video}
     async with shown(browser, str(SEED / "film.html"), state) as (page, look):
         assert look.ready and look.videos == ()

@@ -81,7 +81,11 @@ def open_layout(browser: Browser) -> Iterator[LayoutOpener]:
 @pytest.fixture
 def open_default(open_layout: LayoutOpener) -> Opener:
     """Opens the default layout at a size."""
-    return lambda width=1280, height=720: open_layout("default", width, height)
+
+    def opened(width: int = 1280, height: int = 720) -> Page:
+        return open_layout("default", width, height)
+
+    return opened
 
 
 def _serve(route: Route) -> None:

@@ -174,7 +174,7 @@ def test_names_are_text(open_default: Opener) -> None:
     """Names, ids and addresses of avatars with markup in them stay text and run nothing."""
     page = open_default(1280, 720)
     name = '<img src=x onerror="told.errors.push(1)"> & "quotes"'
-    hostile = {"name": name, "avatarUrl": "javascript:told.errors.push(2)"}
+    hostile: dict[str, Any] = {"name": name, "avatarUrl": "javascript:told.errors.push(2)"}
     reset(page, {**participant(1, camera=False, **hostile), "id": '"><b>p'})
     assert tiles(page)[0]["text"].endswith(name)
     assert page.evaluate("document.querySelectorAll('.tile img, .tile b').length") == 0

@@ -13,7 +13,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def presentation() -> Matte:
 
 def measure(directory: Path, matte: Matte) -> dict[str, float]:
     """Milliseconds of CPU for each output frame, by part."""
-    spent: Counter[str] = Counter()
+    spent: defaultdict[str, float] = defaultdict(float)
     undo = [_timed(owner, name, part, spent) for owner, name, part in PARTS]
     try:
         mattes = Fixed({0: matte})
@@ -113,7 +113,7 @@ def measure(directory: Path, matte: Matte) -> dict[str, float]:
     return {part: round(ms, 2) for part, ms in least.items()}
 
 
-def _timed(owner: type, name: str, part: str, spent: Counter[str]) -> Callable[[], None]:
+def _timed(owner: type, name: str, part: str, spent: defaultdict[str, float]) -> Callable[[], None]:
     original: Callable[..., Any] = getattr(owner, name)
 
     def timed(*args: Any, **kwargs: Any) -> Any:

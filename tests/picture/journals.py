@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -68,6 +69,7 @@ def encode(
     """(data, key) of consecutive pictures; H.264 is lossless."""
     name = {"h264": "libx264", "vp8": "libvpx"}[codec]
     context = av.CodecContext.create(name, "w")
+    assert isinstance(context, av.VideoCodecContext)
     height, width = pictures[0][0].shape
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.gop_size, context.thread_count = Fraction(1, 30), key_every, 1
@@ -76,7 +78,7 @@ def encode(
     context.options = (lossless if codec == "h264" else quick) | (options or {})
     if codec == "vp8":
         context.bit_rate = 8_000_000
-    packets = []
+    packets: list[av.Packet[Any]] = []
     for number, planes in enumerate(pictures):
         frame = frame_of(*planes)
         frame.pts = number

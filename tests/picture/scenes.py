@@ -22,7 +22,8 @@ def matrix(kr: float, kb: float, *, full: bool = False) -> Floats:
     y = np.array([kr, kg, kb])
     rows = np.array([y, ([0, 0, 1] - y) / (2 * (1 - kb)), ([1, 0, 0] - y) / (2 * (1 - kr))])
     scale = (255, 255, 255) if full else (219, 224, 224)
-    return rows * np.array(scale)[:, None]
+    out: Floats = rows * np.array(scale)[:, None]
+    return out
 
 
 BT601 = matrix(0.299, 0.114)
@@ -34,8 +35,8 @@ def to_bt709(source: Floats, from_matrix: Floats = BT601, black: float = 16) -> 
     """Y'CbCr levels (3, …) of the other matrix as BT.709 limited levels."""
     offset = np.array([black, 128, 128]).reshape(3, *[1] * (source.ndim - 1))
     rgb = np.tensordot(np.linalg.inv(from_matrix), source - offset, 1)
-    out: Floats = np.tensordot(BT709, rgb, 1)
-    return out + np.array(BLACK).reshape(offset.shape)
+    out: Floats = np.tensordot(BT709, rgb, 1) + np.array(BLACK).reshape(offset.shape)
+    return out
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Waves:
 
 
 def _grid(width: int, height: int, step: int, x0: float, y0: float) -> tuple[Floats, Floats]:
-    return np.arange(width)[None, :] * step + x0, np.arange(height)[:, None] * step + y0
+    x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)
+    return x[None, :] * step + x0, y[:, None] * step + y0
 
 
 def fit(
@@ -103,7 +105,8 @@ def rounded(width: int, height: int, radius: float) -> Bytes:
     x, y = np.arange(width)[None, :] + 0.5, np.arange(height)[:, None] + 0.5
     dx = np.maximum(np.maximum(radius - x, x - (width - radius)), 0)
     dy = np.maximum(np.maximum(radius - y, y - (height - radius)), 0)
-    return np.rint(255 * np.clip(radius + 0.5 - np.hypot(dx, dy), 0, 1)).astype(np.uint8)
+    levels: Floats = np.rint(255 * np.clip(radius + 0.5 - np.hypot(dx, dy), 0, 1))
+    return levels.astype(np.uint8)
 
 
 def chroma_coverage(luma: Floats) -> Floats:

@@ -46,7 +46,8 @@ def test_a_page_of_another_size_is_refused(tmp_path: Path) -> None:
 def test_a_growing_journal_gives_what_the_finished_one_gives(tmp_path: Path) -> None:
     """Frames asked for behind the watermark are final: new media and tracks change none."""
     writer = JournalWriter.create(tmp_path, conference="test")
-    made, got = pictures(60, key_every=20), []
+    made = pictures(60, key_every=20)
+    got: list[int] = []
     journal = Journal.open(tmp_path)
     composer = journals.composer(journal, whole())
     for first, last in ((0, 40), (40, 60)):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixer.journal import FrameFlag
+from mixer.journal import FrameFlag, Journal
 from mixer.layout.matte import Matte
 from tests.picture import journals
 from tests.picture.journals import Sent, Video, flat, sent
@@ -29,7 +29,7 @@ def levels(planes: Sequence[journals.Planes]) -> list[int]:
     return [int(y[55, 90]) for y, _, _ in planes]
 
 
-def shown(journal: journals.Journal, first: int, count: int, fps: int = 30) -> list[int]:
+def shown(journal: Journal, first: int, count: int, fps: int = 30) -> list[int]:
     return levels(list(journals.composed(journals.composer(journal, whole(), fps), first, count)))
 
 
@@ -110,7 +110,7 @@ def test_pictures_that_decode_with_errors_are_not_shown(tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     noise = [random.integers(0, 60, (90, 160)).astype(np.uint8) for _ in range(12)]
     gray = np.full((45, 80), 128, np.uint8)
-    made = sent([(noise[n] + LEVELS[n], gray, gray) for n in range(12)], key_every=8)  # type: ignore[misc]
+    made = sent([(noise[n] + LEVELS[n], gray, gray) for n in range(12)], key_every=8)
     made[5].data = made[5].data[: len(made[5].data) // 2]
     journal = journals.write(tmp_path, [Video(made)], 1)
     composer = journals.composer(journal, whole())

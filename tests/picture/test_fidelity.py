@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from mixer.journal import Journal
 from mixer.layout.matte import Matte, Placement, Tile
 from mixer.picture.colour import Converter
 from mixer.picture.coverage import Extent
@@ -88,7 +89,7 @@ PAGES = {
 @pytest.fixture(scope="module")
 def two_streams(
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[journals.Journal, dict[str, Waves]]:
+) -> tuple[Journal, dict[str, Waves]]:
     waves = {"a": Waves(640, 360, seed=1), "b": Waves(640, 360, seed=2)}
     videos = [
         journals.Video(journals.sent([picture.planes()]), stream)
@@ -99,7 +100,7 @@ def two_streams(
 
 @pytest.mark.parametrize("name", PAGES)
 def test_composed_frames_are_where_the_page_says(
-    name: str, two_streams: tuple[journals.Journal, dict[str, Waves]]
+    name: str, two_streams: tuple[Journal, dict[str, Waves]]
 ) -> None:
     """Band-limited pictures: 50 dB inside tiles, 2 levels outside, in every plane."""
     journal, waves = two_streams
@@ -145,7 +146,8 @@ def detailed(width: int, height: int) -> scenes.Bytes:
     spectrum = np.fft.rfft2(random.normal(0, 1, (height, width))) / np.hypot(fx, fy).clip(1e-3)
     texture = np.fft.irfft2(spectrum, (height, width))
     edges = 30.0 * ((np.arange(width)[None, :] // 37 + np.arange(height)[:, None] // 23) % 2)
-    return np.clip(110 + 30 * texture / texture.std() + edges, 16, 235).astype(np.uint8)
+    luma: scenes.Floats = np.clip(110 + 30 * texture / texture.std() + edges, 16, 235)
+    return luma.astype(np.uint8)
 
 
 def unfiltered(
@@ -175,14 +177,14 @@ def test_detailed_pictures_are_nearer_to_lanczos_than_a_browsers(
     ours = scaled((luma, gray, gray), placement, even)[0]
     ours = ours[box[1] - even[1] :, box[0] - even[0] :][: box[3], : box[2]]
     p = placement
-    edges = [
-        np.clip((p.ax * box[0] + p.bx) * 1280, 0, 1280),
-        np.clip((p.ay * box[1] + p.by) * 720, 0, 720),
-        np.clip((p.ax * (box[0] + box[2]) + p.bx) * 1280, 0, 1280),
-        np.clip((p.ay * (box[1] + box[3]) + p.by) * 720, 0, 720),
-    ]
+    edges = (
+        float(np.clip((p.ax * box[0] + p.bx) * 1280, 0, 1280)),
+        float(np.clip((p.ay * box[1] + p.by) * 720, 0, 720)),
+        float(np.clip((p.ax * (box[0] + box[2]) + p.bx) * 1280, 0, 1280)),
+        float(np.clip((p.ay * (box[1] + box[3]) + p.by) * 720, 0, 720)),
+    )
     lanczos = Image.fromarray(luma.astype(np.float32)).resize(
-        box[2:], Image.Resampling.LANCZOS, box=tuple(float(edge) for edge in edges)
+        box[2:], Image.Resampling.LANCZOS, box=edges
     )
     assert scenes.psnr(ours, np.asarray(lanczos)) > scenes.psnr(
         unfiltered(luma, placement, box), np.asarray(lanczos)

@@ -98,10 +98,10 @@ def test_any_heap_of_tiles_is_blended_by_the_formula(seed: int) -> None:
         cb, cr = (random.integers(16, 241, half).astype(np.uint8) for _ in range(2))
         pictures.append(None if random.random() < 0.15 else (y, cb, cr))
     made, wanted = painted(matte, pictures), expected(matte, pictures)
-    for plane in range(3):
+    for number in range(3):
         # Rounding of the result, of the base, and of each chroma coverage.
-        slack = 1.1 if plane == 0 else 1.1 + 0.5 * len(tiles)
-        assert np.abs(made[plane] - np.clip(wanted[plane], 0, 255)).max() <= slack
+        slack = 1.1 if number == 0 else 1.1 + 0.5 * len(tiles)
+        assert np.abs(made[number] - np.clip(wanted[number], 0, 255)).max() <= slack
 
 
 def test_where_a_video_covers_all_it_is_copied() -> None:

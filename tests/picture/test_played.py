@@ -27,7 +27,7 @@ def film(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def seen(frame: av.VideoFrame) -> tuple[int, bool] | None:
-    return read(frame.reformat(format="gray").to_ndarray())
+    return read(np.asarray(frame.reformat(format="gray").to_ndarray(), np.uint8))
 
 
 def test_what_is_shown_at_a_moment(film: Path, tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ async def previewed(browser: Browser, **settings: Any) -> AsyncIterator[Page]:
     serving = asyncio.create_task(
         run_preview(PreviewSettings(port=0, **settings), ready.set_result)
     )
-    await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+    either: set[asyncio.Future[Any]] = {serving, ready}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
     page = await browser.new_page(viewport={"width": 1400, "height": 900})

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ def test_killed_anywhere(tmp_path: Path) -> None:
     for number in range(1, 3000, 7):  # operations on files; another offset for each command
         folder = RecordFolder(tmp_path / f"killed-{number}")
         linked(tmp_path / "whole", folder.directory)
-        killed = killed_at(number, lambda at=folder: forget(at, ADA, mixes=True))  # type: ignore[misc]
+        killed = killed_at(number, partial(forget, folder, ADA, mixes=True))
         assert Journal.open(folder.journal).finished
         forget(folder, ADA if _pending(folder) else None, mixes=True)
         assert telling(folder.directory) == []

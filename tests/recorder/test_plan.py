@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_a_plan_survives_the_disk(tmp_path: Path) -> None:
 
 def test_parts_of_one_kind_are_one_file() -> None:
     """What has the same id, layout, size and rate is joined; another size is a file of its own."""
-    small = {"width": 640, "height": 360}
+    small: dict[str, Any] = {"width": 640, "height": 360}
     mixes = (MixPlan(), MixPlan(part=2, **small), MixPlan(part=3), MixPlan(id="b"))
     groups = Plan("", mixes=mixes).groups()
     assert {name: [mix.part for mix in parts] for name, parts in groups.items()} == {

@@ -9,8 +9,9 @@ from mixer.conference import state
 from mixer.edit import Span, edit_list, joined
 from mixer.journal import Event
 from mixer.render.attendance import Attendance, chapters
-from tests.render.audio_scene import SECOND, left, shares
 from tests.render.audio_scene import joined as joins
+from tests.render.audio_scene import left, shares
+from tests.sound.voices import SECOND
 
 EVENTS = (
     Event(0, "participant.added", {"participant": dict(state.participant("m", "Mixer", "mixer"))}),

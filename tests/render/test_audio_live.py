@@ -18,7 +18,8 @@ from mixer.render.audio_pass import SEGMENT_FRAMES
 from mixer.render.audio_settings import AudioSettings
 from mixer.render.job import Progress
 from mixer.render.settings import Workspace
-from tests.render.audio_scene import EVENTS, SECOND, Growing, content, make, scene
+from tests.render.audio_scene import EVENTS, Growing, content, make, scene
+from tests.sound.voices import SECOND
 
 LEGS = AudioSettings(legs=True)
 PATIENCE_S = 60.0

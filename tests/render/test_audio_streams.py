@@ -104,4 +104,4 @@ def test_settings() -> None:
     assert AudioSettings.from_json(settings.to_json()) == settings
     for wrong in ({"bit_rate": 5}, {"leg_bit_rate": 7_000}, {"vbr": 11.0}, {"loudness": 3.0}):
         with pytest.raises(UsageError):
-            AudioSettings(**wrong)  # type: ignore[arg-type]
+            AudioSettings(**wrong)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,12 @@ def test_killed_children_leave_no_trace(recording: Path, whole: Path, tmp_path: 
     killed = []
 
     async def kill(job: RenderJob) -> None:
+        def come(frame: int) -> bool:
+            return job.progress.final + job.progress.frames >= 2 * frame
+
         moments = sorted(chance.sample(range(FRAMES), len(CHILDREN)))
         for frame, victim in zip(moments, chance.sample(CHILDREN, len(CHILDREN)), strict=True):
-            await reached(lambda at=2 * frame: job.progress.final + job.progress.frames >= at)
+            await reached(partial(come, frame))
             if one := next(descendants(psutil.Process(), victim), None):
                 one.kill()
                 killed.append(victim)

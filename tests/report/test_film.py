@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -41,8 +42,8 @@ def test_black_and_blank_stretches_are_found_to_the_frame(video: Path) -> None:
     assert [look.t for look in looks] == [4.0 * n for n in range(15)]
     found = {s.kind: s for s in film.stretches(video, looks, 60)}
     black, blank, still = found["black"], found["blank"], found["still"]
-    assert (black.t, black.seconds, black.refined) == (10.3, pytest.approx(6.8), True)
-    assert (blank.t, blank.seconds) == (30, pytest.approx(8.5))
+    assert black.t == 10.3 and black.seconds == pytest.approx(6.8) and black.refined is True
+    assert blank.t == 30 and blank.seconds == pytest.approx(8.5)
     assert 44 <= still.t <= 48
     assert still.t + still.seconds == pytest.approx(60)
 
@@ -90,8 +91,8 @@ def test_the_poster_shows_people_where_there_are_any(video: Path) -> None:
     assert not any(look.black or look.blank for look in looks if look.t == nobody)
     picture = Image.open(io.BytesIO(sheet.poster(video, t)))
     assert picture.size == (160, 96)
-    grey = picture.convert("L").getextrema()
-    assert grey[1] - grey[0] > 80
+    grey = np.asarray(picture.convert("L"), int)
+    assert grey.max() - grey.min() > 80
 
 
 def test_what_is_no_video_is_said(tmp_path: Path) -> None:

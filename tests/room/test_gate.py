@@ -220,6 +220,7 @@ def test_candidates_are_rebuilt() -> None:
     assert sent["candidate"] == {"candidate": "c", "sdpMLineIndex": 0}
     assert talk.send(**common, candidate={"completed": True})["candidate"] == {"completed": True}
     assert talk.send(**common, candidate=None)["candidate"] is None
+    wrong: dict[str, Any]
     for wrong in ({"candidates": [{}] * 1000}, {"candidate": "text"}, {"candidates": "x"}):
         with pytest.raises(Refused):
             talk.send(**common, **wrong)

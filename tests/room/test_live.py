@@ -257,7 +257,7 @@ async def test_permissions_are_told_to_whose_they_are() -> None:
             types.append(event[0])
         return types
 
-    assert line.permitted == {"JOIN"}
+    assert line.permitted == frozenset({"JOIN"})
     assert (await all_of(reader)).count("permissions.updated") == 1
     told = await all_of(other)
     assert "permissions.updated" not in told and told.count("message") == 1

@@ -66,7 +66,8 @@ async def test_the_newest_connection_has_the_feed(server: Server) -> None:
 
             async def joined() -> bool:
                 answer = await ask(newer, janus="message", **handle, body=asked)
-                return answer.get("plugindata", {}).get("data", {}).get("videoroom") == "joined"
+                answer = answer.get("plugindata", {}).get("data", {})
+                return bool(answer.get("videoroom") == "joined")
 
             await until(joined, "Janus to have let the old one go")
             with pytest.raises(ConnectionClosed) as closed:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import select
@@ -32,6 +32,9 @@ class Asked:
     layout_name: str | None = None
     width: int = 1920
     height: int = 1080
+
+
+Row = TypeVar("Row")
 
 
 @dataclass
@@ -103,7 +106,7 @@ class Archive:
         async with self.service.database.reading() as db:
             return list(await db.scalars(select(Event).order_by(Event.id)))
 
-    async def _add(self, row: Any) -> Any:
+    async def _add(self, row: Row) -> Row:
         async with self.service.database.writing() as db:
             db.add(row)
         return row

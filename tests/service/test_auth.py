@@ -86,14 +86,14 @@ async def test_wrong_tokens(
     good = service.tokens.api_token(credentials.key, SCOPES, 60)
     head, body, mark = good.split(".")
     claims = jwt.decode(good, options={"verify_signature": False})
-    unsigned = jwt.encode(claims, None, algorithm="none")
+    unsigned = jwt.encode(claims, "", algorithm="none")
     other_key = jwt.encode(claims, b"x" * 32, algorithm="HS256")
     client = service.tokens.client_token(credentials.key, "ada", ("*",), 60)
     changed = f"{head}.{body}.{'A' if mark[0] != 'A' else 'B'}{mark[1:]}"
     gone = service.tokens.api_token("nobody", SCOPES, 60)
     for token in (changed, unsigned, other_key, client, gone, "x", "a.b.c", "é"):
-        headers = {"authorization": f"Bearer {token}".encode()}
-        answer = await anybody.post("/v2/conferences/create", json={}, headers=headers)
+        raw = {b"authorization": f"Bearer {token}".encode()}
+        answer = await anybody.post("/v2/conferences/create", json={}, headers=raw)
         assert_error(answer, 401, 1002)
     expired = service.tokens.api_token(credentials.key, SCOPES, -1)
     headers = {"authorization": f"Bearer {expired}"}

@@ -282,7 +282,7 @@ async def _conference_of_parts(archive: Archive, number: int) -> str:
     for first in (0, 2):
         session = await archive.session(conference)
         for part in (1, 2):
-            at = {"part": part, "start_time": EPOCH + (first + part) * 10_000}
+            at: dict[str, Any] = {"part": part, "start_time": EPOCH + (first + part) * 10_000}
             legs = [
                 archive.made(
                     session,

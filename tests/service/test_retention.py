@@ -40,8 +40,8 @@ def test_only_what_is_overdue(
         due = one.deleted_at is None and one.keep_until is not None and one.keep_until <= now
         assert (one in found.recordings) == due
     for session in sessions:
-        due = session.deleted_at is None and session.closed_at is not None
-        due = due and session.closed_at + 5 * DAY_MS <= now
+        closed_at = session.closed_at
+        due = session.deleted_at is None and closed_at is not None and closed_at + 5 * DAY_MS <= now
         assert (session in found.sessions) == due
 
 

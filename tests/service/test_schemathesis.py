@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 import pytest
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
+from schemathesis.core.result import Ok
 
 from mixer.service import applications
 from mixer.service.auth import SCOPES
@@ -81,7 +83,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         thread.join(60)
 
 
-def _send(case: schemathesis.Case, running: Running) -> None:
+def _send(case: schemathesis.Case[Any], running: Running) -> None:
     """One request, mostly about a conference that there is; its answer is as described."""
     headers = {"authorization": running.authorization}
     asked = case.path_parameters or {}
@@ -94,10 +96,13 @@ def _send(case: schemathesis.Case, running: Running) -> None:
     else:
         answer = case.call(base_url=running.url, headers=headers, timeout=60)
     assert answer.status_code != 500, (case.as_curl_command(), answer.text)
-    case.validate_response(answer, checks=CHECKS.get_by_names(WANTED))
+    checks: list[Any] = CHECKS.get_by_names(WANTED)
+    case.validate_response(answer, checks=checks)
 
 
-def _try(operation: schemathesis.APIOperation, mode: GenerationMode, running: Running) -> None:
+def _try(
+    operation: schemathesis.APIOperation[Any, Any, Any, Any], mode: GenerationMode, running: Running
+) -> None:
     @settings(
         max_examples=MOST,
         derandomize=True,
@@ -107,7 +112,7 @@ def _try(operation: schemathesis.APIOperation, mode: GenerationMode, running: Ru
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode))
-    def tried(case: schemathesis.Case) -> None:
+    def tried(case: schemathesis.Case[Any]) -> None:
         _send(case, running)
 
     with contextlib.suppress(Unsatisfiable):  # what has no parameters cannot be asked for wrongly
@@ -121,6 +126,7 @@ def test_answers(mode: GenerationMode, running: Running) -> None:
     failures: list[str] = []
     tried = 0
     for found in schemathesis.openapi.from_url(f"{running.url}/openapi.json").get_all_operations():
+        assert isinstance(found, Ok), found
         operation = found.ok()
         tried += 1
         try:

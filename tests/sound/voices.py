@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -134,7 +135,9 @@ def speech(seconds: float, seed: int = 0, level: float = 0.1) -> Samples:
     return (level * tone * loud + 0.002 * rng.standard_normal(len(t))).astype(np.float32)
 
 
-def offset(heard: Samples, sent: Samples, *, reach: int = 2_000) -> float:
+def offset(
+    heard: NDArray[np.floating[Any]], sent: NDArray[np.floating[Any]], *, reach: int = 2_000
+) -> float:
     """Samples by which `heard` lies later than `sent` (both (n,)), by cross-correlation.
 
     Fractions come from a parabola through the correlation's peak.

@@ -39,7 +39,7 @@ def record(tmp_path: Path, *options: str, seconds: float = 4) -> tuple[Path, set
 
 def _words(child: psutil.Process) -> list[str]:
     try:
-        return child.cmdline()
+        return list(child.cmdline())
     except psutil.Error:
         return []
 

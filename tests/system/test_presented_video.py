@@ -50,7 +50,7 @@ def test_a_video_in_the_recording(tmp_path: Path) -> None:
         served(tmp_path / "films") as films,
         at_the_join_page(url) as page,
     ):
-        argv = ("mixer.cli", "record", url, "--out", str(out), "--mix", MIX)
+        argv: tuple[str, ...] = ("mixer.cli", "record", url, "--out", str(out), "--mix", MIX)
         argv += ("--layout-allow", "127.0.0.1", "--format", "both")
         with process(*argv, log=tmp_path / "record.log") as recorder:
             until(lambda: recorded_s(out, 2), "two seconds were recorded")

@@ -115,7 +115,7 @@ def test_the_recording_ends_when_everybody_has_gone(tmp_path: Path) -> None:
 
 def _publisher_pid() -> int:
     mine = psutil.Process().children(recursive=True)
-    return next(p.pid for p in mine if "tests.instruments.publisher" in p.cmdline())
+    return next(int(p.pid) for p in mine if "tests.instruments.publisher" in p.cmdline())
 
 
 def test_everything_is_killed_and_the_video_is_made(tmp_path: Path) -> None:

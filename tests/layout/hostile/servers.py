@@ -21,7 +21,7 @@ def own_address() -> str:
     for entries in psutil.net_if_addrs().values():
         for entry in entries:
             if entry.family == socket.AF_INET and not entry.address.startswith("127."):
-                return entry.address
+                return str(entry.address)
     return "127.0.0.2"
 
 
