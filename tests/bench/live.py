@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.bench import measure
@@ -52,12 +53,12 @@ def bench(out: Path, *, quick: bool) -> list[Row]:
 
 
 def _follow(
-    lines: object, began: float, writer: subprocess.Popen[bytes]
+    lines: Iterable[str], began: float, writer: subprocess.Popen[bytes]
 ) -> tuple[list[tuple[float, float]], float]:
     """((seconds since the start, lag) at each segment, seconds from the writer's end to ours)."""
     lags: list[tuple[float, float]] = []
     stopped: float | None = None
-    for line in lines:  # type: ignore[attr-defined]
+    for line in lines:
         now = time.monotonic()
         if stopped is None and writer.poll() is not None:
             stopped = now

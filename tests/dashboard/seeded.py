@@ -88,10 +88,8 @@ def sound(path: Path, seconds: float = 2.0) -> Path:
 @contextlib.asynccontextmanager
 async def empty_service(data: Path, **fields: Any) -> AsyncIterator[Service]:
     """With real storage, outbox and sessions; without Janus and recorders."""
-    rooms = RoomsNotebook()
-    fields = {"rooms": rooms, "allow_private_webhooks": True, **fields}
+    fields = {"rooms": RoomsNotebook(), "allow_private_webhooks": True, **fields}
     async with open_service(data, **fields) as service:
-        rooms.stopping = False  # type: ignore[attr-defined]
         service.storage = open_storage(service.settings, service.secrets.urls)
         service.outbox = open_outbox(service.settings, service.database, service.storage)
         service.sessions = Sessions(service)

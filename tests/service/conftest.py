@@ -89,6 +89,19 @@ class RoomsNotebook(Notebook):
         return self.present.get(conf_id, [])
 
 
+def notebook(part: object) -> Notebook:
+    """The notebook that stands for this part of a service."""
+    assert isinstance(part, Notebook)
+    return part
+
+
+def rooms_of(service: Service) -> RoomsNotebook:
+    """The notebook that stands for the rooms of a service."""
+    rooms: object = service.rooms
+    assert isinstance(rooms, RoomsNotebook)
+    return rooms
+
+
 class Away:
     """Stands for a database that does not answer; `asked` once somebody has tried."""
 

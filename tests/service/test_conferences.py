@@ -14,7 +14,7 @@ from mixer.service.conferences import PERMISSIONS
 from mixer.service.context import Service
 from mixer.service.recording_choice import live_recording, recording_format, ttl_s
 
-from .conftest import BOTH_DATABASES, Credentials
+from .conftest import BOTH_DATABASES, Credentials, notebook
 from .test_errors import assert_error
 
 CREATE = "/v2/conferences/create"
@@ -60,7 +60,7 @@ async def test_create_with_everything(api: httpx2.AsyncClient, service: Service)
     assert live_recording(row, app) is True
     assert ttl_s(row) == 60
     assert row.permissions == {"hostA": ["JOIN", "RECORD"]}
-    assert service.rooms.told[0][1][0].id == row.id  # type: ignore[attr-defined]
+    assert notebook(service.rooms).told[0][1][0].id == row.id
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"{}", b'{"alias": null, "parameters": null}'])
@@ -108,7 +108,7 @@ async def test_same_alias_at_once(api: httpx2.AsyncClient, service: Service) -> 
     """Of many that create the same alias at the same time one makes it, all get it."""
     made = await asyncio.gather(*(create(api, alias="race") for _ in range(12)))
     assert len({one["conferenceId"] for one in made}) == 1
-    events = [args[3] for name, args in service.outbox.told if name == "add"]  # type: ignore[attr-defined]
+    events = [args[3] for name, args in notebook(service.outbox).told if name == "add"]
     assert events == ["Conference.Created"]
 
 
@@ -189,7 +189,7 @@ async def test_invite_and_permissions(api: httpx2.AsyncClient, service: Service)
     changed = await api.post(f"/v2/conferences/{id}/permissions", json=body)
     assert service.tokens.read(changed.json()["ada"], "conference").permissions == ("JOIN", "KICK")
     assert (await row_of(service, id)).permissions == {"ada": ["JOIN", "KICK"]}
-    told = service.rooms.told  # type: ignore[attr-defined]
+    told = notebook(service.rooms).told
     assert told[-1] == ("set_permissions", (id, "ada", ("JOIN", "KICK")))
 
 
@@ -198,7 +198,7 @@ async def test_kick_and_message(api: httpx2.AsyncClient, service: Service) -> No
     id = (await create(api))["conferenceId"]
     await api.post(f"/v2/conferences/{id}/kick", json={"externalIds": ["ada"]})
     await api.post(f"/v2/conferences/{id}/message", json={"from": "bob", "message": "hello"})
-    told = service.rooms.told  # type: ignore[attr-defined]
+    told = notebook(service.rooms).told
     assert told[-2:] == [("kick", (id, ["ada"])), ("message", (id, "bob", "hello", None))]
 
 
@@ -231,8 +231,8 @@ async def test_terminate(api: httpx2.AsyncClient, service: Service) -> None:
     for _ in range(2):
         answer = await api.delete(f"/v2/conferences/{id}")
         assert (answer.status_code, answer.json()) == (200, {})
-    assert service.rooms.names().count("end") == 1  # type: ignore[attr-defined]
-    assert service.sessions.told == [("conference_ended", (id,))]  # type: ignore[attr-defined]
+    assert notebook(service.rooms).names().count("end") == 1
+    assert notebook(service.sessions).told == [("conference_ended", (id,))]
     assert_error(await api.post(f"/v2/conferences/{id}/kick", json={}), 404, 2002)
 
 

@@ -14,7 +14,7 @@ import mixer.service
 from mixer.service.catalogue import FAULTS
 from mixer.service.context import Service
 
-from .conftest import Away, open_service, served
+from .conftest import Away, open_service, rooms_of, served
 
 CATALOGUE = Path(__file__).parents[2] / "docs" / "api-errors.md"
 
@@ -111,7 +111,7 @@ async def test_logs_have_no_secrets(
 async def test_readiness(anybody: httpx2.AsyncClient, service: Service) -> None:
     """Ready is who has a database and a conference server; alive is who answers."""
     assert (await anybody.get("/readyz")).json() == {"status": "ok", "failing": []}
-    service.rooms.ready = False  # type: ignore[misc]
+    rooms_of(service).ready = False
     answer = await anybody.get("/readyz")
     assert (answer.status_code, answer.json()["failing"]) == (503, ["conference server"])
     assert (await anybody.get("/healthz")).status_code == 200

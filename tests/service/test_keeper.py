@@ -19,7 +19,7 @@ from mixer.service.sessions import Sessions, publishing, store
 from mixer.service.sessions.keeper import Keeper
 from mixer.service.sessions.replays import MAX_REPLAYS
 
-from .conftest import Notebook
+from .conftest import Notebook, notebook
 from .test_sessions import conference, ended, mixes, sessions, start
 
 __all__ = ["sessions"]  # a fixture
@@ -67,7 +67,7 @@ async def rows(service: Service) -> list[Session]:
 
 
 def failures(service: Service) -> int:
-    told = service.outbox.told  # type: ignore[attr-defined]
+    told = notebook(service.outbox).told
     return sum(args[3] == "Recording.Failed" for name, args in told if name == "add")
 
 
@@ -166,7 +166,7 @@ async def test_progress_names_the_mix_of_a_video(
     (mix,) = seen.mixes
     for _ in range(2):  # told once
         await publishing.tell_progress(service, seen.conference, mix, 1000, video=video)
-    told = [args[4] for name, args in service.outbox.told if name == "add"]  # type: ignore[attr-defined]
+    told = [args[4] for name, args in notebook(service.outbox).told if name == "add"]
     general = {"createdAt": "1970-01-01T00:00:01.000Z", "startedAt": "1970-01-01T00:00:01.000Z"}
     of_mix = {"mixId": "stage", "width": 1920, "height": 1080}
     assert told[1:] == [general | (of_mix if video else {})]

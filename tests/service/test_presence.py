@@ -15,7 +15,7 @@ from mixer.service import presence as presence_module
 from mixer.service.context import Service, now_ms
 from mixer.service.presence import EMPTY_MS, FIRST_MS, GRACE_MS, Presence
 
-from .conftest import BOTH_DATABASES, Away
+from .conftest import BOTH_DATABASES, Away, notebook, rooms_of
 
 pytestmark = BOTH_DATABASES
 
@@ -38,7 +38,7 @@ def somebody(id: str, type: str = "user", external_id: str = "") -> dict[str, An
 
 
 def events(service: Service) -> list[tuple[str, dict[str, Any]]]:
-    told = service.outbox.told  # type: ignore[attr-defined]
+    told = notebook(service.outbox).told
     return [(args[3], args[4]) for name, args in told if name == "add"]
 
 
@@ -120,7 +120,7 @@ async def test_end_tells_of_everybody(service: Service, conf_id: str) -> None:
     ended = events(service)[-1][1]
     assert {one["metadata"]["externalName"] for one in ended["participants"]} == {"Ada", "Mixer"}
     assert all(one.left_at is not None for one in await stays(service, conf_id))
-    assert service.sessions.told == [("conference_ended", (conf_id,))]  # type: ignore[attr-defined]
+    assert notebook(service.sessions).told == [("conference_ended", (conf_id,))]
 
 
 async def test_grace_after_creation(service: Service, conf_id: str) -> None:
@@ -166,7 +166,7 @@ async def test_stays_of_a_killed_server(service: Service, conf_id: str) -> None:
     """Who does not come back in time after a restart has left; who does has not."""
     for id in ("ada", "bob"):
         await Presence(service).on_event(conf_id, "participant.added", somebody(id))
-    service.rooms.present[conf_id] = [{"id": "bob"}]  # type: ignore[attr-defined]
+    rooms_of(service).present[conf_id] = [{"id": "bob"}]
     restarted = Presence(service)
     restarted._since += 1
     await restarted.sweep(restarted._since)

@@ -15,7 +15,7 @@ from mixer.service.context import Service
 from mixer.service.presence import Presence
 from tests.instruments.platform_client import point_at
 
-from .conftest import Credentials
+from .conftest import Credentials, notebook
 from .test_presence import somebody
 
 # of the client's HTTP library, about the client
@@ -89,7 +89,7 @@ async def test_conference_from_create_to_terminate(
     await conference.send_message(token, id, "owner", [], "hello")
     await conference.terminate(token, id)
     await conference.terminate(token, id)  # a retried request is harmless
-    names = service.rooms.names()  # type: ignore[attr-defined]
+    names = notebook(service.rooms).names()
     assert [name for name in names if name in ("kick", "message", "end")] == [
         "kick",
         "message",

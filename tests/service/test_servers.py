@@ -23,7 +23,7 @@ from mixer.storage import open_storage
 from mixer.webhooks import open_outbox
 from tests.instruments.postgresql import new_database
 
-from .conftest import Credentials, bearer, in_process, open_service
+from .conftest import Credentials, bearer, in_process, notebook, open_service, rooms_of
 from .test_errors import assert_error
 from .test_presence import somebody
 
@@ -79,7 +79,7 @@ async def test_another_servers_people(
             (stay,) = await db.scalars(select(Attendance))
         assert stay.left_at is None
         assert (await row_of(b, full.id)).ended_at is (await row_of(b, empty.id)).ended_at is None
-        a.rooms.present[full.id] = [{"id": "ada"}]  # type: ignore[attr-defined]
+        rooms_of(a).present[full.id] = [{"id": "ada"}]
         await Presence(a).sweep(now_ms() + FIRST_MS)  # whose it is ends it
         assert (await row_of(b, empty.id)).end_reason == "empty"
         await Presence(b).sweep(now_ms() + GONE_MS + 1000)
@@ -99,9 +99,9 @@ async def test_an_end_reaches_the_room(
     a.rooms.ids.append(made.id)
     assert await conferences.terminate(b, made.id, "ended")
     await Presence(a).sweep(now_ms())
-    told = a.rooms.told  # type: ignore[attr-defined]
+    told = notebook(a.rooms).told
     assert ("end", (made.id, "ended")) in told
-    assert ("conference_ended", (made.id,)) in a.sessions.told  # type: ignore[attr-defined]
+    assert ("conference_ended", (made.id,)) in notebook(a.sessions).told
 
 
 async def test_what_takes_the_room_is_told_where_it_is(

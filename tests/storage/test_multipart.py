@@ -47,6 +47,7 @@ class _Way(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     target = ""
+    address = ""  # its own
     parts: ClassVar[list[str]] = []
     failures = 0
     stop_after: int | None = None
@@ -90,7 +91,7 @@ def way(bucket: Bucket) -> Iterator[type[_Way]]:
         parts: ClassVar[list[str]] = []
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Way)
-    Way.address = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
+    Way.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield Way
@@ -125,7 +126,7 @@ async def test_failures_of_the_bucket_are_tried_again(
     """503 is no end."""
     way.failures = 3
     with stamina.set_testing(True, attempts=7):
-        await storage(way.address).put(big, KEY)  # type: ignore[attr-defined]
+        await storage(way.address).put(big, KEY)
     found = bucket.s3.get_object(Bucket="bucket", Key=f"rec/{KEY}")
     assert found["Body"].read() == big.read_bytes()
 
@@ -135,7 +136,7 @@ async def test_after_a_kill_only_what_is_missing_goes_up(
 ) -> None:
     """A process is killed when two parts are there; the next one uploads the other two."""
     way.stop_after = 2
-    address = way.address  # type: ignore[attr-defined]
+    address = way.address
     program = (
         "import asyncio, sys; from pathlib import Path; from mixer.storage import *;"
         f"s = Storage(parse_location('s3://bucket/rec', endpoint={address!r}, **{ACCESS!r}),"
