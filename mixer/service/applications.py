@@ -16,9 +16,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,6 +27,9 @@ from ..errors import UsageError
 from ..records import Database
 from ..records import models as tables
 from .context import now_ms
+from .web_addresses import layout_of, web_address
+
+log = structlog.get_logger()
 
 EVENTS = (
     "Recordings.Available",
@@ -38,7 +41,6 @@ EVENTS = (
     "Participant.Left",
 )
 DEPRECATED_EVENTS = ("Recording.MP4.Available", "Recording.Audio.Available")
-MAX_URL_CHARS = 2000
 MAX_NAME_CHARS = 200
 FRESH_S = 1.0  # what another process sets holds after this time
 REMEMBERED = 1000
@@ -47,20 +49,17 @@ _Seen = dict[str, tuple[float, "Application"]]
 _seen: WeakKeyDictionary[Database, _Seen] = WeakKeyDictionary()
 
 
-def _web_address(url: str | None) -> str | None:
-    """http(s), a host, nothing that is not printable. '' is None: that is how one takes it away."""
-    if not url:
-        return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > MAX_URL_CHARS:
-        raise ValueError(f"give http(s)://HOST/PATH of at most {MAX_URL_CHARS} characters")
-    if not url.isprintable() or " " in url:
-        raise ValueError("the address has characters that addresses do not have")
-    return url
+def _webhook(url: str | None) -> str | None:
+    """'' is None: that is how one takes it away."""
+    if url:
+        web_address(url)
+    return url or None
 
 
 def _layout(url: str | None) -> str | None:
-    return url if url == "default" else _web_address(url)
+    """Whether private addresses may be is asked when something is recorded."""
+    layout_of(url, allow_private=True)
+    return url or None
 
 
 def _known_events(events: list[str]) -> list[str]:
@@ -85,7 +84,7 @@ class ApplicationSettings(BaseModel):
     layout_url: Annotated[str | None, AfterValidator(_layout)] = None  # None: the default layout
     access_control: bool = False  # joining takes a conference access token
     signed_urls: bool = True  # secured service provisioning
-    webhook_url: Annotated[str | None, AfterValidator(_web_address)] = None
+    webhook_url: Annotated[str | None, AfterValidator(_webhook)] = None
     webhook_events: Annotated[list[str], AfterValidator(_known_events)] = list(EVENTS)
     retention_mix_days: Days = 180
     retention_participant_days: Days = 15
@@ -179,7 +178,7 @@ async def change(database: Database, key: str, fields: Mapping[str, Any]) -> App
     """Sets some fields of the settings. Raises UsageError: no such application, no such value."""
     async with database.writing() as db:
         row = await _row(db, key)
-        row.settings = _stored(_checked({**row.settings, **fields}))
+        row.settings = _stored(_checked({**_stored(_possible(row.settings)), **fields}))
     _seen.pop(database, None)
     return _value(row)
 
@@ -208,12 +207,22 @@ def _digest(secret: str) -> str:
 
 
 def _value(row: tables.Application | Row[Any]) -> Application:
-    return Application(row.key, row.name, ApplicationSettings(**row.settings), row.created_at)
+    return Application(row.key, row.name, _possible(row.settings), row.created_at)
 
 
 def _stored(settings: ApplicationSettings) -> dict[str, Any]:
     """Only what differs from the defaults, so that better defaults reach old applications."""
     return settings.model_dump(mode="json", exclude_defaults=True)
+
+
+def _possible(stored: Mapping[str, Any]) -> ApplicationSettings:
+    """Without what another version has stored and this one does not take: the rest has to hold."""
+    try:
+        return ApplicationSettings(**stored)
+    except ValidationError as error:
+        wrong = {one["loc"][0] for one in error.errors()}
+        log.warning("application.setting_disregarded", settings=sorted(map(str, wrong)))
+        return ApplicationSettings(**{k: v for k, v in stored.items() if k not in wrong})
 
 
 def _checked(fields: Mapping[str, Any]) -> ApplicationSettings:

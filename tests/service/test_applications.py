@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from mixer.cli import app as command
 from mixer.errors import UsageError
 from mixer.records import Database
+from mixer.records import models as tables
 from mixer.service import applications
 from mixer.service.context import Service
 from mixer.service.settings import ServiceSettings, read_settings
@@ -47,6 +48,28 @@ async def test_change(service: Service) -> None:
     assert await applications.list_all(service.database) == [changed]
 
 
+@pytest.mark.parametrize("layout", ["grid", "default", "grid?theme=dark", "https://x.org/l"])
+async def test_layouts(service: Service, layout: str) -> None:
+    """What a start of a recording takes as layoutUrl an application may have always."""
+    key, _ = await applications.create(service.database, "A")
+    changed = await applications.change(service.database, key, {"layout_url": layout})
+    assert changed.settings.layout_url == layout
+    assert (await applications.change(service.database, key, {"layout_url": ""})).settings == (
+        applications.ApplicationSettings()
+    )
+
+
+async def test_settings_of_another_version(service: Service) -> None:
+    """What is stored and not possible (any more) is as if it were not set: the others hold."""
+    key, _ = await applications.create(service.database, "A")
+    async with service.database.writing() as db:
+        row = await db.get_one(tables.Application, key)
+        row.settings = {"layout_url": "gone", "later": 1, "recording_format": "both"}
+    found = await applications.get(service.database, key)
+    assert found is not None
+    assert found.settings == applications.ApplicationSettings(recording_format="both")
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -58,6 +81,10 @@ async def test_change(service: Service) -> None:
         {"retention_mix_days": 0},
         {"unknown": 1},
         {"layout_url": "x"},
+        {"layout_url": "http://[x"},
+        {"layout_url": "https://x.example.org:999999/"},
+        {"webhook_url": "https://x.example.org:999999/"},
+        {"webhook_url": "http://[x"},
     ],
 )
 async def test_impossible_settings(service: Service, fields: dict[str, Any]) -> None:

@@ -108,6 +108,11 @@ async def test_without_live_recording_there_is_one(
         ({"layoutUrl": "http://169.254.169.254/latest"}, "INVALID_LAYOUT"),
         ({"layoutUrl": "https://"}, "INVALID_LAYOUT"),
         ({"layoutUrl": "https://x/" + "y" * 2000}, "INVALID_LAYOUT"),
+        ({"layoutUrl": "http://[x"}, "INVALID_LAYOUT"),
+        ({"layoutUrl": "https://\u2100/"}, "INVALID_LAYOUT"),
+        ({"layoutUrl": "https://x.example.org:999999/"}, "INVALID_LAYOUT"),
+        ({"layoutUrl": "https://x.example.org:y/"}, "INVALID_LAYOUT"),
+        ({"layoutUrl": "n" * 1900}, "INVALID_LAYOUT"),
         ({"layoutName": "n" * 300}, "INVALID_REQUEST"),
     ],
 )

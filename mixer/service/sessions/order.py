@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from ...errors import MixerError
-from ...layout.shipped import layout_path
 from ...recorder.plan import MIX_ID
 from ...records.models import Mix
 from ..applications import ApplicationSettings
 from ..errors import ApiError
 from ..recording_choice import RecordingFormat
+from ..web_addresses import DEFAULT_LAYOUT as DEFAULT
+from ..web_addresses import layout_of
 
-DEFAULT = "default"
 MIN_SIDE, MAX_SIDE = 390, 1920
-MAX_URL_CHARS = 2000
 MAX_NAME_CHARS = 200
 RAW_ID = "raw"  # in the plan of a recording that is not rendered: all parts are one
-PRIVATE = "pages on private addresses are refused here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,53 +73,17 @@ def checked(
     url, layout = None, DEFAULT
     if live and format != "mp3":
         url = order.layout_url or settings.layout_url
-        layout = layout_of(url, allow_private=allow_private)
+        try:
+            layout = layout_of(url, allow_private=allow_private)
+        except ValueError as error:
+            raise ApiError(400, 3003, "INVALID_LAYOUT", f"layoutUrl: {error}.") from None
     size = order.width // 2 * 2, order.height // 2 * 2  # chroma planes are half as wide and high
     return Wish(mix_id, layout, url, order.layout_name, *size)
-
-
-def layout_of(url: str | None, *, allow_private: bool) -> str:
-    """What a layoutUrl means: a built-in name or an http(s) address, never a path of this machine.
-
-    Whom a page's name leads to is checked again when it is opened, by the proxy of pages.
-    """
-    if not url or url == DEFAULT:
-        return DEFAULT
-    parts = urlsplit(url) if len(url) <= MAX_URL_CHARS and url.isprintable() else urlsplit("")
-    if parts.scheme in ("http", "https"):
-        if not parts.hostname or " " in url:
-            raise _bad_layout("there is no host in it, or a space")
-        if not allow_private and _is_private(parts.hostname):
-            raise _bad_layout(PRIVATE)
-        return url
-    name = url.partition("?")[0]
-    if parts.scheme or "/" in name or "\\" in name or "." in name:
-        raise _bad_layout("give an http(s) address or the name of a built-in layout")
-    try:
-        found = layout_path(name)
-    except MixerError as error:
-        raise _bad_layout(str(error)) from None
-    if found is None or not found.is_dir():
-        raise _bad_layout("give an http(s) address or the name of a built-in layout")
-    return url
-
-
-def _is_private(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False  # a name: resolved and checked when the page is opened
-
-
-def _bad_layout(what: str) -> ApiError:
-    return ApiError(400, 3003, "INVALID_LAYOUT", f"layoutUrl: {what}.")
 
 
 def layout_of_mix(mix: Mix, *, allow_private: bool) -> str:
     """The layout of a row; a page that is no more allowed is the default layout."""
     try:
         return layout_of(mix.layout_url, allow_private=allow_private)
-    except ApiError:
+    except ValueError:
         return DEFAULT
