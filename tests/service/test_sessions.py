@@ -231,3 +231,19 @@ async def test_another_owner_takes_over(api: httpx2.AsyncClient, service: Servic
     assert [(one.owner, one.fence) for one in taken] == [("the next one", 2)]
     assert not await store.take_over(service)
     assert [one.id for one in await store.mine(service)] == [taken[0].id]
+
+
+async def test_what_is_started_anew_is_not_paused(
+    api: httpx2.AsyncClient, service: Service
+) -> None:
+    """Paused, stopped, started: it is recorded. A further mix of what is paused is paused too."""
+    id = await conference(api)
+    path = f"/v2/conferences/mix/{id}/recording"
+    await start(api, id)
+    await api.post(f"{path}/pause")
+    assert await start(api, id, mixId="further") == (200, "")
+    assert (await api.get(path)).json()["status"] == "paused"
+    await api.post(f"{path}/stop", json={})
+    assert await start(api, id) == (200, "")
+    state = (await api.get(path)).json()
+    assert (state["status"], state["paused"]) == ("recording", False)

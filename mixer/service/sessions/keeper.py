@@ -172,30 +172,39 @@ class Keeper:
             planned = self._planned(plan, mix, view.session.wanted)
             if planned is not None and planned.start_ns is not None:
                 await self._began(view, mix, planned)
-            told |= await self._steer_mix(view, plan, mix, planned, recorder)
+            told |= await self._stop_mix(view, plan, mix, planned, recorder)
+        # after the stops, which are not to last until somebody resumes; before the starts, whose
+        # first moments are not to be paused
         wanted = bool(view.session.wanted.get("paused")) and bool(view.running)
         if plan.paused != wanted and not plan.ended:
             command = "pause" if wanted else "resume"
             told |= await self._told(view, recorder, command)
+        for mix in view.running:
+            told |= await self._start_mix(view, plan, mix, recorder)
         patient = now_ms() - (view.conference.ended_at or now_ms()) < END_PATIENCE_MS
         if view.ended and not plan.ended and not patient:
             told |= await self._told(view, recorder, "stop")
         waits = any(mix.began_at is None for mix in view.running)
         return told or waits or view.ended
 
-    async def _steer_mix(
+    async def _start_mix(self, view: View, plan: Plan, mix: Mix, recorder: Running) -> bool:
+        wanted = view.session.wanted
+        if plan.ended or view.ended or self._planned(plan, mix, wanted) is not None:
+            return False
+        return await self._told(view, recorder, "start_mix", **self._fields(mix, wanted))
+
+    async def _stop_mix(
         self, view: View, plan: Plan, mix: Mix, planned: MixPlan | None, recorder: Running
     ) -> bool:
-        stopped = mix.stopped_at is not None
-        if planned is None and not stopped and not plan.ended and not view.ended:
-            return await self._told(
-                view, recorder, "start_mix", **self._fields(mix, view.session.wanted)
-            )
-        if planned is not None and stopped and planned.runs and not plan.ended:
-            return await self._told(view, recorder, "stop_mix", id=planned.id)
-        if planned is None and stopped and mix.error is None:
+        """With the moment at which it was asked for: a server may have died since."""
+        if mix.stopped_at is None:
+            return False
+        if planned is None and mix.error is None:
             await publishing.tell_failure(self._service, view.conference, NEVER_BEGAN, of=mix)
-        return False
+        if planned is None or not planned.runs or plan.ended:
+            return False
+        fields = {"id": planned.id, "at_ms": mix.stopped_at}
+        return await self._told(view, recorder, "stop_mix", **fields)
 
     async def _told(self, view: View, recorder: Running, command: str, **fields: Any) -> bool:
         """One that does not listen (yet) is told again, one that is silent for long is killed:
@@ -219,7 +228,7 @@ class Keeper:
 
     async def _began(self, view: View, mix: Mix, planned: MixPlan) -> None:
         if mix.began_at is None and view.session.wanted["live"]:
-            began_at = started_ms(self._folder) + (planned.start_ns or 0) // 1_000_000
+            began_at = started_ms(self._folder, planned.start_ns or 0)
             video = view.session.wanted["format"] != "mp3"
             await publishing.tell_progress(
                 self._service, view.conference, mix, began_at, video=video

@@ -80,7 +80,8 @@ class Sessions:
                 session = store.new_session(service, conference, store.RECORD, wanted)
                 db.add(session)
                 await db.flush()
-            session.wanted = {**session.wanted, "paused": False} if not mixes else session.wanted
+            if all(mix.stopped_at is not None for mix in mixes):  # what was paused has ended
+                session.wanted = {**session.wanted, "paused": False}
             db.add(_row(session, wish, mixes))
         log.info("recording.start", conference=conference.id, mix=wish.mix_id, session=session.id)
         self.wake(session.id)
