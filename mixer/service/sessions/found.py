@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,17 +53,16 @@ class Look:
 
     def parts(self) -> Iterator[Found]:
         """Files of parts that somebody has stopped, as soon as they are whole."""
-        wall_ms = started_ms(self._folder)
         for planned in self._plan.mixes if self._plan.has_video else ():
             row, path = self.row(planned), self._folder.part_file(planned)
             stopped = row is not None and row.stopped_at is not None
             if planned.finished and stopped and path.exists():
                 for known in recall(self._folder.part_facts(planned)):
-                    start_ms = wall_ms + (planned.start_ns or 0) // 1_000_000
+                    start_ms = started_ms(self._folder, planned.start_ns or 0)
                     yield _video(path, row, planned.part, start_ms, known.seconds)
-        yield from self._sound_parts(wall_ms)
+        yield from self._sound_parts()
 
-    def _sound_parts(self, wall_ms: int) -> Iterator[Found]:
+    def _sound_parts(self) -> Iterator[Found]:
         last_stop = max((m.stop_ns or 0 for m in self._plan.mixes), default=0)
         for number, part in enumerate(self._plan.audio_parts):
             if not part.finished or part.stop_ns is None:
@@ -71,8 +70,7 @@ class Look:
             if self._plan.ended and part.stop_ns >= last_stop and self._ended_with_conference():
                 continue
             for known in recall(self._folder.audio_facts(number)):
-                start_ms = wall_ms + part.start_ns // 1_000_000
-                yield from _sound(self._folder, known, start_ms, wall_ms, number + 1, merged=False)
+                yield from _sound(self._folder, known, part.start_ns, number + 1)
 
     def _ended_with_conference(self) -> bool:
         return any(mix.stopped_at is None for mix in self._mixes.values())
@@ -90,8 +88,7 @@ class Look:
             yield _video(path, row, None, _epoch_ms(told["startedAt"]), told["seconds"])
         audio = result.get("audio") or {}
         if audio and self._plan.audio_parts:
-            wall_ms = started_ms(self._folder)
-            start_ms = wall_ms + self._plan.audio_parts[0].start_ns // 1_000_000
+            start_ms = started_ms(self._folder, self._plan.audio_parts[0].start_ns)
             for told in audio.get("files") or ():
                 yield _told_sound(self._folder, told, start_ms)
 
@@ -108,9 +105,15 @@ class Look:
         return [*found, *([(None, str(why))] if why else [])]
 
 
-def started_ms(folder: RecordFolder) -> int:
-    """Epoch ms of journal time 0; 0 where there is no journal."""
-    return int(float(_json(folder.journal / "journal.json").get("wall", 0)) * 1000)
+def started_ms(folder: RecordFolder, t_ns: int = 0) -> int:
+    """Epoch ms of a journal time; of 1970 where there is no journal.
+
+    To the same millisecond as recording.json says it (mixer/recorder/result.py): a part and the
+    whole that begins with it have one name, by which only `_merged` tells them apart.
+    """
+    wall_s = float(_json(folder.journal / "journal.json").get("wall", 0))
+    at = datetime.fromtimestamp(wall_s + t_ns / SECOND, UTC)
+    return _epoch_ms(at.isoformat(timespec="milliseconds"))
 
 
 def load_plan(folder: RecordFolder) -> Plan | None:
@@ -123,17 +126,14 @@ def _video(path: Path, row: Mix | None, part: int | None, start: int, seconds: f
     return Found(path, "mix", VIDEO, row, part, part is None, start, length)
 
 
-def _sound(
-    folder: RecordFolder, known: Output, start: int, wall: int, part: int, *, merged: bool
-) -> Iterator[Found]:
+def _sound(folder: RecordFolder, known: Output, start_ns: int, part: int) -> Iterator[Found]:
     path = folder.directory / known.path
     kind: Literal["mix", "participant"] = "participant" if known.participant else "mix"
-    if known.stay_ns is not None:
-        start = max(start, wall + known.stay_ns * 1000 // SECOND)
+    start = started_ms(folder, max(start_ns, known.stay_ns or 0))
     length = round(known.seconds * 1000)
     who, source = known.participant, known.source
     if path.exists():
-        yield Found(path, kind, AUDIO, None, part, merged, start, length, who, source)
+        yield Found(path, kind, AUDIO, None, part, False, start, length, who, source)
 
 
 def _told_sound(folder: RecordFolder, told: Mapping[str, Any], start: int) -> Found:

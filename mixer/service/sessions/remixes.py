@@ -188,7 +188,7 @@ def _found(raw: RecordFolder, files: list[Path], mix: Mix) -> Iterator[Found]:
     starts: list[int] = []
     with contextlib.suppress(MixerError):  # its plan is damaged or gone
         starts = [one.start_ns for one in raw.load().mixes if one.start_ns is not None]
-    start_ms = started_ms(raw) + min(starts, default=0) // 1_000_000
+    start_ms = started_ms(raw, min(starts, default=0))
     for path in files:
         length = round(_seconds(path) * 1000)
         if path.suffix == ".mp4":
