@@ -33,6 +33,30 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def folder_locked(directory: Path, refusal: str, *, shared: bool = False) -> Iterator[None]:
+    """Holds the lock of a folder itself; `shared`: with others who want it so, too.
+
+    Raises UsageError with `refusal` where another process's lock forbids it. A folder that is not
+    there, or whose file system locks no folders (NFS), is nobody's.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(refusal) from None
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def hold(descriptor: int, patience_s: float) -> bool:
     """Locks an open file until it is closed; waits so long for a dying process that still holds
     it. False when it does not let go."""

@@ -8,7 +8,6 @@ them whole; what else is left is removed when the removal is asked for again. Wh
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import json
 import mmap
 import os
@@ -21,7 +20,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..conference.presentation import OBJECTS
-from ..errors import StorageError, UsageError
+from ..errors import StorageError
+from ..lock import folder_locked, locked
 from . import records
 from .absence import Absence
 from .presented import object_files
@@ -41,26 +41,29 @@ def forget(directory: Path, people: Collection[str], unwanted: Unwanted) -> None
 
     `unwanted` says of what layout pages had fetched whether it tells of them. Bytes that are no
     whole record are not kept: nobody can say whose they are. Raises UsageError while a writer
-    lives, StorageError where there is no room; what Journal.open raises, too.
+    or a render lives, StorageError where there is no room; what Journal.open raises, too.
     """
-    _heal(directory)
+    heal(directory)
     Journal.open(directory).close()
-    with _writers_kept_out(directory):
-        _tidy(directory)
-        try:
-            _write_anew(directory, _aside(directory), people, unwanted)
-            _exchange(_aside(directory), directory)
-        except OSError as error:
-            _heal(directory)
-            _tidy(directory)
-            reason = error.strerror or error
-            raise StorageError(
-                f"cannot write {directory} anew: {reason}; it is as it was"
-            ) from error
-        _tidy(directory)
+    with kept_still(directory):
+        rewrite(directory, people, unwanted)
 
 
-def _heal(directory: Path) -> None:
+def rewrite(directory: Path, people: Collection[str], unwanted: Unwanted) -> None:
+    """`forget` for a caller that keeps the journal still already. Raises StorageError."""
+    _tidy(directory)
+    try:
+        _write_anew(directory, _aside(directory), people, unwanted)
+        _exchange(_aside(directory), directory)
+    except OSError as error:
+        heal(directory)
+        _tidy(directory)
+        reason = error.strerror or error
+        raise StorageError(f"cannot write {directory} anew: {reason}; it is as it was") from error
+    _tidy(directory)
+
+
+def heal(directory: Path) -> None:
     """Makes the second step of an `_exchange` that was cut off after its first."""
     if _aside(directory).exists() and not directory.exists():
         _aside(directory).rename(directory)
@@ -93,17 +96,24 @@ def _former(directory: Path) -> Path:
 
 
 @contextmanager
-def _writers_kept_out(directory: Path) -> Iterator[None]:
-    """Holds the locks of all writers there have been. Raises UsageError if one of them lives."""
+def kept_still(directory: Path) -> Iterator[None]:
+    """Holds the locks of all writers there have been, and of all renders. Raises UsageError if one
+    of them lives."""
     with ExitStack() as stack:
         for path in {lock_path(directory, "ingest"), *directory.glob("*.lock")}:
-            file = stack.enter_context(path.open("ab"))
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(
-                    f"{directory} is being recorded; people can be forgotten when it has ended"
-                ) from None
+            stack.enter_context(
+                locked(
+                    path,
+                    f"{directory} is being recorded or finished; "
+                    "people can be forgotten when that has ended",
+                )
+            )
+        stack.enter_context(
+            folder_locked(
+                directory,
+                f"{directory} is being rendered; people can be forgotten when that has ended",
+            )
+        )
         yield
 
 

@@ -10,32 +10,32 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..edit import Span
 from ..errors import MixerError, StorageError, UsageError
 from ..journal import Journal, people, recover, write_whole
-from ..journal.forget import forget as forget_in_journal
+from ..journal.forget import heal, kept_still, rewrite
 from .control import ask
-from .plan import Plan, RecordFolder
+from .plan import RecordFolder
+from .showing import Legs, made_files, outdated_by, reopen
 from .traces import Traces
 
 DERIVED = ("work", "report")  # folders that can be made again
 MEDIA = (".mp4", ".mp3", ".mkv", ".wav", ".jpg", ".png")
-TAGS_BYTES = 1 << 20  # where an MP3's names are
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A removal that is under way: who goes, what tells of them, which files will be outdated."""
+    """A removal that is under way: who goes, what tells of them, which files will be outdated, and
+    who was asked for, so that what came since it was interrupted is found."""
 
-    people: tuple[str, ...]
-    texts: tuple[str, ...]
-    outdated: tuple[str, ...]
+    people: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Removal:
@@ -82,14 +82,18 @@ def forget(folder: RecordFolder, who: str | None, *, mixes: bool = False) -> For
 
     `mixes`: finished files that still show somebody who was forgotten are deleted, too, and the
     plan wants them again. Raises UsageError where there is nobody of that name, or while it is
-    being recorded; StorageError; what Journal.open raises.
+    being recorded or rendered (then all is as it was); StorageError; what Journal.open raises.
     """
-    plan = folder.load()
+    folder.load()
     if _is_answered(folder.socket):
         raise UsageError(f"{folder.directory} is being recorded; forget people when it has ended")
-    path = folder.directory / "forgotten.json"
     try:
-        return _forget(folder, plan, path, who, mixes=mixes)
+        heal(folder.journal)
+        if not folder.journal.is_dir():
+            return _forget(folder, who, mixes=mixes)
+        recover(folder.journal)  # takes the writers' locks itself
+        with kept_still(folder.journal):
+            return _forget(folder, who, mixes=mixes)
     except OSError as error:
         raise StorageError(
             f"cannot change {folder.directory}: {error.strerror or error}; "
@@ -97,20 +101,12 @@ def forget(folder: RecordFolder, who: str | None, *, mixes: bool = False) -> For
         ) from error
 
 
-def _forget(
-    folder: RecordFolder, plan: Plan, path: Path, who: str | None, *, mixes: bool
-) -> Forgotten:
+def _forget(folder: RecordFolder, who: str | None, *, mixes: bool) -> Forgotten:
+    path = folder.directory / "forgotten.json"
     state = State.load(path)
     gone: tuple[str, ...] = ()
-    if state.removal is not None:
-        removal = state.removal
-        _remove(folder, removal)
-        state = state.after(removal)
-        state.save(path)
-        if who in {*removal.people, *removal.texts}:
-            who, gone = None, removal.people
-    if who is not None:
-        removal = _planned(folder, plan, who)
+    if who is not None or state.removal is not None:
+        removal = _planned(folder, state.removal or Removal(), who)
         State(removal, state.outdated).save(path)
         _remove(folder, removal)
         state, gone = state.after(removal), removal.people
@@ -118,7 +114,7 @@ def _forget(
     present = tuple(name for name in state.outdated if (folder.directory / name).exists())
     if not mixes:
         return Forgotten(gone, present, ())
-    _reopen(folder, present)
+    reopen(folder, present)
     State().save(path)
     return Forgotten(gone, (), present)
 
@@ -134,114 +130,40 @@ def _is_answered(socket: Path) -> bool:
     return True
 
 
-def _planned(folder: RecordFolder, plan: Plan, who: str) -> Removal:
-    recover(folder.journal)
+def _planned(folder: RecordFolder, begun: Removal, who: str | None) -> Removal:
+    """What is to go now: `who`, and whoever a removal that was interrupted has not removed yet."""
     journal = Journal.open(folder.journal)
-    ids = people(journal, who)
-    traces = Traces.of(journal, ids)
-    there = presence(journal, ids)
-    outdated = set(_showing(folder, plan, there))
-    outdated |= {_name(folder, mp3) for mp3 in _naming(folder, traces)}
-    journal.close()
-    return Removal(ids, traces.texts, tuple(sorted(outdated)))
+    try:
+        ids = set(begun.people)
+        asked = sorted({*begun.asked, *([] if who is None else [who])})
+        for one in asked:
+            try:
+                ids.update(people(journal, one))
+            except UsageError:  # or gone from the journal already
+                if one not in {*begun.asked, *begun.people, *begun.texts}:
+                    raise
+        traces = Traces.of(journal, ids)
+        traces = Traces(ids, {*traces.texts, *begun.texts})
+        outdated = {*begun.outdated, *outdated_by(folder, journal, traces)}
+    finally:
+        journal.close()
+    return Removal(tuple(sorted(ids)), traces.texts, tuple(sorted(outdated)), tuple(asked))
 
 
 def _remove(folder: RecordFolder, removal: Removal) -> None:
     """Takes them out of everything but finished mixes. May be repeated."""
     traces = Traces(removal.people, removal.texts)
-    forget_in_journal(folder.journal, removal.people, traces.in_bytes)
+    rewrite(folder.journal, removal.people, traces.in_bytes)
     for name in DERIVED:
         with suppress(FileNotFoundError):
             shutil.rmtree(folder.directory / name)
     plan = folder.load()
     without = tuple(one for one in plan.audio.without if one not in traces.people)
     folder.save(replace(plan, audio=replace(plan.audio, without=without)))
-    for path in _made(folder):
-        if any(path.name.find(f"_conn_{_safe(one)}_") >= 0 for one in removal.people):
+    legs = Legs(folder, removal.people)
+    for path in made_files(folder):
+        if legs.hold(path):
             path.unlink()
-        elif path.suffix not in MEDIA:
+    for path in made_files(folder):  # now: some of them say whose the files are
+        if path.suffix not in MEDIA:
             traces.remove_from(path)
-
-
-def _made(folder: RecordFolder) -> Iterator[Path]:
-    """The recording's files besides journal, plan and this module's own."""
-    kept = {folder.plan, folder.directory / "forgotten.json"}
-    for path in sorted(folder.directory.rglob("*")):
-        if path.is_file() and path not in kept and not path.is_relative_to(folder.journal):
-            yield path
-
-
-def _safe(participant: str) -> str:
-    from ..render.audio_making import safe
-
-    return safe(participant)
-
-
-# ---- finished files that show them --------------------------------------------------------------
-
-
-def presence(journal: Journal, ids: Sequence[str]) -> list[Span]:
-    """When one of these participants was in the conference."""
-    found: list[Span] = []
-    since: dict[str, int] = {}
-    for event in journal.events():
-        if event.type == "participant.added" and event.data["participant"]["id"] in ids:
-            since.setdefault(event.data["participant"]["id"], event.t_ns)
-        elif event.type == "participant.removed" and event.data["id"] in since:
-            found.append(Span(since.pop(event.data["id"]), event.t_ns))
-    return found + [Span(start_ns, journal.watermark_ns) for start_ns in since.values()]
-
-
-def _showing(folder: RecordFolder, plan: Plan, there: Sequence[Span]) -> Iterator[str]:
-    """Finished videos and mixes of sound that have a moment at which one of them was there."""
-    for name, parts in plan.groups().items():
-        shown = [part for part in parts if _meets(Span(part.start_ns or 0, part.stop_ns), there)]
-        files = [folder.part_file(part) for part in shown]
-        files += [folder.mix_file(name)] if shown else []
-        yield from (_name(folder, file) for file in files if file.exists())
-    if any(_meets(part.span, there) for part in plan.audio_parts):
-        for directory in (folder.audio, folder.parts):
-            yield from (_name(folder, file) for file in directory.glob("*_conf_*.mp3"))
-
-
-def _naming(folder: RecordFolder, traces: Traces) -> Iterator[Path]:
-    """Sound of others whose chapters name them."""
-    theirs = tuple(f"_conn_{_safe(one)}_" for one in traces.people)
-    for path in _made(folder):
-        if path.suffix == ".mp3" and not any(part in path.name for part in theirs):
-            with path.open("rb") as file:
-                if traces.in_bytes(file.read(TAGS_BYTES)):
-                    yield path
-
-
-def _meets(span: Span, others: Sequence[Span]) -> bool:
-    return any(
-        (span.stop_ns is None or other.start_ns < span.stop_ns)
-        and (other.stop_ns is None or span.start_ns < other.stop_ns)
-        for other in others
-    )
-
-
-def _name(folder: RecordFolder, path: Path) -> str:
-    return str(path.relative_to(folder.directory))
-
-
-def _reopen(folder: RecordFolder, outdated: Sequence[str]) -> None:
-    """The plan wants these files again, and they are deleted."""
-    plan = folder.load()
-    facts: list[Path] = []
-    for name, parts in plan.groups().items():
-        whole = _name(folder, folder.mix_file(name)) in outdated
-        for part in parts:
-            file = folder.part_file(part)
-            if _name(folder, file) in outdated or (whole and not file.exists()):
-                plan = plan.with_mix(replace(part, finished=False))
-                facts.append(folder.part_facts(part))
-    if any(name.endswith(".mp3") for name in outdated):
-        sounds = tuple(replace(part, finished=False) for part in plan.audio_parts)
-        plan = replace(plan, audio_parts=sounds)
-        facts += [folder.audio_facts(number) for number in range(len(sounds))]
-    if outdated:
-        folder.save(replace(plan, merged=False))
-    for path in [*facts, *(folder.directory / name for name in outdated)]:
-        path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from mixer.clock import SECOND
 from mixer.conference import state as conference
 from mixer.errors import UsageError
 from mixer.journal import Event, Frame, Journal, JournalWriter
+from mixer.lock import folder_locked, locked
 from mixer.recorder import MixPlan, Plan, RecordFolder
 from mixer.recorder.control import listening
 from mixer.recorder.forget import forget
@@ -167,9 +168,32 @@ def test_mixes_are_deleted_and_wanted_again(tmp_path: Path) -> None:
     assert not (tmp_path / "forgotten.json").exists()
 
 
-def test_refused_while_it_is_recorded(tmp_path: Path) -> None:
-    """Neither a recorder that finishes its mixes nor a living writer is disturbed."""
+def test_ids_whose_files_have_names_alike(tmp_path: Path) -> None:
+    """Somebody whose id differs only in what file names cannot hold keeps their sound."""
     folder = write_folder(tmp_path)
+    whose = {"record_1_conn_x_7_5": "x 7", "record_1_conn_x_7_5_2": "x/7"}
+    with JournalWriter.create(folder.journal, conference="c") as writer:
+        for id_ in whose.values():
+            someone = dict(conference.participant(id_, "Cyd"))
+            writer.event(Event(9 * SECOND, "participant.added", {"participant": someone}))
+        writer.close(final=True)
+    for name in whose:
+        (tmp_path / f"audio/{name}.mp3").write_text("voice")
+        (tmp_path / f"audio/{name}.cue").write_text("places")
+    legs = [{"file": f"audio/{name}.mp3", "participantId": id_} for name, id_ in whose.items()]
+    result = {"audio": {"files": legs}}
+    folder.result.write_text(json.dumps(result))
+    forget(folder, "x 7")
+    left = sorted(path.name for path in (tmp_path / "audio").glob("*_x_7_*"))
+    assert left == ["record_1_conn_x_7_5_2.cue", "record_1_conn_x_7_5_2.mp3"]
+    assert json.loads(folder.result.read_text()) == {"audio": {"files": legs[1:]}}
+
+
+def test_refused_while_it_is_recorded(tmp_path: Path) -> None:
+    """Neither a recorder that finishes its mixes nor a living writer is disturbed, nor whoever
+    renders it; all is as it was, so that nothing is to be finished later."""
+    folder = write_folder(tmp_path)
+    before = dict(contents(tmp_path))
 
     async def answer(command: str, fields: dict[str, Any]) -> dict[str, Any]:
         return {}
@@ -180,11 +204,44 @@ def test_refused_while_it_is_recorded(tmp_path: Path) -> None:
                 await asyncio.to_thread(forget, folder, ADA)
 
     asyncio.run(recorder())
+    with locked(folder.lock, ""), pytest.raises(UsageError, match="recorded or finished"):
+        forget(folder, ADA, mixes=True)
+    with (
+        folder_locked(folder.journal, "", shared=True),
+        pytest.raises(UsageError, match="is being rendered"),
+    ):
+        forget(folder, ADA)
+    assert dict(contents(tmp_path)) == before
     with (
         JournalWriter.create(folder.journal, conference="c"),
         pytest.raises(UsageError, match="is being recorded"),
     ):
         forget(folder, ADA)
+    assert not (tmp_path / "forgotten.json").exists()
+
+
+def test_what_came_after_a_removal_began(tmp_path: Path) -> None:
+    """One that was killed at its beginning is finished as things are then: mixes that were made
+    since are named, ids that she has got since are gone, and whoever goes is told, also where
+    somebody else was to be forgotten."""
+    folder = write_folder(tmp_path)
+    (tmp_path / "mixes/m.mp4").rename(tmp_path / "m.mp4")
+    number = 1
+    while not (tmp_path / "forgotten.json").exists():
+        assert killed_at(number, partial(forget, folder, NAMES[0]))
+        number += 1
+    (tmp_path / "m.mp4").rename(tmp_path / "mixes/m.mp4")
+    with JournalWriter.create(folder.journal, conference="c") as writer:
+        again = dict(conference.participant("x9adax", NAMES[0]))
+        writer.event(Event(9 * SECOND, "participant.added", {"participant": again}))
+        writer.watermark(10 * SECOND)
+        writer.close(final=True)
+    with pytest.raises(UsageError, match="no participant 'Zoe'"):
+        forget(folder, "Zoe")
+    done = forget(folder, "Ben")
+    assert done.people == (ADA, "x8benx", "x9adax")
+    assert "mixes/m.mp4" in done.outdated
+    assert not Journal.open(folder.journal).tracks
 
 
 def test_killed_anywhere(tmp_path: Path) -> None:
@@ -194,7 +251,7 @@ def test_killed_anywhere(tmp_path: Path) -> None:
     clean = tmp_path / "clean"
     linked(tmp_path / "whole", clean)
     forget(RecordFolder(clean), ADA, mixes=True)
-    expected = sorted(name for name, _ in contents(clean))
+    expected = names_in(clean)
     for number in range(1, 3000, 7):  # operations on files; another offset for each command
         folder = RecordFolder(tmp_path / f"killed-{number}")
         linked(tmp_path / "whole", folder.directory)
@@ -202,7 +259,7 @@ def test_killed_anywhere(tmp_path: Path) -> None:
         assert Journal.open(folder.journal).finished
         forget(folder, ADA if _pending(folder) else None, mixes=True)
         assert telling(folder.directory) == []
-        assert sorted(name for name, _ in contents(folder.directory)) == expected
+        assert names_in(folder.directory) == expected
         shutil.rmtree(folder.directory)
         if not killed:
             return
@@ -216,9 +273,14 @@ def _pending(folder: RecordFolder) -> bool:
     return known or any(ADA in str(event) for event in Journal.open(folder.journal).events())
 
 
+def names_in(directory: Path) -> list[str]:
+    return sorted(name for name, _ in contents(directory))
+
+
 def contents(directory: Path) -> Iterator[tuple[str, bytes]]:
+    """All but locks, which are empty."""
     for path in directory.rglob("*"):
-        if path.is_file():
+        if path.is_file() and path.suffix != ".lock":
             yield str(path.relative_to(directory)), path.read_bytes()
 
 
