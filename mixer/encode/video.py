@@ -20,6 +20,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from mixer.encode.durable import WholeFile, whole_file
+from mixer.encode.quality import CRF, PRESET
 from mixer.errors import RenderError
 
 _BT709 = 1  # ISO/IEC 23091-2, for primaries, transfer and matrix alike
@@ -38,8 +39,8 @@ class VideoSettings:
     width: int
     height: int
     fps: int
-    preset: str = "veryfast"
-    crf: int = 23
+    preset: str = PRESET
+    crf: int = CRF
     threads: int = 2
     encoder: Literal["libx264", "null"] = "libx264"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..edit import Span
+from ..encode.quality import CRF, PRESET
 from ..errors import UsageError
 from ..journal import write_whole
 from ..render.audio_settings import AudioSettings
@@ -38,8 +39,8 @@ class MixPlan:
     width: int = 1920
     height: int = 1080
     fps: int = 30
-    preset: str = "veryfast"
-    crf: int = 23
+    preset: str = PRESET
+    crf: int = CRF
     part: int = 1
     start_ns: int | None = None
     stop_ns: int | None = None

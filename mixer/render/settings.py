@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from ..encode.quality import CRF, PRESET
 from ..errors import UsageError
 
 MIN_SIZE, MAX_SIZE = 64, 4096
@@ -36,8 +37,8 @@ class RenderSettings:
     width: int = 1920
     height: int = 1080
     fps: int = 30
-    preset: str = "veryfast"
-    crf: int = 23
+    preset: str = PRESET
+    crf: int = CRF
     threads: int = 2
     language: str = "en"
     layout_type: Literal["record", "replay", "stream"] = "record"  # what pages are told it is

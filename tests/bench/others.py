@@ -28,7 +28,7 @@ import psutil
 from playwright.sync_api import Page, sync_playwright
 
 from mixer.errors import EnvironmentMissing
-from tests.bench.measure import tree_cpu_s
+from tests.bench.measure import CRF, tree_cpu_s
 from tests.instruments import clips
 from tests.instruments.analyser import analyse
 from tests.instruments.make_journal import NAMES
@@ -38,7 +38,7 @@ WIDTH, HEIGHT, FPS = 1920, 1080, 30
 CLIP_SIZE = (1280, 720)
 CLIP_SECONDS = 10
 PARTICIPANTS = 4
-X264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-threads", "2")
+X264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", CRF, "-threads", "2")
 NOTHING = ("-c:v", "rawvideo")
 SETTLE_SECONDS = 3  # after all clips play: page loading and start-up are not counted
 BROWSER_FLAGS = (

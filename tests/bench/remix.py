@@ -122,6 +122,5 @@ def _left(path: Path) -> np.ndarray:
 
 
 def _render(folder: RecordFolder, out: Path, *options: str) -> measure.Cost:
-    return measure.run(
-        measure.mixer("render", str(folder.directory), "--out", str(out), "--json", *options)
-    )
+    fixed = ("--out", str(out), "--json", "--crf", measure.CRF)
+    return measure.run(measure.mixer("render", str(folder.directory), *fixed, *options))

@@ -47,7 +47,8 @@ def _others(ours_s: float, *, quick: bool) -> list[Row]:
 
 
 def _render(folder: Path, out: Path, *options: str) -> measure.Cost:
-    cost = measure.run(measure.mixer("render", str(folder), "--out", str(out), "--json", *options))
+    fixed = ("--out", str(out), "--json", "--crf", measure.CRF)
+    cost = measure.run(measure.mixer("render", str(folder), *fixed, *options))
     result = json.loads(cost.output.splitlines()[-1])
     assert result["event"] == "result", result
     return cost
