@@ -14,7 +14,7 @@ MixerError                     1   (base; an unexpected failure also ends with 1
 ├── JournalError
 │   ├── JournalMissing        40   no journal in that folder
 │   ├── JournalTooNew         41   written by a newer version
-│   └── JournalDamaged        42   not even one whole run header is readable
+│   └── JournalDamaged        42   a file of it is gone, or no run says what was recorded
 └── RenderError               50   a render failed and cannot be retried
 """
 

@@ -264,13 +264,14 @@ def _damage(journal: Journal) -> list[dict[str, Any]]:
     found = []
     for damage in journal.damage:
         path = (media_path if damage.file == "media" else meta_path)(journal.directory, damage.run)
+        size = path.stat().st_size
         found.append(
             {
                 "run": damage.run,
                 "file": damage.file,
                 "offset": damage.offset,
                 "bytes": damage.length,
-                "tornEnd": damage.offset + damage.length >= path.stat().st_size,
+                "tornEnd": damage.offset > 0 and damage.offset + damage.length == size,
             }
         )
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import bisect
 import heapq
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,14 @@ from typing import Any
 from .. import clock
 from ..clock import SECOND
 from ..edit import Span
-from ..errors import JournalDamaged, JournalMissing, JournalTooNew
+from ..errors import JournalDamaged
 from ..lock import is_held
-from . import records
 from .absence import Absence
+from .identity import read_identity
 from .model import PAUSED, RESUMED, Alignment, Event, Frame, FrameFlag, Gap, Note, Picture, Track
 from .order import EventOrder
 from .run import Damage, Run
-from .writer import TRACKS_A_RUN, journal_time_ns
+from .writer import TRACKS_A_RUN, journal_time_ns, media_path
 
 READ_AHEAD_NS = 2 * SECOND  # how much media time `frames` sorts at once
 UNUSABLE = FrameFlag.LATE | FrameFlag.BROKEN
@@ -56,21 +55,13 @@ class Journal:
 
         Raises JournalMissing, JournalTooNew or JournalDamaged.
         """
-        path = directory / "journal.json"
-        try:
-            identity = json.loads(path.read_text())
-            version = int(identity["version"])
-        except FileNotFoundError:
-            raise JournalMissing(f"there is no journal in {directory}") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise JournalDamaged(f"{path} is damaged: {error}") from None
-        if version > records.VERSION:
-            raise JournalTooNew(
-                f"{directory} was written by a newer mixer (journal version {version}); "
-                "use that version"
-            )
-        journal = cls(directory, identity, without, hindsight)
+        journal = cls(directory, read_identity(directory), without, hindsight)
         journal.refresh()
+        try:
+            journal.check()
+        except JournalDamaged:
+            if not journal.is_live():  # a writer that has just begun has said nothing yet
+                raise
         return journal
 
     @property
@@ -129,8 +120,10 @@ class Journal:
 
     @property
     def damage(self) -> Sequence[Damage]:
-        """Damage met so far, in what has been read."""
-        return [damage for run in self.runs for damage in run.damage]
+        """Damage met so far, in what has been read; and media that nobody can read."""
+        met = [damage for run in self.runs for damage in run.damage]
+        ended = [run for run in self.runs if run.sealed or self.finished]
+        return met + [damage for run in ended for damage in run.lost()]
 
     @property
     def alignments(self) -> Mapping[int, Sequence[Alignment]]:
@@ -193,6 +186,24 @@ class Journal:
         """Whether a writer, or the recorder that starts them, is alive now; `besides`: a lock that
         does not count. Only for deciding on recovery; never in a render."""
         return any(is_held(path) for path in self.directory.glob("*.lock") if path.name != besides)
+
+    def check(self) -> None:
+        """Raises JournalDamaged where nothing can be made of what is there: a run's media file is
+        gone, or no run's .meta says what the bytes of its media are.
+
+        One run that can be read is enough, and so is what it says of its tracks.
+        """
+        for run in self.runs:
+            path = media_path(self.directory, run.number)
+            if not path.exists():
+                raise JournalDamaged(f"{path} is missing; put it back")
+        if any(run.header or run.has_tracks for run in self.runs):
+            return
+        if any(path.stat().st_size for path in self.directory.glob("run-*.m*")):
+            raise JournalDamaged(
+                f"{self.directory} is damaged: its run-*.meta are empty or unreadable; "
+                "put them back from a copy, if there is one"
+            )
 
     def close(self) -> None:
         for run in self.runs:

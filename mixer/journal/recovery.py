@@ -19,12 +19,14 @@ def recover(directory: Path, *, besides: str = "") -> bool:
     journal = Journal.open(directory)
     if journal.finished or journal.is_live(besides):
         return False
+    journal.check()
     for run in journal.runs:
         run.sealed = True
     end_ns = journal.watermark_ns
     for run in journal.runs:
         for frame in run.media(0, run.media_length, set(run.tracks)):
             end_ns = max(end_ns, journal.media_ns(frame.track, frame.rtp) + 1)
+    end_ns = max(end_ns, 1)  # none at all would be taken for the new runs' beginning, which is now
     writers = {run.header["writer"] for run in journal.runs if run.header} or {"ingest"}
     journal.close()
     for writer in sorted(writers):

@@ -27,7 +27,7 @@ ARRIVAL_MARGIN_NS = SECOND // 2  # media time may run ahead of arrival by so muc
 
 @dataclass(slots=True)
 class Damage:
-    """Bytes of a file that are no whole record although records follow."""
+    """Bytes of a file that are no whole record although records follow, or are lost otherwise."""
 
     run: int
     file: str
@@ -52,6 +52,7 @@ class Run:
     damage: list[Damage] = field(default_factory=list)
     end: dict[str, Any] | None = None
     sealed: bool = False
+    has_tracks: bool = False  # some were announced, be it of people who are absent
     _meta_read: int = 0
     _marks: list[tuple[int, int, int]] = field(default_factory=list)  # (t_ns, arrived_ns, offset)
     _media_fd: int = -1
@@ -89,6 +90,7 @@ class Run:
         return start > 0
 
     def _take(self, type_: int, payload: bytes) -> None:
+        self.has_tracks |= type_ == Type.TRACK
         if type_ == Type.WATERMARK:
             self._mark(records.unpack_watermark(payload))
         elif type_ == Type.PICTURE:
@@ -136,6 +138,15 @@ class Run:
         if self.sealed:
             return start, self.media_length
         return start, self._marks[-1][2] if self._marks else 0
+
+    def lost(self) -> list[Damage]:
+        """Media that .meta speaks of but is not there, or that no track claims: of a run that has
+        ended."""
+        length = self.media_length
+        told = self._marks[-1][2] if self._marks else 0
+        if told > length:
+            return [Damage(self.number, "media", length, told - length)]
+        return [] if self.has_tracks or not length else [Damage(self.number, "media", 0, length)]
 
     def media(self, start: int, end: int, tracks: set[int]) -> Iterator[Frame]:
         """The frames of `tracks` that are stored between two offsets, in file order."""

@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from .. import clock
-from ..errors import JournalTooNew, StorageError
+from ..errors import StorageError
 from ..lock import hold
 from . import records
+from .identity import identity_path, read_identity
 from .model import Alignment, Event, Frame, Gap, Kind, Note, Source, Track
 from .model import Codec as CodecName
 from .records import Type
@@ -73,7 +74,8 @@ class JournalWriter:
         """Starts the next run in `directory`, which is made if it is not there.
 
         Waits up to 5 s for a dying earlier writer of the same name to let go of its lock.
-        Raises StorageError (unwritable, or another writer is alive) and JournalTooNew.
+        Raises StorageError (unwritable, or another writer is alive), JournalTooNew and
+        JournalDamaged.
         """
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -254,15 +256,9 @@ def journal_time_ns(identity: dict[str, Any], monotonic_ns: int) -> int:
 
 
 def _identity(directory: Path, conference: str) -> dict[str, Any]:
-    path = directory / "journal.json"
+    path = identity_path(directory)
     if path.exists():
-        identity: dict[str, Any] = json.loads(path.read_text())
-        if int(identity["version"]) > records.VERSION:
-            raise JournalTooNew(
-                f"{directory} was written by a newer mixer: journal version {identity['version']}, "
-                f"this one knows {records.VERSION}; use that version"
-            )
-        return identity
+        return read_identity(directory)
     identity = {
         "format": "mixer-journal",
         "version": records.VERSION,
