@@ -61,7 +61,7 @@ def room(
             log_dir=log_dir,
             mixer_token=mixer_token,
         )
-        await run_room(settings, on_ready=_say_room)
+        await run_room(settings, on_ready=_say_room, on_certificate=_say_certificate)
 
     run(serve())
 
@@ -78,3 +78,7 @@ def _ports(text: str) -> tuple[int, int]:
 def _say_room(url: str) -> None:
     print(f"Conference server: {url}")
     print(f"Join page:         {url}/rooms/NAME", flush=True)
+
+
+def _say_certificate(path: Path) -> None:
+    print(f"Certificate:       {path} (mixer record --tls-ca FILE)")

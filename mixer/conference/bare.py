@@ -12,8 +12,9 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from mixer.conference.address import parts_of
 from mixer.conference.difference import ConferenceEvent, difference
 from mixer.conference.ice import IceServer
 from mixer.conference.janus import Credentials
@@ -45,7 +46,7 @@ class BareSettings:
 
 def parse_address(url: str) -> BareAddress:
     """janus+ws(s)://host:port[/path]/ROOM. Raises UsageError."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     path, _, room = parts.path.rpartition("/")
     if parts.scheme not in ("janus+ws", "janus+wss") or not parts.hostname or not room:
         raise UsageError(f"{url!r} is no Janus room: give janus+ws(s)://HOST:PORT/ROOM")

@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
+from mixer.conference.address import no_answer
 from mixer.errors import (
     ConferenceError,
     ConferenceRefused,
@@ -270,7 +271,7 @@ async def _connect(url: str, ssl_context: ssl.SSLContext | None) -> ClientConnec
         return await connect(
             url,
             subprotocols=[Subprotocol("janus-protocol")],
-            ssl=ssl_context if url.startswith("wss:") else None,
+            ssl=(ssl_context or True) if url.startswith("wss:") else None,
             open_timeout=CONNECT_TIMEOUT_S,
             close_timeout=1.0,
             ping_interval=5.0,
@@ -289,9 +290,7 @@ async def _connect(url: str, ssl_context: ssl.SSLContext | None) -> ClientConnec
             raise ConferenceUnknown(f"there is no Janus at {place} ({status})") from error
         raise ConferenceUnreachable(f"{place} is not ready ({status})") from error
     except (InvalidHandshake, OSError, TimeoutError) as error:
-        raise ConferenceUnreachable(
-            f"{place} does not answer ({error.__class__.__name__}): is it running there?"
-        ) from error
+        raise no_answer(place, error) from error
 
 
 def _error(code: int, reason: str) -> ConferenceError:

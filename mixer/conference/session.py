@@ -15,12 +15,13 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, BinaryIO, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx2
 import structlog
 
 from mixer.clock import MILLISECOND, monotonic_ns
+from mixer.conference.address import no_answer, parts_of
 from mixer.conference.difference import ConferenceEvent, difference
 from mixer.conference.playing import received
 from mixer.conference.presentation import is_video_in_room, object_of
@@ -289,10 +290,7 @@ class RoomSession:
                 method, self.base_url + path, json=body, headers=headers
             )
         except (httpx2.HTTPError, OSError) as error:
-            raise ConferenceUnreachable(
-                f"{self.base_url} does not answer ({error.__class__.__name__}): "
-                "is the room server running, and is the address right?"
-            ) from error
+            raise no_answer(self.base_url, error) from error
         return _answer(self.base_url, response)
 
 
@@ -327,7 +325,7 @@ def _answer(url: str, response: httpx2.Response) -> dict[str, Any]:
 
 def room_base_url(url: str) -> str:
     """http(s)://host:port/rooms/NAME of a join page's address. Raises UsageError."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     match = _ROOM_PATH.fullmatch(parts.path)
     if parts.scheme not in ("http", "https") or not parts.hostname or match is None:
         raise UsageError(f"{url!r} is not a room: give http(s)://HOST:PORT/rooms/NAME")

@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from mixer.clock import SECOND
+from mixer.conference.address import no_answer, parts_of
 from mixer.conference.presentation import OBJECTS
-from mixer.errors import ConferenceUnreachable, MixerError, UsageError, first_of
+from mixer.errors import MixerError, UsageError, first_of
 from mixer.ingest.transport import prepare
 from mixer.journal import Journal, people
 from mixer.replay.company import Company
@@ -88,7 +88,7 @@ class Replay:
         "stopped", "conference-ended". Raises MixerError."""
         journal, script = await asyncio.to_thread(_read, self.settings)
         await asyncio.to_thread(prepare)
-        await _check_reachable(self.settings.url)
+        await _check_reachable(self.settings)
         reader = Reader(journal, script)
         self._script = script
         try:
@@ -115,21 +115,22 @@ class Replay:
                 company.become({})
 
 
-async def _check_reachable(url: str) -> None:
-    """Raises ConferenceUnreachable where nobody listens: a lost robot would only try again."""
-    parts = urlsplit(url.removeprefix("janus+"))
+async def _check_reachable(settings: ReplaySettings) -> None:
+    """Raises ConferenceUnreachable where nobody listens, or is not trusted: a lost robot would only
+    try again."""
+    url = settings.url
+    parts = parts_of(url.removeprefix("janus+"))
     if not parts.hostname or not ("/rooms/" in parts.path or url.startswith("janus+")):
         return  # no room's address at all: joining says so
-    port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
+    secure = parts.scheme in ("https", "wss")
+    port = parts.port or (443 if secure else 80)
+    trust = (settings.ssl_context or True) if secure else None
     try:
         async with asyncio.timeout(REACH_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(parts.hostname, port)
+            _, writer = await asyncio.open_connection(parts.hostname, port, ssl=trust)
             writer.close()
     except (OSError, TimeoutError) as error:
-        raise ConferenceUnreachable(
-            f"{url} does not answer ({error.__class__.__name__}): is the server running, "
-            "and is the address right?"
-        ) from None
+        raise no_answer(url, error) from None
 
 
 def _read(settings: ReplaySettings) -> tuple[Journal, Script]:

@@ -14,6 +14,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -50,13 +51,17 @@ class QuietServer(uvicorn.Server):
 
 
 async def run_room(
-    settings: RoomSettings, *, on_ready: Callable[[str], None] | None = None
+    settings: RoomSettings,
+    *,
+    on_ready: Callable[[str], None] | None = None,
+    on_certificate: Callable[[Path], None] | None = None,
 ) -> None:
     """Serves conferences until SIGINT, SIGTERM or cancellation.
 
     `on_ready` is called once with the address (no path) under which join pages are reached:
-    ADDRESS/rooms/NAME. Raises EnvironmentMissing (no Janus, or it does not start) and UsageError
-    (the port is taken, the certificate cannot be read).
+    ADDRESS/rooms/NAME; before it `on_certificate` with the one that was made for
+    `tls_self_signed`, there as long as the server runs. Raises EnvironmentMissing (no Janus, or it
+    does not start) and UsageError (the port is taken, the certificate cannot be read).
     """
     if shutil.which(str(settings.janus)) is None:
         raise EnvironmentMissing(
@@ -66,9 +71,13 @@ async def run_room(
     listener = listen(settings.host, settings.port)
     with listener, tempfile.TemporaryDirectory(prefix="mixer-room-") as directory:
         address = _address(settings, listener)
+        if settings.tls_self_signed:
+            settings = _with_certificate(settings, Path(directory))
+            if on_certificate and settings.tls_cert:
+                on_certificate(settings.tls_cert)
         janus = Janus(settings, on_lost=lambda: rooms.disconnect_all())
         rooms = Rooms(settings, janus)
-        server = _server(settings, RoomInterface(settings, rooms, janus).app(), Path(directory))
+        server = _server(settings, RoomInterface(settings, rooms, janus).app())
         await _serve(server, listener, janus, rooms, lambda: on_ready and on_ready(address))
 
 
@@ -163,11 +172,15 @@ def _address(settings: RoomSettings, listener: socket.socket) -> str:
     return f"{scheme}://{host}:{listener.getsockname()[1]}"
 
 
-def _server(settings: RoomSettings, app: ASGIApp, directory: Path) -> uvicorn.Server:
+def _with_certificate(settings: RoomSettings, directory: Path) -> RoomSettings:
+    """The same with a certificate of its own, made now."""
+    cert, key = write_self_signed(directory, [settings.host, *machine_addresses()])
+    return replace(settings, tls_self_signed=False, tls_cert=cert, tls_key=key)
+
+
+def _server(settings: RoomSettings, app: ASGIApp) -> uvicorn.Server:
     """uvicorn, quiet and bounded. Raises UsageError when the certificate cannot be used."""
     cert, key = settings.tls_cert, settings.tls_key
-    if settings.tls_self_signed:
-        cert, key = write_self_signed(directory, [settings.host, *machine_addresses()])
     config = uvicorn.Config(
         app,
         ssl_certfile=cert,

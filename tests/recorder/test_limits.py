@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from mixer.recorder import RecordFolder, RecordSettings
+from mixer.errors import MixerError
+from mixer.recorder import Recorder, RecordFolder, RecordSettings
 from mixer.recorder.limits import limit_reached
+from mixer.recorder.session import EARLY_INGEST_RESTARTS
 from mixer.recorder.settings import MIN_FREE_BYTES, Status
 from tests.recorder.test_resume import MIX, SMALL, frames, given
 from tests.system.processes import process, publisher, room, until
@@ -45,3 +48,17 @@ def test_a_server_that_never_comes_back(tmp_path: Path) -> None:
     assert (plan.ended, plan.merged) == ("unreachable", True)
     assert json.loads((out / "recording.json").read_text())["reason"] == "unreachable"
     assert (out / "mixes" / "default.mp4").exists()
+
+
+def test_ingest_that_never_joins(tmp_path: Path) -> None:
+    """A receiving process that dies each time before it has joined is not started for a minute."""
+    settings = RecordSettings(
+        "http://127.0.0.1:1/rooms/a",
+        tmp_path / "rec",
+        format="mp3",
+        ingest_environment={"PYTHONHOME": str(tmp_path / "nowhere")},  # no Python runs so
+    )
+    recorder = Recorder(settings)
+    with pytest.raises(MixerError, match=r"ingest\.log"):
+        asyncio.run(recorder.run())
+    assert recorder.status.ingest_restarts == EARLY_INGEST_RESTARTS

@@ -315,6 +315,7 @@ async def test_the_conference_ends(tmp_path: Path) -> None:
     [
         (["{journal}", "--into", "http://127.0.0.1:9/rooms/x"], 10, "does not answer"),
         (["{journal}", "--into", "http://127.0.0.1:9/x"], 2, "is not a room"),
+        (["{journal}", "--into", "http://127.0.0.1:99999/rooms/x"], 2, "Port out of range"),
         (["{journal}", "--into", "ftp://x/rooms/x"], 2, "--into"),
         (["{journal}", "--into", "http://h/rooms/x", "--offset", "9"], 2, "behind"),
         (["{journal}", "--into", "http://h/rooms/x", "--without", "Zoe"], 2, "Zoe"),
