@@ -36,6 +36,7 @@ from .start import first_shown_ns
 log = structlog.get_logger()
 
 INGEST_RESTARTS = 20
+EARLY_INGEST_RESTARTS = 3  # while it has never joined: then it will not, whatever is tried
 POLL_S = 0.1
 MAX_WARM = 2
 RESUME_TIMEOUT_S = 10.0
@@ -122,10 +123,15 @@ class Recorder:
                 ended = await self._ingest_session(attempt)
                 if ended:
                     return
+                new = not (self._joined.is_set() or self.settings.resume)
+                if new and attempt == EARLY_INGEST_RESTARTS:
+                    break
                 self.status.ingest_restarts += 1
                 log.warning("ingest.restart", attempt=attempt)
                 await asyncio.sleep(min(2.0, 0.05 * 2**attempt))
-            self._error = self._error or ConferenceUnreachable("ingest keeps failing; see its log")
+            self._error = self._error or ConferenceUnreachable(
+                f"the receiving process keeps failing: see {self.settings.out / 'ingest.log'}"
+            )
         except MixerError as error:
             self._error = error
         finally:
