@@ -13,10 +13,11 @@ from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ..records.models import Session
+from ..room.ranges import RangedFile
 from ..service.context import Service, now_ms
 from ..storage.media import media_type_of
 from . import pages, visits
@@ -64,7 +65,7 @@ async def file(request: Request) -> Response:
     path = _within(service, session, given["path"]) if session is not None else None
     if path is None:
         raise HTTPException(404, "There is no such file.")
-    return FileResponse(path, media_type=media_type_of(path.name), headers=HEADERS)
+    return RangedFile(path, media_type=media_type_of(path.name), headers=HEADERS)
 
 
 def _within(service: Service, session: Session, name: str) -> Path | None:

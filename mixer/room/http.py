@@ -40,6 +40,7 @@ from mixer.room.janus_process import Janus
 from mixer.room.live import LiveConference, RoomFull
 from mixer.room.presentations.routes import presentation_routes
 from mixer.room.proxy import serve_proxy
+from mixer.room.refusals import HANDLERS, refusal
 from mixer.room.replayed import Replayed
 from mixer.room.rooms import Stopping
 from mixer.room.settings import RoomSettings
@@ -269,12 +270,12 @@ def _check_origin(connection: HTTPConnection, settings: RoomSettings) -> None:
     allowed = {connection.headers.get("host", "").lower()}
     if settings.public_url:
         allowed.add(urlsplit(settings.public_url).netloc.lower())
-    if urlsplit(origin).netloc.lower() not in allowed:
+    if origin.partition("://")[2].lower() not in allowed:
         raise HTTPException(403, "pages of other origins may not connect")
 
 
 async def _deny(websocket: WebSocket, refused: Exception) -> None:
-    await websocket.send_denial_response(_refusal(refused))
+    await websocket.send_denial_response(refusal(refused))
 
 
 def _missing_page(refused: HTTPException | Ended) -> Response:
@@ -291,26 +292,6 @@ def _missing_page(refused: HTTPException | Ended) -> Response:
     page = page.replace("{{title}}", html.escape(title))
     page = page.replace("{{text}}", html.escape(text[:1].upper() + text[1:]))
     return HTMLResponse(page, status, PAGE_HEADERS)
-
-
-def _refusal(error: Exception) -> JSONResponse:
-    """The answer that an error of joining, following or asking stands for."""
-    match error:
-        case HTTPException():
-            return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-        case Ended():
-            return JSONResponse({"error": str(error), "reason": error.reason}, 410)
-        case RoomFull():
-            return JSONResponse({"error": str(error)}, 429)
-        case _:  # Stopping
-            return JSONResponse({"error": str(error)}, 503, {"retry-after": "1"})
-
-
-async def _error_answer(request: Request, error: Exception) -> Response:
-    return _refusal(error)
-
-
-HANDLERS: dict[Any, Any] = dict.fromkeys((HTTPException, RoomFull, Stopping, Ended), _error_answer)
 
 
 class SafeHeaders:

@@ -25,8 +25,15 @@ FAULTS = (
     ),
     Fault(404, 404, "NOT_FOUND", "there is no such address: see /docs"),
     Fault(405, 405, "METHOD_NOT_ALLOWED", "the address knows other methods: the Allow header"),
-    Fault(408, 408, "REQUEST_TIMEOUT", "the body did not arrive in time: send it again"),
+    Fault(
+        408,
+        408,
+        "REQUEST_TIMEOUT",
+        "headers or body did not arrive in time: send it again",
+    ),
     Fault(413, 413, "BODY_TOO_LARGE", "send a smaller body"),
+    Fault(416, 416, "RANGE_NOT_SATISFIABLE", "the file has no such part: see Content-Range"),
+    Fault(431, 431, "HEADERS_TOO_LARGE", "send fewer or shorter headers"),
     Fault(
         500,
         500,

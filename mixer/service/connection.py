@@ -7,16 +7,19 @@ sends a byte now and then would hold a connection for ever. What a body may take
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from .errors import ApiError, error_body
+
 MAX_HEADER_BYTES = 32_768
 
 
-def bounded(headers_timeout_s: float) -> type[asyncio.Protocol]:
+def bounded(headers_timeout_s: float, base_url: str) -> type[asyncio.Protocol]:
     """What uvicorn is to make of each connection."""
-    given = {"headers_timeout_s": headers_timeout_s}
+    given = {"headers_timeout_s": headers_timeout_s, "base_url": base_url}
     return type("BoundedConnection", (BoundedConnection,), given)
 
 
@@ -27,6 +30,7 @@ class BoundedConnection(HttpToolsProtocol):
     """
 
     headers_timeout_s: float
+    base_url: str
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -85,7 +89,8 @@ class BoundedConnection(HttpToolsProtocol):
         if self._parsed_bytes > MAX_HEADER_BYTES:
             self._refuse_long_headers()
         else:
-            super().send_400_response(msg)
+            sentence = "This is no HTTP request: see RFC 9112."
+            self._refuse(ApiError(400, 400, "INVALID_REQUEST", sentence))
 
     # -- bounds ------------------------------------------------------------------------------------
 
@@ -97,8 +102,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _await_headers(self, seconds: float) -> None:
         self._forget_deadline()
-        sentence = "The headers did not arrive in time: send the request again."
-        self._deadline = self.loop.call_later(seconds, self._refuse, 408, sentence)
+        late = ApiError(408, 408, "REQUEST_TIMEOUT", "The headers did not arrive in time.")
+        self._deadline = self.loop.call_later(seconds, self._refuse, late)
 
     def _forget_deadline(self) -> None:
         if self._deadline is not None:
@@ -106,18 +111,20 @@ class BoundedConnection(HttpToolsProtocol):
             self._deadline = None
 
     def _refuse_long_headers(self) -> None:
-        self._refuse(431, f"The headers have more than {MAX_HEADER_BYTES} bytes.")
+        sentence = f"The headers have more than {MAX_HEADER_BYTES} bytes."
+        self._refuse(ApiError(431, 431, "HEADERS_TOO_LARGE", sentence))
 
-    def _refuse(self, status: int, sentence: str) -> None:
-        """There is no request that an application could answer: plain text, and the end."""
+    def _refuse(self, error: ApiError) -> None:
+        """There is no request that an application could answer: this answer, and the end."""
         if self.transport.is_closing():
             return
+        body = json.dumps(error_body(self.base_url, error)).encode()
         lines = (
-            STATUS_LINE[status],
-            b"content-type: text/plain; charset=utf-8\r\n",
-            f"content-length: {len(sentence)}\r\n".encode(),
+            STATUS_LINE[error.status],
+            b"content-type: application/json\r\n",
+            b"content-length: %d\r\n" % len(body),
             b"connection: close\r\n\r\n",
-            sentence.encode(),
+            body,
         )
         self.transport.write(b"".join(lines))
         self.transport.close()

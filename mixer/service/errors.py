@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from ..records.database import AWAY
+from ..room.refusals import REASONS
 
 log = structlog.get_logger()
 
@@ -56,8 +57,8 @@ class ApiError(HTTPException):
         self.description = description
 
 
-def error_answer(base_url: str, error: ApiError) -> JSONResponse:
-    """The answer for an error."""
+def error_body(base_url: str, error: ApiError) -> dict[str, Any]:
+    """The contract's fields (1.4)."""
     body = ErrorBody(
         type=f"{base_url}/docs/errors#{error.code}",
         status=error.status,
@@ -65,7 +66,12 @@ def error_answer(base_url: str, error: ApiError) -> JSONResponse:
         error_reason=error.reason,
         error_description=_sentence(error.description),
     )
-    return JSONResponse(body.model_dump(), error.status, error.headers)
+    return body.model_dump()
+
+
+def error_answer(base_url: str, error: ApiError) -> JSONResponse:
+    """The answer for an error."""
+    return JSONResponse(error_body(base_url, error), error.status, error.headers)
 
 
 def _sentence(text: str) -> str:
@@ -113,7 +119,7 @@ _GENERAL = {
 def _general(error: HTTPException) -> ApiError:
     """What Starlette and FastAPI raise themselves: the status is the code."""
     status = error.status_code
-    reason = "INVALID_REQUEST" if status == 400 else HTTPStatus(status).name
+    reason = REASONS.get(status, HTTPStatus(status).name)
     return ApiError(status, status, reason, _GENERAL.get(status, error.detail), error.headers)
 
 

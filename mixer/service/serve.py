@@ -167,7 +167,7 @@ def web_server(service: Service) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         lifespan="off",
-        http=bounded(settings.headers_timeout_s),
+        http=bounded(settings.headers_timeout_s, settings.base_url),
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_BYTES,
         ws_ping_interval=10,

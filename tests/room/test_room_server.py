@@ -192,8 +192,10 @@ async def test_bad_requests_get_one_clear_line(server: Server) -> None:
         for status, method, address, body, headers in cases:
             answer = await client.request(method, address, json=body, headers=headers)
             assert answer.status_code == status, (method, address, body)
-            if status != 405:
-                assert "\n" not in answer.json()["error"]
+            assert "\n" not in answer.json()["error"]
+            assert (answer.json()["status"], answer.json()["error_code"]) == (status, status)
+            assert answer.json()["error_reason"].isupper()
+            assert answer.json()["error_description"].endswith(".")
         form = await client.post(f"{url}/participants", content='{"name": "x"}')
         assert form.status_code == 415
         token = {"authorization": f"Bearer {ada.token}"}
@@ -213,6 +215,8 @@ async def test_pages_of_other_origins_may_not_use_it(server: Server) -> None:
         assert (await client.options(url, headers=preflight)).status_code == 405
         with pytest.raises(InvalidStatus):
             await connect(ada.janus_url, origin="https://evil.example", proxy=None)  # type: ignore[arg-type]
+        with pytest.raises(InvalidStatus, match="403"):
+            await connect(ada.janus_url, origin="http://[x", proxy=None)  # type: ignore[arg-type]
         with pytest.raises(InvalidStatus):
             await connect(f"{ada.janus_url}x", proxy=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -33,6 +34,17 @@ async def connected(data: Path, headers_timeout_s: float) -> AsyncIterator[Line]
             writer.close()
 
 
+def assert_refused(answer: bytes, status: int) -> None:
+    """An answer of this status, whole, with the contract's body."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), head
+    assert b"content-length: %d\r\n" % len(body) in head
+    assert b"content-type: application/json" in head
+    told = json.loads(body)
+    assert (told["status"], told["error_code"]) == (status, status)
+    assert set(told) == {"type", "status", "error_code", "error_reason", "error_description"}
+
+
 async def trickle(writer: asyncio.StreamWriter) -> None:
     """A header that never ends, a byte now and then."""
     writer.write(HEALTH + b"X-Slow: ")
@@ -47,13 +59,13 @@ async def test_slow_headers(tmp_path: Path) -> None:
         trickling = asyncio.create_task(trickle(writer))
         answer = await reader.read()
         trickling.cancel()
-    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert_refused(answer, 408)
 
 
 async def test_silence(tmp_path: Path) -> None:
     """So is who says nothing at all."""
     async with connected(tmp_path / "data", 0.3) as (reader, _):
-        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+        assert_refused(await reader.read(), 408)
 
 
 async def test_a_request_in_pieces(tmp_path: Path) -> None:
@@ -74,7 +86,17 @@ async def test_long_headers(tmp_path: Path, complete: bool) -> None:
     async with connected(tmp_path / "data", 60) as (reader, writer):
         end = b"\r\n\r\n" if complete else b""
         writer.write(HEALTH + b"X-Long: " + b"a" * MAX_HEADER_BYTES + end)
-        assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
+        assert_refused(await reader.read(), 431)
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"\x16\x03\x01", b"GET /x XTTP/1.1\r\n\r\n", HEALTH + b"a b\r\n\r\n"]
+)
+async def test_what_is_no_http(tmp_path: Path, nonsense: bytes) -> None:
+    """400 with the body that every error has: there may be a client that reads it."""
+    async with connected(tmp_path / "data", 60) as (reader, writer):
+        writer.write(nonsense)
+        assert_refused(await reader.read(), 400)
 
 
 async def test_a_long_body_is_no_header(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from mixer.conference.state import FilePresentation, Presentation
@@ -24,6 +24,7 @@ from mixer.room.attendance import Attendance
 from mixer.room.live import SHARING, LiveConference
 from mixer.room.presentations.played import changed_playing, video_to_present
 from mixer.room.presentations.shelf import MAX_FILE_BYTES, TOO_LARGE, Shelf
+from mixer.room.ranges import RangedFile
 from mixer.room.visit import attendance_of, room_name, token_of
 
 CONVERTING = 1  # at a time, of all conferences: each takes a core
@@ -116,7 +117,7 @@ class _Presentations:
             path = shelf.page(id, name)
         if path is None:
             raise HTTPException(404, "there is no such page")
-        return FileResponse(path, headers=FOR_GOOD)
+        return RangedFile(path, headers=FOR_GOOD)
 
     def _shelf(self, conference: LiveConference) -> Shelf:
         if conference not in self._shelves:
