@@ -6,7 +6,7 @@
  * and data-empty while there is nothing to be seen. A mixer-video shows an avatar where there is no
  * picture, and with `name` who it is; that of what is shared shows a file's page, and the name of a
  * video whose picture is not there. A mixer-grid shows what is shared above everybody, unless the
- * page has another element for that.
+ * page has another element for that. All that holds inside of shadow roots, too.
  */
 (() => {
   'use strict';
@@ -78,6 +78,9 @@
     return letter(words[0]) + (words.length > 1 ? letter(words.at(-1)) : '');
   };
 
+  // What is in the document, shadow roots included: they know of it themselves, plain videos are found.
+  const here = { grids: new Set(), tiles: new Set(), videos: new Set() };
+
   class MixerVideo extends HTMLElement {
     static observedAttributes = ['participant', 'name', ...WHICH];
 
@@ -98,8 +101,12 @@
 
     connectedCallback() {
       if (this.#parts === null) this.#build();
+      here.tiles.add(this);
+      dress(this);
       this.update();
     }
+
+    disconnectedCallback() { here.tiles.delete(this); }
 
     attributeChangedCallback() {
       if (this.#parts !== null) this.update();
@@ -147,7 +154,13 @@
   class MixerGrid extends HTMLElement {
     static observedAttributes = ['max', 'aspect', 'names', 'shares'];
 
-    connectedCallback() { this.update(); }
+    connectedCallback() {
+      here.grids.add(this);
+      dress(this);
+      this.update();
+    }
+
+    disconnectedCallback() { here.grids.delete(this); }
 
     attributeChangedCallback() { if (this.isConnected) this.update(); }
 
@@ -168,7 +181,8 @@
 
     #showsShares() {
       return this.getAttribute('shares') !== 'off'
-        && ![...document.querySelectorAll(SHARES)].some((element) => element.closest('mixer-grid') === null);
+        && ![...here.tiles, ...here.videos].some((element) => element.isConnected
+          && element.matches(SHARES) && element.closest('mixer-grid') === null);
     }
 
     #arrange(count, share) {
@@ -210,31 +224,66 @@
 
   const PLAIN = 'video[data-participant]';
   function updateVideo(video) {
+    if (!video.isConnected || !video.matches(PLAIN)) {
+      here.videos.delete(video);
+      return;
+    }
+    here.videos.add(video);
+    dress(video);
     const found = layout.find(video.dataset.participant);
     mark(video, found, !found?.stream);
     attach(video, found?.stream);
   }
 
   function updateAll() {
-    document.querySelectorAll(PLAIN).forEach(updateVideo);
-    document.querySelectorAll('mixer-grid').forEach((grid) => grid.update());
-    document.querySelectorAll('mixer-video').forEach((element) => element.update());
+    for (const video of [...here.videos]) updateVideo(video);
+    for (const grid of [...here.grids]) grid.update();
+    for (const tile of [...here.tiles]) if (tile.isConnected) tile.update(); // a grid may have taken it out
   }
   layout.addEventListener('change', updateAll);
-  window.addEventListener('load', updateAll); // style sheets are there: sizes are known
+  window.addEventListener('load', () => { // style sheets are there: sizes are known
+    videosIn(document).forEach(updateVideo); // of shadow roots that came with the page's HTML
+    updateAll();
+  });
+  layout.host.hasElements = () => here.grids.size + here.tiles.size > 0 || [...here.videos].some((video) => video.isConnected);
 
-  new MutationObserver((changes) => {
+  // ---- plain videos, wherever they are ----------------------------------------------------------
+
+  const shadows = new WeakMap(); // host -> its shadow root, of whatever mode
+  const finder = new MutationObserver((changes) => {
     const found = new Set();
     for (const { type, target, addedNodes } of changes) {
-      if (type === 'attributes' && target.matches(PLAIN)) found.add(target);
-      for (const node of addedNodes) {
-        if (node.nodeType !== Node.ELEMENT_NODE) continue;
-        if (node.matches(PLAIN)) found.add(node);
-        node.querySelectorAll(PLAIN).forEach((video) => found.add(video));
-      }
+      if (type === 'attributes') found.add(target);
+      for (const node of addedNodes) if (node.nodeType === Node.ELEMENT_NODE) videosIn(node, found);
     }
     found.forEach(updateVideo);
-  }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-participant'] });
+  });
+  const watch = (root) => finder.observe(root,
+    { subtree: true, childList: true, attributes: true, attributeFilter: ['data-participant'] });
+
+  /** All of them in a node: also in the shadow roots below, which are watched from then on. */
+  function videosIn(node, found = new Set()) {
+    for (const element of [node, ...node.querySelectorAll('*')]) {
+      if (element instanceof HTMLVideoElement && element.matches(PLAIN)) found.add(element);
+      const root = element instanceof MixerVideo ? null : shadows.get(element) ?? element.shadowRoot;
+      if (!root) continue;
+      if (!shadows.has(element)) watch(root);
+      shadows.set(element, root);
+      videosIn(root, found);
+    }
+    return found;
+  }
+
+  const { attachShadow } = Element.prototype;
+  Element.prototype.attachShadow = function shadowed(...options) {
+    const root = attachShadow.apply(this, options);
+    if (!(this instanceof MixerVideo)) {
+      shadows.set(this, root);
+      watch(root);
+    }
+    return root;
+  };
+  watch(document);
 
   // Without specificity: whatever the page says about them holds. As wide as their place: 100 % would
   // leave the page where `left` and `right`, or margins, say where they lie.
@@ -249,6 +298,12 @@
       position: fixed; inset: 0; width: 100vw; height: 100vh; aspect-ratio: auto; }
     :where(video[data-participant][data-empty]) { visibility: hidden; }`);
   document.adoptedStyleSheets.push(defaults);
+
+  /** Style sheets end at a shadow root. */
+  function dress(element) {
+    const root = element.getRootNode();
+    if (root instanceof ShadowRoot && !root.adoptedStyleSheets.includes(defaults)) root.adoptedStyleSheets.push(defaults);
+  }
 
   customElements.define('mixer-video', MixerVideo);
   customElements.define('mixer-grid', MixerGrid);

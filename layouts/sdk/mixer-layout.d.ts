@@ -15,6 +15,8 @@ export interface Stream {
   readonly type: 'Camera' | 'ScreenShare' | 'VideoPresentation';
   readonly audio: Audio | null;
   readonly video: Video | null;
+  /** When it began, milliseconds of unix time, if that is known. */
+  readonly startedAt?: number;
 }
 
 export interface Participant {
@@ -139,6 +141,8 @@ export interface MixerLayoutHost {
   /** Whether the page has asked for a level: then levels are told by `hear`, 0 to 5 by participant's id. */
   wantsLevels: boolean;
   hear(levels: Readonly<Record<string, number>>): void;
+  /** Whether elements are in the page that show the conference by themselves (elements.js). */
+  hasElements(): boolean;
   /** Called once; at once if the page was quicker. */
   onready: (() => void) | null;
   onfail: ((reason: string) => void) | null;

@@ -255,6 +255,7 @@
     createMediaStream: null,
     wantsLevels: false, // levels.js: the page asks for them
     hear: null,
+    hasElements: () => false, // elements.js
     reset(newState, newParameters) {
       const next = completeState(newState);
       if (newParameters !== undefined) parameters = taken(newParameters);

@@ -49,6 +49,7 @@ class Look:
     videos: tuple[VideoElement, ...]
     levels: bool = False  # it wants to hear how loud people are
     drawing: bool = False  # it moves by its scripts alone, and may go undrawn meanwhile
+    dead: str = ""  # how its script ended, where it shows nothing of the conference
 
     @property
     def places(self) -> tuple[tuple[int, Box], ...]:
@@ -94,4 +95,5 @@ class Look:
             videos=tuple(VideoElement.parse(video) for video in told["videos"][:MAX_VIDEOS]),
             levels=bool(told["levels"]),
             drawing=bool(told["drawing"]),
+            dead=str(told["dead"] or "")[:MAX_TEXT],
         )

@@ -68,8 +68,11 @@ async def boot(page: Page, url: str) -> Look:
             raise PageFailure(f"the page gave up: {look.failed}")
         if look.ready and loaded >= frames:
             return look
-        if errors and not look.ready and loaded >= frames:
-            raise PageFailure(f"the page threw before it was ready: {errors[0]}")
+        if not look.ready and loaded >= frames:
+            if look.dead and look.due_ms is None and not look.moving:  # nothing more is to come
+                raise PageFailure(f"the page {look.dead}")
+            if errors and not look.dead:
+                raise PageFailure(f"the page threw before it was ready: {errors[0]}")
         late = time.monotonic() - began_s > settings.ready_wall_s
         if late and loaded >= settings.ready_wall_s * settings.fps:
             why = f": {look.awaits}" if look.awaits else ""

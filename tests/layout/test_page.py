@@ -148,6 +148,47 @@ async def test_a_page_that_never_gets_ready_says_why(
             pass
 
 
+GONE = "<script src='gone.js'></script>"
+UNCAUGHT = "<script>undefinedFunction(); mixerLayout.ready();</script>"
+IMPORT = "<script type='module'>import './gone.js'; mixerLayout.ready();</script>"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (UNCAUGHT, "threw before it was ready: .*undefinedFunction"),
+        (f"<div id=root></div>{IMPORT}", "lacks a script .* a module that a script imports"),
+        (f"<div id=root></div>{GONE}", "lacks a script .*/gone.js"),
+        (f"{UNCAUGHT}<script>setInterval(() => {{}}, 100);</script>", "not ready .*undefinedFunct"),
+    ],
+)
+async def test_a_page_whose_script_died_first_is_not_ready(
+    browser: Browser, tmp_path: Path, body: str, reason: str
+) -> None:
+    """It never got to `mixerLayout` and shows nothing of the conference: as if it had thrown after
+    that. Where something goes on in the page, it has the usual time."""
+    with pytest.raises(PageFailure, match=reason):
+        async with shown(browser, page_of(tmp_path, body), state_of(1), ready_wall_s=1.5):
+            pass
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<video data-participant=0></video>{UNCAUGHT}{GONE}",
+        f"<mixer-grid></mixer-grid>{IMPORT}",
+        f"{UNCAUGHT}<video></video><script>setTimeout(() => {{"
+        "document.querySelector('video').srcObject = mixerLayout.mediaStream('p0.camera');"
+        "mixerLayout.ready(); }, 1300)</script>",
+    ],
+)
+async def test_a_page_that_works_may_throw(browser: Browser, tmp_path: Path, body: str) -> None:
+    """Elements show the conference without script; a script that begins late shows it, too."""
+    async with shown(browser, page_of(tmp_path, body), state_of(1)) as (page, look):
+        assert look.ready and len(look.videos) == 1
+        assert {kind for kind, _ in page.suppressed} & {"error", "missing"}
+
+
 async def test_a_missing_page_says_its_status(browser: Browser) -> None:
     """A layout that is not there is told by its HTTP status."""
     layout = str(PAGES / "styled.html")

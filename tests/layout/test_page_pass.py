@@ -249,6 +249,7 @@ async def test_a_pass_follows_a_growing_journal_and_stops_when_told(tmp_path: Pa
     ("body", "reason"),
     [
         ("<script>mixerLayout.parameters; throw new Error('broken');</script>", "broken"),
+        ("<div id=root></div><script type='module'>import './gone.js';</script>", "a script"),
         (
             "<script>mixerLayout.ready();"
             "setTimeout(() => mixerLayout.fail('tired'), 1700);</script>",

@@ -173,6 +173,40 @@ def test_plain_video_elements(page: Page) -> None:
     assert page.evaluate(f"[{video}.srcObject, {video}.dataset.name]") == [None, "Person 2"]
 
 
+@pytest.mark.parametrize("mode", ["open", "closed", "html"])
+def test_elements_in_shadow_roots(page: Page, mode: str) -> None:
+    """They follow the conference as those in the document do: plain videos, tiles and grids,
+    whether the shadow root is made by script or comes with the page's HTML."""
+    page.evaluate(
+        """(mode) => {
+          const html = '<b><video data-participant=0></video></b>'
+            + '<mixer-video participant=1></mixer-video><mixer-grid></mixer-grid>';
+          if (mode === 'html') {
+            document.body.setHTMLUnsafe(`<p><template shadowrootmode=open>${html}</template></p>`);
+            window.root = document.querySelector('p').shadowRoot;
+            return;
+          }
+          const host = document.body.appendChild(document.createElement('p'));
+          window.root = host.attachShadow({ mode });
+          root.innerHTML = html;
+        }""",
+        mode,
+    )
+    reset(page, participant(1), participant(2))
+    seen = """[...root.querySelectorAll('[data-participant-id]')].map((element) =>
+      `${element.localName} ${element.dataset.participantId}`)"""
+    people = ["video p1", "mixer-video p2", "mixer-video p1", "mixer-video p2"]
+    assert page.evaluate(seen) == people
+    assert page.evaluate("root.querySelector('video').srcObject !== null")
+    assert page.evaluate("root.querySelector('mixer-video').clientHeight") == 441  # 16 : 9
+    apply(page, event("participant.removed", id="p1"))
+    assert page.evaluate(seen) == ["video p2", "mixer-video p2"]
+    page.evaluate("root.querySelector('b').innerHTML = '<video data-participant=p2></video>'")
+    assert page.evaluate("root.querySelector('video').srcObject !== null")
+    page.evaluate("root.host.remove()")
+    assert not page.evaluate("mixerLayout.host.hasElements()")
+
+
 def test_mixer_elements(page: Page) -> None:
     """`<mixer-video>` shows a camera, an avatar, a shared file, nothing; `<mixer-grid>` all."""
     page.evaluate(

@@ -7,6 +7,13 @@ const layout = config.layout && window === window.top ? window.mixerLayout : nul
 const voxeet = layout ? window.__mixerVoxeet : null; // the seed platform's page contract
 const progress = { ready: false, failed: null, finished: false };
 
+/** How its script ended, of a page that shows nothing of the conference and has not asked about it;
+ * null of all others, whatever else they throw. */
+function dead(theirs) {
+  const isConcerned = !layout || layout.host.touched || theirs?.concerned || elements.length > 0 || layout.host.hasElements();
+  return isConcerned ? null : died;
+}
+
 let told = null; // the last look, but for what each tells anew
 
 /** The page stands still; its videos get the resting card; what does it wait for? */
@@ -20,6 +27,7 @@ function stand() {
   const touched = layout?.host.touched ?? false;
   const loaded = document.readyState === 'complete';
   const theirs = touched ? null : voxeet?.look();
+  const end = dead(theirs);
   return {
     settled,
     due: due === null ? null : Math.max(0, due - now),
@@ -28,8 +36,9 @@ function stand() {
     animated: movingAnimations(),
     carrying: carriesVideo(),
     loaded,
-    ready: touched ? progress.ready : loaded && (theirs?.ready ?? true),
-    awaits: touched ? 'mixerLayout.ready() was not called' : theirs?.awaits ?? '',
+    ready: touched ? progress.ready : loaded && end === null && (theirs?.ready ?? true),
+    awaits: touched ? 'mixerLayout.ready() was not called' : end ?? theirs?.awaits ?? '',
+    dead: end,
     failed: progress.failed,
     finished: progress.finished || (theirs?.finished ?? false),
     notes: notes.splice(0),

@@ -61,8 +61,21 @@ window.alert = (text) => { note('dialog', text); };
 window.confirm = (text) => { note('dialog', text); return false; };
 window.prompt = (text) => { note('dialog', text); return null; };
 window.print = () => { note('dialog', 'print'); };
+let died = null; // how the first script of the page ended that did not do all it was there for
+const threw = (text) => {
+  note('error', text);
+  died ??= `threw before it was ready: ${text}`;
+};
+const lacks = (address) => { died ??= `lacks a script before it is ready: ${address}`; };
 window.addEventListener('error', (event) => {
-  if (event.message) note('error', event.message);
-  else if (event.target?.src ?? event.target?.href) note('missing', event.target.src ?? event.target.href);
+  const { message, target } = event;
+  if (message) {
+    threw(message);
+    return;
+  }
+  const address = (target?.src || target?.href) ?? '';
+  if (address) note('missing', address);
+  else if (target instanceof HTMLScriptElement) note('error', 'a module that a script imports cannot be loaded');
+  if (target instanceof HTMLScriptElement) lacks(address || 'a module that a script imports cannot be loaded');
 }, true);
-window.addEventListener('unhandledrejection', (event) => note('error', event.reason?.message ?? event.reason));
+window.addEventListener('unhandledrejection', (event) => threw(event.reason?.message ?? event.reason));
