@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from .plan import Plan, RecordFolder
 from .result import SOUND, Ending, part_name, sound_name, write_result
 
 log = structlog.get_logger()
+CUE = ".cue"  # beside a participant's audio without silences (docs/audio.md)
 
 
 @dataclass(slots=True)
@@ -96,11 +97,19 @@ async def _sounds(folder: RecordFolder, plan: Plan, journal: Journal) -> tuple[O
     if len(plan.audio_parts) > 1:
         return audio_outputs(folder, await audio_job(folder, journal, plan, None).run())
     outputs = recall(folder.audio_facts(0))
-    for output in outputs:
-        path = folder.directory / output.path
-        await asyncio.to_thread(same_file, path, folder.audio / path.name)
+    for path in _with_cue_sheets(folder, outputs):
+        if path.suffix != CUE or path.exists():
+            await asyncio.to_thread(same_file, path, folder.audio / path.name)
     moved = (replace(one, path=f"audio/{Path(one.path).name}") for one in outputs)
     return tuple(moved)
+
+
+def _with_cue_sheets(folder: RecordFolder, outputs: Iterable[Output]) -> Iterator[Path]:
+    """Where the files are, and where what says of what a file without silences is made may be."""
+    for output in outputs:
+        path = folder.directory / output.path
+        yield path
+        yield path.with_suffix(CUE)
 
 
 def _only_parts(plan: Plan, journal: Journal, files: Files) -> Iterator[str]:
@@ -119,7 +128,7 @@ def _hide_only_parts(folder: RecordFolder, plan: Plan, unnamed: frozenset[str]) 
         if part_name(mix) in unnamed:
             _unlink(folder.part_file(mix), folder.part_facts(mix))
     if sound_name(0) in unnamed:
-        paths = [folder.directory / output.path for output in recall(folder.audio_facts(0))]
+        paths = _with_cue_sheets(folder, recall(folder.audio_facts(0)))
         _unlink(*paths, folder.audio_facts(0))
     with suppress(OSError):
         folder.parts.rmdir()  # if it is empty now
