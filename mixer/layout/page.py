@@ -97,12 +97,12 @@ class PageSettings:
 def injected_script(settings: PageSettings, state: Mapping[str, Any]) -> str:
     """SDKs and inject/ with their configuration, as run before any script of the page."""
     parameters = {
+        "language": settings.language,  # the address may ask for another
+        **settings.parameters,
         "width": settings.width,
         "height": settings.height,
         "fps": settings.fps,
         "layoutType": settings.layout_type,
-        "language": settings.language,
-        **settings.parameters,
     }
     config = {"seed": settings.seed, "state": state, "parameters": parameters, "layout": True}
     folder = resources.files("mixer.layout").joinpath("inject")

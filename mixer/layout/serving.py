@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import jinja2
 import structlog
@@ -27,11 +27,12 @@ from playwright.async_api import Error as PlaywrightError
 
 from mixer.conference.presentation import is_object_name
 from mixer.layout.sdk import voxeet_sdk_answer, with_stand_in
-from mixer.layout.shipped import BUILT_IN, SCENE_PAGE, layout_path, page_of
+from mixer.layout.shipped import BUILT_IN, COMMON, SCENE_PAGE, layout_path, page_of
 
 log = structlog.get_logger()
 
 HOST = "layout.mixer"
+PAGE = "page"  # under which local layouts are served, whatever their own names are
 OBJECTS = "/objects/"  # timeline.py tells pages of them
 OBJECT_POLLS, OBJECT_POLL_S = 40, 0.05
 SCRIPT_HEADERS = {
@@ -40,7 +41,6 @@ SCRIPT_HEADERS = {
 }
 FETCH_TIMEOUT_S = 10.0
 FAULTY = 500  # status of answers that tell of a server's fault
-COMMON = ("sdk", "shared")  # folders beside the built-in layouts that any local page may load
 MAX_KEPT, MAX_KEPT_BYTES = 50_000, 2 << 30  # answers and bytes of one page
 REQUESTS = "MIXER_LAYOUT_REQUESTS"
 PROXY = "mixer"  # as it names itself in Proxy-Status
@@ -92,7 +92,7 @@ class Site:
         if (script := voxeet_sdk_answer(request.url)) is not None:
             await route.fulfill(status=200, body=script, headers=SCRIPT_HEADERS)
         elif urlsplit(request.url).hostname == HOST:
-            path = urlsplit(request.url).path
+            path = unquote(urlsplit(request.url).path)
             if path.startswith(OBJECTS):
                 await self._object(route, path.removeprefix(OBJECTS))
             else:
@@ -125,7 +125,8 @@ class Site:
             await route.fulfill(status=200, body=with_stand_in(body), headers=headers)
 
     def local_file(self, path: str) -> tuple[bytes | None, str]:
-        """What a path of a local layout is answered with, and its type; None: nothing is there."""
+        """What a path (decoded) of a local layout is answered with, and its type; None: nothing is
+        there."""
         top, _, rest = path.lstrip("/").partition("/")
         folder = self.folder if top == self.name else BUILT_IN / top if top in COMMON else None
         if folder is None:
@@ -133,7 +134,11 @@ class Site:
         found = page_of(folder) if rest in ("", "index.html") else folder / rest
         if found is None:
             return None, ""
-        found = found.resolve()
+        try:
+            found = found.resolve()
+            found.is_file()
+        except (OSError, ValueError):  # too long, or with characters that no name can have
+            return None, ""
         if found != SCENE_PAGE.resolve() and not found.is_relative_to(folder.resolve()):
             return None, ""
         template = found if found.suffix == ".j2" else found.with_name(found.name + ".j2")
@@ -231,9 +236,10 @@ def find_site(layout: str, variables: Mapping[str, Any], cache: Path | None = No
         return Site(url=layout, cache=cache)
     _, mark, query = layout.partition("?")
     if path.is_file():
-        url = f"http://{HOST}/page/{path.name}{mark}{query}"
-        return Site(url, path.parent, "page", variables, cache)
-    name = path.resolve().name
+        url = f"http://{HOST}/{PAGE}/{quote(path.name)}{mark}{query}"
+        return Site(url, path.parent, PAGE, variables, cache)
+    name = PAGE
     if path.is_relative_to(BUILT_IN):
+        name = path.name
         query = query.replace("#", "%23")  # of a colour: these pages have no places to jump to
     return Site(f"http://{HOST}/{name}/{mark}{query}", path, name, variables, cache)

@@ -20,6 +20,7 @@ def shipped_layouts() -> Path:
 
 
 BUILT_IN = shipped_layouts()
+COMMON = ("sdk", "shared")  # folders in there that any local page may load
 SCENE_PAGE = BUILT_IN / "shared" / "scene.html"  # of built-in layouts, which differ by scene.js
 
 

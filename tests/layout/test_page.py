@@ -6,10 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.async_api import Browser
 
 from mixer.layout import cards
 from mixer.layout.page import PageFailure
+from mixer.layout.serving import find_site
 from tests.layout.support import PAGES, WALL, page_of, shown, state_of
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
@@ -148,6 +150,54 @@ async def test_a_page_that_never_gets_ready_says_why(
             pass
 
 
+@pytest.mark.parametrize(
+    "folder", ["my läyout", "objects", "sdk", "50%25 #1", "plain"], ids=lambda name: name[:2]
+)
+@pytest.mark.parametrize("page", ["index.html", "a päge &+%20#.html"], ids=["folder", "file"])
+async def test_names_of_all_kinds(browser: Browser, tmp_path: Path, folder: str, page: str) -> None:
+    """A layout's folder, its page and its files may be named as they like."""
+    path = tmp_path / folder / page
+    path.parent.mkdir()
+    Image.new("RGB", (7, 5)).save(path.parent / "my pic é %41.png")
+    address = "my%20pic%20é%20%2541.png?v=1"
+    path.write_text(f"<!doctype html><meta charset=utf-8><img src='{address}'>", "utf-8")
+    layout = path.parent if page == "index.html" else path
+    async with shown(browser, f"{layout}?title=a%20b", {}) as (shown_page, look):
+        width = "document.querySelector('img').naturalWidth"
+        asked = await shown_page.call(f"[{width}, mixerLayout.parameters.title]")
+        assert asked == [7, "a b"] and not look.notes
+
+
+async def test_odd_requests_find_nothing(tmp_path: Path) -> None:
+    """Nothing beside the layout's files, whatever the path says; no path is an error."""
+    (tmp_path / "secret.txt").write_text("secret")
+    folder = tmp_path / "layout"
+    folder.mkdir()
+    (folder / "index.html").write_text("page")
+    site = find_site(str(folder), {})
+    assert site.local_file("/page/")[0] == b"page"
+    for path in ("/page/../secret.txt", "/page//etc/passwd", "/page/\0", f"/page/{'a' * 5000}"):
+        assert site.local_file(path)[0] is None, path
+
+
+async def test_parameters_of_the_recording_are_not_overridden(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Size, rate and kind are what they are, as numbers, whatever the address says; the language
+    may be another."""
+    layout = page_of(tmp_path, "<p>")
+    query = "width=600&height=1&fps=5&layoutType=replay&language=ar&free=1"
+    async with shown(browser, f"{layout}?{query}", {}) as (page, _):
+        assert await page.call("mixerLayout.parameters") == {
+            "width": 960,
+            "height": 540,
+            "fps": 30,
+            "layoutType": "record",
+            "language": "ar",
+            "free": "1",
+        }
+
+
 GONE = "<script src='gone.js'></script>"
 UNCAUGHT = "<script>undefinedFunction(); mixerLayout.ready();</script>"
 IMPORT = "<script type='module'>import './gone.js'; mixerLayout.ready();</script>"
@@ -195,7 +245,6 @@ async def test_a_missing_page_says_its_status(browser: Browser) -> None:
     with pytest.raises(PageFailure, match="404"):
         from mixer.layout.opening import opened
         from mixer.layout.page import PageSettings
-        from mixer.layout.serving import find_site
 
         site = find_site(layout, {})
         site.url += ".gone"
