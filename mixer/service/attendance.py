@@ -6,7 +6,7 @@ calls it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -83,11 +83,17 @@ async def left(
 
 
 async def close_all(
-    service: Service, db: AsyncSession, conference: Conference, reason: str
+    service: Service,
+    db: AsyncSession,
+    conference: Conference,
+    reason: str,
+    spoken_ms: Mapping[str, int],
 ) -> None:
-    """Ends the stays that go on, because the conference does, and tells of its end."""
+    """Ends the stays that go on, because the conference does, and tells of its end. `spoken_ms`:
+    for how long those who are there have spoken, by participant's id."""
     for row in await present(db, conference.id):
-        await left(service, db, conference.id, row.participant_id, reason)
+        spoke_ms = spoken_ms.get(row.participant_id, 0)
+        await left(service, db, conference.id, row.participant_id, reason, spoke_ms)
     await announce.conference_ended(service, db, conference, await all_stays(db, conference.id))
 
 

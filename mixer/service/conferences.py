@@ -145,6 +145,7 @@ async def permit(
 
 async def terminate(service: Service, conf_id: str, reason: str) -> bool:
     """Ends it for everybody: recordings are finished, events go out. False: it had ended."""
+    spoken_ms = service.rooms.spoken_ms(conf_id)  # stays end here before the room tells of them
     async with service.database.writing() as db:
         ended = await db.execute(
             update(Conference)
@@ -154,7 +155,7 @@ async def terminate(service: Service, conf_id: str, reason: str) -> bool:
         if ended.rowcount == 0:  # type: ignore[attr-defined]
             return False
         row = await db.get_one(Conference, conf_id)
-        await attendance.close_all(service, db, row, reason)
+        await attendance.close_all(service, db, row, reason, spoken_ms)
     log.info("conference.ended", conference=conf_id, reason=reason)
     await service.rooms.end(conf_id, reason)
     await service.sessions.conference_ended(conf_id)

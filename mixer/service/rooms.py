@@ -162,6 +162,12 @@ class HostedRooms:
         hosted = self._by_id.get(conf_id)
         return [dict(one) for one in hosted.live.state["participants"]] if hosted else []
 
+    def spoken_ms(self, conf_id: str) -> dict[str, int]:
+        """For how long those who are there have spoken, by participant's id."""
+        hosted = self._by_id.get(conf_id)
+        present = hosted.live.attendances.values() if hosted else ()
+        return {one.id: one.spoken_ms for one in present}
+
     async def kick(self, conf_id: str, external_ids: Iterable[str]) -> None:
         for id in self._ids(conf_id, external_ids):
             self._by_id[conf_id].live.kick(id)

@@ -81,6 +81,10 @@ class RoomsNotebook(Notebook):
     ready: bool = True
     janus_restarts: int = 0
     ids: list[str] = field(default_factory=list)
+    spoken: dict[str, int] = field(default_factory=dict)
+
+    def spoken_ms(self, conf_id: str) -> dict[str, int]:
+        return self.spoken
 
     def routes(self) -> list[Any]:
         return []

@@ -94,6 +94,18 @@ async def test_coming_twice(api: httpx2.AsyncClient, service: Service, conf_id: 
     assert [one.reason for one in await stays(service, conf_id)][:2] == ["timeoutEviction"] * 2
 
 
+async def test_who_is_there_at_the_end_has_spoken(
+    api: httpx2.AsyncClient, service: Service, conf_id: str
+) -> None:
+    """Whoever is thrown out by the conference's end, too: their stays end before the room does."""
+    await Presence(service).on_event(conf_id, "participant.added", somebody("ada"))
+    rooms_of(service).spoken = {"ada": 1501}
+    assert (await api.delete(f"/v2/conferences/{conf_id}")).status_code == 200
+    (stay,) = await stays(service, conf_id)
+    assert (stay.reason, stay.speaking_ms) == ("forced", 1501)
+    assert [body["speakingDuration"] for _, body in events(service)[-1:]] == [1501]
+
+
 async def test_mixers_are_no_people(
     api: httpx2.AsyncClient, service: Service, conf_id: str
 ) -> None:

@@ -15,6 +15,7 @@ from mixer.conference.session import ConferenceOver, RoomSession, join
 from mixer.errors import ConferenceError, ConferenceUnknown
 from mixer.records.models import Conference
 from mixer.service import conferences
+from mixer.service.attendance import all_stays
 from mixer.service.errors import ApiError
 from tests.room.serving import until
 from tests.service.hosting import House, hosting
@@ -114,6 +115,23 @@ async def test_who_comes_goes_and_ends_it_is_reported(house: House) -> None:
     await until(ended, "the end to be written down")
     answer = await joined(house, made, "Late")
     assert answer.status_code == 410 and answer.json()["reason"] == "ended"
+
+
+@module
+async def test_who_speaks_when_it_is_ended_has_spoken(house: House) -> None:
+    """The room knows for how long, also of who is there when REST ends the conference."""
+    made = await house.create()
+    async with present(await join(house.room(made.id), "Ada")):
+        hosted = house.service.rooms.hosted(made.id)
+        assert hosted is not None
+        (attendance,) = hosted.live.attendances.values()
+        attendance.speaks(True)
+        await until(lambda: attendance.spoken_ms >= 20, "some speech")
+        await conferences.terminate(house.service, made.id, "ended")
+        async with house.service.database.reading() as db:
+            (stay,) = await all_stays(db, made.id)
+        assert (stay.participant_id, stay.reason) == (attendance.id, "forced")
+        assert stay.speaking_ms >= 20
 
 
 @module
