@@ -33,7 +33,9 @@ def record(
     out: Annotated[Path, typer.Option(help="Folder for the recording; made if it is not there.")],
     mix: Annotated[
         list[str] | None,
-        typer.Option(help="id=default,size=1920x1080,fps=30,preset=…,crf=…,layout=default"),
+        typer.Option(
+            help="id=default,size=1920x1080,fps=30,preset=…,crf=…,language=en,layout=default"
+        ),
     ] = None,
     format_: Annotated[
         str,

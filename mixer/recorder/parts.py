@@ -25,7 +25,7 @@ from .result import part_name, sound_name
 
 log = structlog.get_logger()
 
-SHAPING = ("size", "fps", "preset", "crf", "layout")  # keys of --mix that say what a mix looks like
+SHAPING = ("size", "fps", "preset", "crf", "language", "layout")  # keys of a mix's look
 
 
 class Job(Protocol):

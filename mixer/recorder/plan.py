@@ -18,12 +18,12 @@ from ..encode.quality import CRF, PRESET
 from ..errors import UsageError
 from ..journal import write_whole
 from ..render.audio_settings import AudioSettings
-from ..render.settings import RenderSettings, Workspace
+from ..render.settings import LANGUAGE, RenderSettings, Workspace
 
 VERSION = 4
 MIX_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 RECORDER_LOCK = "recorder.lock"
-KEYS = ("id", "part", "size", "fps", "preset", "crf", "layout")
+KEYS = ("id", "part", "size", "fps", "preset", "crf", "language", "layout")
 
 Format = Literal["mp4", "mp3", "both"]
 
@@ -32,7 +32,7 @@ Format = Literal["mp4", "mp3", "both"]
 class MixPlan:
     """One part of a mix: from one start to the next stop. `start_ns`/`stop_ns` are journal times,
     None while not decided; `ends_ns`: from when on its layout had nothing more to show, so that its
-    file ends there. Parts of one id, layout, size and rate become one file in the end."""
+    file ends there. Parts of one id, layout, size, rate and language become one file in the end."""
 
     id: str = "default"
     layout: str = "default"
@@ -46,6 +46,7 @@ class MixPlan:
     stop_ns: int | None = None
     finished: bool = False
     ends_ns: int | None = None
+    language: str = LANGUAGE
 
     def __post_init__(self) -> None:
         if not MIX_ID.fullmatch(self.id):
@@ -65,6 +66,7 @@ class MixPlan:
             fps=self.fps,
             preset=self.preset,
             crf=self.crf,
+            language=self.language,
             title=title,
         )
 
@@ -75,7 +77,8 @@ class MixPlan:
     @property
     def merge_key(self) -> tuple[Any, ...]:
         """Parts that have this in common can be joined without encoding them again."""
-        return (self.id, self.layout, self.width, self.height, self.fps, self.preset, self.crf)
+        shown = (self.layout, self.width, self.height, self.fps, self.language)
+        return (self.id, *shown, self.preset, self.crf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +272,8 @@ def parse_format(text: str) -> Format:
 
 
 def parse_mix(text: str) -> MixPlan:
-    """`id=default,size=1920x1080,fps=30,preset=…,crf=…,layout=…`; layout= takes all that follows.
+    """`id=default,size=1920x1080,fps=30,preset=…,crf=…,language=en,layout=…`; layout= takes all
+    that follows.
 
     Raises UsageError that names the key that is wrong.
     """
@@ -294,7 +298,7 @@ def mix_fields(text: str) -> dict[str, str]:
 def mix_from(values: Mapping[str, Any]) -> MixPlan:
     """A mix from texts or JSON values, with the keys of `--mix`."""
     known: dict[str, Any] = {
-        key: str(values[key]) for key in ("id", "layout", "preset") if key in values
+        key: str(values[key]) for key in ("id", "layout", "preset", "language") if key in values
     }
     for key in ("fps", "crf", "part"):
         if key in values:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import wave
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from ..errors import UsageError
 MIN_SIZE, MAX_SIZE = 64, 4096
 MIN_FPS, MAX_FPS = 1, 60
 SEGMENT_S = 4
+LANGUAGE = "en"
+TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")  # of a language (BCP 47)
 PRESETS = (
     "ultrafast",
     "superfast",
@@ -40,7 +43,7 @@ class RenderSettings:
     preset: str = PRESET
     crf: int = CRF
     threads: int = 2
-    language: str = "en"
+    language: str = LANGUAGE  # of the layout's page: its locale, and what it is told
     layout_type: Literal["record", "replay", "stream"] = "record"  # what pages are told it is
     encoder: Literal["libx264", "null"] = (
         "libx264"  # "null" swaps the encoder out, to measure all the rest
@@ -59,6 +62,8 @@ class RenderSettings:
                 )
         if not MIN_FPS <= self.fps <= MAX_FPS:
             raise UsageError(f"fps {self.fps} is not between {MIN_FPS} and {MAX_FPS}")
+        if not TAG.fullmatch(self.language):
+            raise UsageError(f"language {self.language!r} is no language tag, such as ar or pt-BR")
         if self.preset not in PRESETS:
             raise UsageError(f"preset {self.preset} is none of {', '.join(PRESETS)}")
         if self.encoder not in ("libx264", "null"):

@@ -199,6 +199,16 @@ async def test_parameters_of_the_recording_are_not_overridden(
 
 
 GONE = "<script src='gone.js'></script>"
+
+
+async def test_the_language_of_a_mix_is_the_page_s(browser: Browser, tmp_path: Path) -> None:
+    """What the browser says it is, and what the page is told."""
+    layout = page_of(tmp_path, "<p>")
+    async with shown(browser, layout, {}, language="pt-BR") as (page, _):
+        told = await page.call("[navigator.language, mixerLayout.parameters.language]")
+        assert told == ["pt-BR", "pt-BR"]
+
+
 UNCAUGHT = "<script>undefinedFunction(); mixerLayout.ready();</script>"
 IMPORT = "<script type='module'>import './gone.js'; mixerLayout.ready();</script>"
 

@@ -11,6 +11,7 @@ import pytest
 from mixer.edit import Span
 from mixer.errors import UsageError
 from mixer.recorder import MixPlan, Plan, RecordFolder, parse_mix
+from mixer.render.settings import RenderSettings
 
 
 def test_mix_takes_the_rest_as_layout() -> None:
@@ -19,6 +20,20 @@ def test_mix_takes_the_rest_as_layout() -> None:
     assert (mix.id, mix.width, mix.height, mix.fps) == ("a", 1280, 720, 25)
     assert mix.layout == "https://x.test/?a=1,2&size=3"
     assert parse_mix("") == MixPlan()
+
+
+def test_a_mix_has_a_language(tmp_path: Path) -> None:
+    """Of its page; a plan without one is of the time when all were English, and renders as then."""
+    mix = parse_mix("id=a,language=pt-BR,layout=page.html?language=x")
+    assert (mix.language, mix.layout) == ("pt-BR", "page.html?language=x")
+    assert mix.settings(0).language == "pt-BR"
+    folder = RecordFolder(tmp_path)
+    folder.save(Plan("http://h/rooms/x", mixes=(mix, MixPlan())))
+    assert folder.load().mixes[0] == mix
+    plan = json.loads(folder.plan.read_text())
+    del plan["mixes"][1]["language"]
+    folder.plan.write_text(json.dumps(plan))
+    assert folder.load().mixes[1].settings(0) == RenderSettings(0, crf=MixPlan().crf)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +50,8 @@ def test_mix_takes_the_rest_as_layout() -> None:
         ("id=a b", "mix id"),
         ("id=../x", "mix id"),
         ("colour=red", "colour=red"),
+        ("language=", "language ''"),
+        ("language=Arabic language", "such as ar"),
         ("layout=", "layout= is empty"),
     ],
 )
@@ -57,12 +74,14 @@ def test_a_plan_survives_the_disk(tmp_path: Path) -> None:
 def test_parts_of_one_kind_are_one_file() -> None:
     """What has the same id, layout, size and rate is joined; another size is a file of its own."""
     small: dict[str, Any] = {"width": 640, "height": 360}
-    mixes = (MixPlan(), MixPlan(part=2, **small), MixPlan(part=3), MixPlan(id="b"))
+    arabic = MixPlan(part=4, language="ar")
+    mixes = (MixPlan(), MixPlan(part=2, **small), MixPlan(part=3), MixPlan(id="b"), arabic)
     groups = Plan("", mixes=mixes).groups()
     assert {name: [mix.part for mix in parts] for name, parts in groups.items()} == {
         "default": [1, 3],
         "default@2": [2],
         "b": [1],
+        "default@3": [4],
     }
 
 
