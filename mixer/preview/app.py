@@ -18,6 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from mixer.layout.shipped import BUILT_IN
 from mixer.preview.pages import STATIC, Pages
@@ -156,8 +157,10 @@ class Both:
         self._pages_port = pages_port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["server"][1] == self._pages_port:
+        if scope["server"][1] != self._pages_port:
+            await self._rig(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._pages.talk(WebSocket(scope, receive, send))
+        else:
             response = await self._pages.answer(Request(scope, receive))
             await response(scope, receive, send)
-            return
-        await self._rig(scope, receive, send)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
-import ssl
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,14 +15,15 @@ import httpx2
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.websockets import WebSocket
 
 from mixer.layout.sdk import page_scripts, voxeet_sdk_answer, with_stand_in
 from mixer.layout.serving import HOST, Site, find_site
 from mixer.preview.journaled import Recorded
+from mixer.preview.upstream import Upstream
 
 STATIC = Path(__file__).with_name("static")
 OURS = "__mixer__"
-FETCH_S = 10.0
 TEMPLATE = {"width": 1920, "height": 1080, "fps": 30, "language": "en"}
 HEADERS = {"cache-control": "no-store", "access-control-allow-origin": "*"}
 _HEAD = re.compile(rb"<head(\s[^>]*)?>", re.IGNORECASE)
@@ -33,14 +32,6 @@ _SDK_TAG = re.compile(
     rb"""(<script\b[^>]*\bsrc\s*=\s*["'])([^"']*voxeet-web-sdk[^"']*)(["'])""", re.IGNORECASE
 )
 _SDK_IMPORT = re.compile(rb"""(["'])(https?://[^"'\s]*voxeet-web-sdk[^"'\s]*)\1""", re.IGNORECASE)
-DROPPED = {
-    "content-length",
-    "content-encoding",
-    "transfer-encoding",
-    "content-security-policy",
-    "x-frame-options",
-    "connection",
-}
 
 
 def injected() -> str:
@@ -83,20 +74,32 @@ class Pages:
         self._layout = layout
         self._recorded = recorded
         self._site: Site = find_site(layout, TEMPLATE)
-        self._upstream = urlsplit(self._site.url)
+        self._address = urlsplit(self._site.url)
+        self._upstream = Upstream(self._address)
 
     @property
     def path(self) -> str:
         """Path and query of the page."""
-        return urlunsplit(("", "", self._upstream.path or "/", self._upstream.query, ""))
+        return urlunsplit(("", "", self._address.path or "/", self._address.query, ""))
 
     async def answer(self, request: Request) -> Response:
         top, _, rest = request.url.path.lstrip("/").partition("/")
         if top == OURS:
             return await self._ours(rest, request)
-        if self._upstream.hostname == HOST:
+        if self._is_local:
             return self._from_disk(request)
         return await self._from_address(request)
+
+    async def talk(self, socket: WebSocket) -> None:
+        """A WebSocket to the page's own origin: to its development server, if it has one."""
+        if self._is_local:
+            await socket.close()
+        else:
+            await self._upstream.relay(socket)
+
+    @property
+    def _is_local(self) -> bool:
+        return self._address.hostname == HOST
 
     async def _ours(self, name: str, request: Request) -> Response:
         if name == "sdk.js":
@@ -124,35 +127,22 @@ class Pages:
         return _answer(body, kind)
 
     async def _from_address(self, request: Request) -> Response:
-        url = urlunsplit((*self._upstream[:2], request.url.path, request.url.query, ""))
-        async with httpx2.AsyncClient(
-            verify=_trust(), timeout=FETCH_S, follow_redirects=True
-        ) as client:
-            try:
-                got = await client.request(
-                    request.method,
-                    url,
-                    content=await request.body(),
-                    headers={"accept": request.headers.get("accept", "*/*")},
-                )
-            except httpx2.HTTPError as error:
-                return _unreachable(url, str(error) or type(error).__name__, request)
-        kind = got.headers.get("content-type", mimetypes.guess_type(url)[0] or "")
-        return _answer(got.content, kind, got.status_code)
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """Made once: it takes longer than a request to a server on this machine."""
-    return httpx2.create_ssl_context()
+        try:
+            return await self._upstream.answer(request, _rewritten)
+        except (httpx2.HTTPError, TimeoutError) as error:
+            url = self._upstream.url(request.url.path, request.url.query)
+            return _unreachable(url, str(error) or type(error).__name__, request)
 
 
 def _answer(body: bytes, kind: str, status: int = 200) -> Response:
+    return Response(_rewritten(body, kind), status, headers={**HEADERS, "content-type": kind})
+
+
+def _rewritten(body: bytes, kind: str) -> bytes:
+    """With what a page needs here, where it is a document or a script."""
     if kind.startswith("text/html"):
-        body = with_sdk(body)
-    elif "javascript" in kind:
-        body = _own_sdk(with_stand_in(body))
-    return Response(body, status, headers={**HEADERS, "content-type": kind})
+        return with_sdk(body)
+    return _own_sdk(with_stand_in(body)) if "javascript" in kind else body
 
 
 def _unreachable(url: str, reason: str, request: Request) -> Response:

@@ -9,8 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from mixer.layout.serving import COMMON
-from mixer.layout.shipped import BUILT_IN, layout_path
+from mixer.layout.shipped import BUILT_IN, COMMON, layout_path
 
 POLL_S = 0.1
 POLL_SHARE = 20  # a look at the files takes a twentieth of the time at most
