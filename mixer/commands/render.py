@@ -34,7 +34,7 @@ def render(
     ] = None,
     format_: Annotated[str | None, typer.Option("--format", help="mp4, mp3 or both.")] = None,
     mix: Annotated[
-        str | None, typer.Option(help="Which mix's start and stop, if there are several.")
+        str | None, typer.Option(help="Only what this mix ran; else everything recorded.")
     ] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT")] = None,
     layout: Annotated[

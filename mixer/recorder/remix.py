@@ -21,7 +21,9 @@ from ..edit import EditList, Span, edit_list, joined
 from ..engine import Warm
 from ..errors import StorageError, UsageError
 from ..journal import Journal, people, recover, write_whole
+from ..layout.content import layout_digest
 from ..layout.shipped import layout_path
+from ..lock import folder_locked
 from ..render.audio_settings import AudioSettings
 from ..render.job import RenderJob, clean, warmed
 from ..render.settings import RenderSettings
@@ -69,20 +71,27 @@ async def remix(folder: RecordFolder, options: RenderOptions, show: Show) -> Mad
     Raises UsageError (also for a range outside of the recording), JournalError, LayoutError,
     RenderError, StorageError (also beforehand, where the disk cannot hold it).
     """
-    plan = folder.load()
+    folder.load()  # it is a recording
     _check_target(folder, options)
     if options.format != "mp3" and options.layout:
         layout_path(options.layout)  # there is such a thing
-    async with Warm() as warm:
-        if options.format != "mp3":
-            await warmed(warm)  # they import while the journal is read
-        await asyncio.to_thread(recover, folder.journal)
-        journal = await asyncio.to_thread(Journal.open, folder.journal)
-        _check_finished(folder, journal, options)
-        without = _without(journal, options)
-        plan = placed(plan, journal)
-        version = _Version(folder, plan, journal, options, without, show, warm)
-        return await version.make()
+    removing = f"somebody is being removed from {folder.directory}; render it when that is done"
+    with folder_locked(folder.journal, removing, shared=True):
+        async with Warm() as warm:
+            return await _remixed(folder, options, show, warm)
+
+
+async def _remixed(folder: RecordFolder, options: RenderOptions, show: Show, warm: Warm) -> Made:
+    plan = folder.load()
+    if options.format != "mp3":
+        await warmed(warm)  # they import while the journal is read
+    await asyncio.to_thread(recover, folder.journal)
+    journal = await asyncio.to_thread(Journal.open, folder.journal)
+    _check_finished(folder, journal, options)
+    without = _without(journal, options)
+    plan = placed(plan, journal)
+    version = _Version(folder, plan, journal, options, without, show, warm)
+    return await version.make()
 
 
 def _check_finished(folder: RecordFolder, journal: Journal, options: RenderOptions) -> None:
@@ -143,21 +152,22 @@ class _Version:
         self._without = without
         self._hindsight = journal.finished  # while it grows, nobody knows what comes too late
         self._show = show
-        mixes = plan.parts(options.mix) if options.mix else _first_group(plan)
+        mixes = plan.parts(options.mix) if options.mix else plan.mixes or (MixPlan(),)
         self._mix = _changed(mixes[0], options)
-        chosen = [Span(mix.start_ns or 0, mix.stop_ns) for mix in mixes]
-        everything = union(plan.mixes) or chosen
+        chosen = union(mixes) or [Span(0)]  # what several mixes ran at once, once
         self._notes: list[dict[str, Any]] = []
         self._video: list[Span] = []
         self._sound: list[Span] = []
+        page = ""
         if options.format != "mp3":
             self._video = self._ranged(chosen, self._mix.fps)
-        if options.format != "mp4":  # with a video: the sound of that
-            alone = options.format == "mp3" and options.mix is None
-            self._sound = self._ranged(everything if alone else chosen, SOUND_FPS)
+            page = layout_digest(self._mix.layout)
+        if options.format != "mp4":
+            self._sound = self._ranged(chosen, SOUND_FPS)
         # How it is made, and where to, does not matter: a repeated wish goes on where it was.
         wish = replace(options, out=Path(), workers=1, keep_work=False, follow=True)
-        self._name = f"render-{_digest(wish, self._mix, without, self._hindsight)}"
+        starts = [span.start_ns for span in (*self._video, *self._sound)]
+        self._name = f"render-{_digest(wish, self._mix, without, self._hindsight, page, starts)}"
 
     async def make(self) -> Made:
         out = self._options.out.absolute()
@@ -192,9 +202,11 @@ class _Version:
             raise UsageError(
                 f"the range lies outside of the recording, which is {known:.3f} s long"
             )
-        return _cut(
-            spans, edits, round(start_s * fps), None if stop_s is None else round(stop_s * fps)
-        )
+        first, end = round(start_s * fps), None if stop_s is None else round(stop_s * fps)
+        found = _cut(spans, edits, first, end)
+        if not found or end == first:
+            raise UsageError(f"the range holds no frame: a frame lasts 1/{fps} s")
+        return found
 
     def _edits(self, span: Span, fps: int) -> EditList:
         return edit_list(span.start_ns, span.stop_ns, self._journal.pauses, fps)
@@ -317,11 +329,6 @@ class _Version:
         if not self._options.keep_work:
             clean(work)
         return [file.path for file in result.files]
-
-
-def _first_group(plan: Plan) -> list[MixPlan]:
-    groups = list(plan.groups().values())
-    return groups[0] if groups else [MixPlan()]
 
 
 def _changed(mix: MixPlan, options: RenderOptions) -> MixPlan:
