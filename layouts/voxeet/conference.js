@@ -5,6 +5,8 @@
  * has joined misses nothing.
  */
 
+const LOUDEST = 5; // of the layout SDK's levels
+
 class ConferenceService extends Emitter {
   current = null;
   #people = new People();
@@ -51,8 +53,10 @@ class ConferenceService extends Emitter {
   /** Calls back with, and returns, whether somebody speaks. */
   isSpeaking(participant, callback) { return this.#told(this.#state(participant)?.speaking ?? false, callback); }
 
-  /** Between 0 and 1. Only who speaks is known, not how loudly. */
-  audioLevel(participant, callback) { return this.#told(this.#state(participant)?.speaking ? 0.5 : 0, callback); }
+  /** Between 0 and 1, in steps of 0.2. */
+  audioLevel(participant, callback) {
+    return this.#told(layout.level(this.#state(participant) ?? null) / LOUDEST, callback);
+  }
 
   isMuted(participant) { return participant ? !participant.audioTransmitting : true; }
 

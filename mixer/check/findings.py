@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -160,7 +161,7 @@ def _texts(looks: Looks) -> Iterator[Finding]:
             if text.cut:
                 cut.setdefault(text.where, f"“{text.text}” {text.cut} ({picture.where})")
             if text.contrast is not None and text.contrast < text.needed:
-                told = f"“{text.text}” {text.contrast:.1f} : 1 ({picture.where})"
+                told = f"“{text.text}” {_at_most(text.contrast)} : 1 ({picture.where})"
                 if text.contrast < faint.get(text.where, (99.0, ""))[0]:
                     faint[text.where] = (text.contrast, told)
     if cut:
@@ -179,6 +180,11 @@ def _texts(looks: Looks) -> Iterator[Finding]:
             "Make ink and ground differ more (WCAG: 4.5 : 1, large text 3 : 1), or put a shade "
             "behind names.",
         )
+
+
+def _at_most(contrast: float) -> str:
+    """Rounded down: what is too little must not look as if it were enough."""
+    return f"{math.floor(contrast * 100) / 100:.2f}"
 
 
 def _course(course: Course) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from mixer.check.looks import Looks, Progress, look_at
 from mixer.check.page import render_report
 from mixer.errors import StorageError
 from mixer.layout.browser import launched
+from mixer.layout.shipped import layout_path
 
 FORMAT, VERSION = "mixer-check", 1
 PICTURES = "pictures"
@@ -52,6 +53,7 @@ async def check_layout(
     Raises LayoutError where there is no such layout, EnvironmentMissing, StorageError.
     """
     began = time.monotonic()
+    layout_path(layout)  # before anything is written
     _writable(out)
     async with launched() as browser:
         looks = await look_at(browser, layout, say, sizes=sizes, counts=counts, ready_s=ready_s)

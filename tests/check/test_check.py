@@ -13,8 +13,10 @@ from mixer.check import cast
 from mixer.check.compare import compared
 from mixer.check.course import Script
 from mixer.check.findings import judge, worst
-from mixer.check.looks import Looks, look_at
+from mixer.check.looks import Looks, Picture, look_at
 from mixer.check.make import check_layout
+from mixer.check.texts import Probed, Text
+from mixer.errors import LayoutError
 from mixer.layout.browser import launched
 
 PAGES = Path(__file__).parent / "pages"
@@ -114,6 +116,24 @@ async def test_what_goes_wrong_later(tmp_path: Path) -> None:
     find(checked.document, "fault", "Not allowed: navigation", "example.org/elsewhere")
     find(checked.document, "fault", "Not caught", "later (after")
     find(checked.document, "advice", "The shared screen is not shown")
+
+
+async def test_an_unknown_layout_leaves_nothing(tmp_path: Path) -> None:
+    """Nothing is written where there is nothing to be checked."""
+    with pytest.raises(LayoutError, match="no layout"):
+        await check_layout("no-such-layout", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_contrast_that_is_too_low_looks_so() -> None:
+    """It is rounded down: 4.499 is less than 4.5, and is not called that."""
+    text = Text("Ada", "div.name", None, 4.499, 4.5)
+    probed = Probed([text], markup=False, unseen=[], kind="page")
+    blank = Image.new("RGB", (8, 8))
+    picture = Picture((8, 8), 1, blank, "matte", "", 1.0, 1, probed)
+    looks = Looks(pictures=[picture], ready_ms=[(1.0, 1.0)])
+    (advice,) = [one for one in judge(looks, None) if one.area == "text"]
+    assert "4.49 : 1" in advice.text
 
 
 async def test_texts() -> None:

@@ -270,6 +270,23 @@ async def test_an_end_that_was_there_is_none(browser: Browser, tmp_path: Path) -
         assert await page.call("[...VoxeetSDK.conference.participants.keys()]") == ["p0"]
 
 
+async def test_how_loud_somebody_is(browser: Browser, tmp_path: Path) -> None:
+    """`audioLevel` follows the levels of the sound, where they are known; silence is 0."""
+    body = (
+        "<script>VoxeetSDK.conference.join(null).then(() => { window.level = (id) =>"
+        " VoxeetSDK.conference.audioLevel(VoxeetSDK.conference.participants.get(id)); });</script>"
+    )
+    state = state_of(2)
+    state["participants"][1]["speaking"] = True
+    async with shown(browser, page_of(tmp_path, body), state) as (page, _):
+        levels = "[level('p0'), level('p1')]"
+        assert await page.call(levels) == [0, 0.6]
+        assert await page.host("look")  # it wants to hear of them from now on
+        await page.step(3, page.clock_ms + 1000 / 30, [], {"p0": 4, "p1": 5})
+        assert await page.call(levels) == [0, 1]
+        assert await page.call("VoxeetSDK.conference.audioLevel(undefined)") == 0
+
+
 async def test_other_pages_are_left_alone(browser: Browser, tmp_path: Path) -> None:
     """A button of that name alone is not clicked, nor is one of a page that uses mixerLayout."""
     button = "<button id=joinConference onclick='at = 1'></button><script>var at = 0</script>"
