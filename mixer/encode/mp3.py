@@ -34,14 +34,16 @@ frame tells players to leave them out."""
 
 FRAME_SAMPLES = 1_152
 
+TITLE_BYTES = 125  # of a chapter, in UTF-8: with the frame's two of its own, sizes are still alike
+
 _SETTLED = 208  # frames (5 s) of silence after which the encoder has forgotten what was before
 _ALIKE = 8  # packets that must have been the same for the next one to be
-_HEADER_BYTES = 10  # of an ID3v2 tag
+_HEADER_BYTES = 10  # of an ID3v2 tag, and of each frame in it
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """From this sample to the next chapter's."""
+    """From this sample to the next chapter's. A longer title than players can read is cut."""
 
     sample: int
     title: str
@@ -207,10 +209,28 @@ def id3(tags: Tags, samples: int) -> bytes:
     container.start_encoding()
     container.close()
     data = whole.getvalue()
+    return _mended(data[: _HEADER_BYTES + _from_synchsafe(data[6:_HEADER_BYTES])])
+
+
+def _mended(tag: bytes) -> bytes:
+    """FFmpeg's muxer writes the sizes of chapters' frames as if they were ID3v2.3's: from 128 bytes
+    on they are others in ID3v2.4 (4: sizes are synchsafe), and readers lose their way."""
+    mended, at = bytearray(tag), _HEADER_BYTES
+    while at + _HEADER_BYTES <= len(tag) and tag[at]:  # until the padding
+        size = tag[at + 4 : at + 8]
+        length = _from_synchsafe(size)
+        if tag[at : at + 4] in (b"CHAP", b"CTOC"):
+            length = int.from_bytes(size)
+            mended[at + 4 : at + 8] = bytes(length >> shift & 0x7F for shift in (21, 14, 7, 0))
+        at += _HEADER_BYTES + length
+    return bytes(mended)
+
+
+def _from_synchsafe(size: bytes) -> int:
     length = 0
-    for byte in data[6:_HEADER_BYTES]:
+    for byte in size:
         length = length << 7 | byte
-    return data[: _HEADER_BYTES + length]
+    return length
 
 
 def _texts(tags: Tags) -> dict[str, str]:
@@ -231,7 +251,15 @@ def _chapters(chapters: Sequence[Chapter], samples: int) -> list[Any]:
             "start": chapter.sample,
             "end": end,
             "time_base": Fraction(1, SAMPLE_RATE_HZ),
-            "metadata": {"title": chapter.title},
+            "metadata": {"title": _readable(chapter.title)},
         }
         for number, (chapter, end) in enumerate(zip(chapters, ends, strict=False))
     ]
+
+
+def _readable(title: str) -> str:
+    """Players that are made with FFmpeg take the size of a chapter's title for ID3v2.3's."""
+    whole = title.encode()
+    if len(whole) <= TITLE_BYTES:
+        return title
+    return whole[: TITLE_BYTES - len("…".encode())].decode(errors="ignore").rstrip() + "…"

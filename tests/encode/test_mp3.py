@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from mixer.encode.mp3 import Chapter, Mp3Writer, Tags, id3, tagged
+from mixer.encode.mp3 import TITLE_BYTES, Chapter, Mp3Writer, Tags, id3, tagged
 from mixer.encode.mp3_quality import Mp3Quality
 from mixer.errors import StorageError, UsageError
 from tests.encode.scenes import needs_ffmpeg
@@ -156,6 +156,41 @@ def test_many_chapters(tmp_path: Path) -> None:
     found = probe(out, "-show_chapters")["chapters"]
     assert [chapter["tags"]["title"] for chapter in found] == [c.title for c in chapters]
     assert len(heard(out)) == len(SPEECH)
+
+
+@needs_ffmpeg
+def test_long_titles_of_chapters(tmp_path: Path) -> None:
+    """However much is to be told at a moment, all chapters are read; too long a title is cut."""
+    write(tmp_path / "stream", stereo(SPEECH[:RATE]))
+    out = tmp_path / "out.mp3"
+    sizes = (80, 95, 120, 124, 125, 126, 150, 300, 20_000)
+    titles = [letter * (n // len(letter.encode())) for n in sizes for letter in ("x", "ü", "😀")]
+    titles.append("the last")
+    chapters = [Chapter(n * 1_600, title) for n, title in enumerate(titles)]
+    tagged(tmp_path / "stream", out, Tags("t" * 300, "a", chapters=chapters), RATE)
+    told = probe(out, "-show_format", "-show_chapters")
+    assert told["format"]["tags"] == {"title": "t" * 300, "artist": "a"}
+    for title, chapter in zip(titles, told["chapters"], strict=True):
+        found = chapter["tags"]["title"]
+        if len(title.encode()) <= TITLE_BYTES:
+            assert found == title
+        else:
+            assert found[-1] == "…" and title.startswith(found[:-1])
+            assert TITLE_BYTES - 3 <= len(found.encode()) <= TITLE_BYTES
+    assert len(heard(out)) == RATE
+
+
+def test_sizes_of_frames_are_those_of_the_tag_s_version() -> None:
+    """ID3v2.4, 4: four bytes of seven bits; of every frame, so that all of them are found."""
+    chapters = [Chapter(n * 1_600, "c" * 150) for n in range(40)]
+    tag = id3(Tags("t" * 200, "a", chapters=chapters), 40 * 1_600)
+    found, at = [], 10
+    while at < len(tag) and tag[at]:
+        size = int("".join(f"{byte:07b}" for byte in tag[at + 4 : at + 8]), 2)
+        assert max(tag[at + 4 : at + 8]) < 128
+        found.append(tag[at : at + 4])
+        at += 10 + size
+    assert found == [b"TIT2", b"TPE1", b"CTOC", *[b"CHAP"] * 40]
 
 
 def test_a_tag_is_a_tag() -> None:
