@@ -7,12 +7,13 @@ upon) and each part's job runs to its end, whatever the others do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
 
+from ..clock import SECOND
 from ..edit import edit_list
 from ..engine import Warm
 from ..errors import MixerError, StorageError, UsageError
@@ -25,6 +26,7 @@ from .result import part_name, sound_name
 
 log = structlog.get_logger()
 
+SHORTEST_NS = SECOND  # of a part that was stopped before it had begun
 SHAPING = ("size", "fps", "preset", "crf", "language", "layout")  # keys of a mix's look
 
 
@@ -62,6 +64,7 @@ class Parts:
         self._keep_work = keep_work
         self._warm = warm
         self._running: dict[str, _Running] = {}
+        self._ending = asyncio.Lock()  # of what is ended earlier, one after the other
 
     def save(self, **changes: Any) -> None:
         """Changes the plan, and writes it."""
@@ -154,27 +157,42 @@ class Parts:
         """Stops whatever runs. A part that was planned and never started is planned no more, but
         for the first ones: where they begin can still be found out."""
         started = any(mix.start_ns is not None for mix in self.plan.mixes)
-        for mix_id in self.plan.ids if started else ():
-            await self.stop(mix_id, stop_ns)
+        async with self._ending:
+            for mix_id in self.plan.ids if started else ():
+                await self.stop(mix_id, stop_ns)
 
-    async def end_earlier(self, journal: Journal, stop_ns: int) -> None:
-        """Whatever runs has ended at that moment, which is past: what was rendered after it is
-        thrown away, and the last segment is made again."""
-        for running in self._running.values():
-            running.task.cancel()
-        await asyncio.gather(*(one.task for one in self._running.values()), return_exceptions=True)
-        self._running.clear()
-        for mix in self.plan.mixes:
-            if not mix.runs or mix.start_ns is None:
-                continue
-            mix = replace(mix, stop_ns=max(stop_ns, mix.start_ns))
-            self.plan = self.plan.with_mix(mix).with_audio_parts()
-            frames = video_edits(mix, journal).frames or 0
-            await asyncio.to_thread(
-                shorten, self._folder.mix_work(mix), frames // (SEGMENT_S * mix.fps)
-            )
-        self._folder.save(self.plan)
-        self.go_on(journal)
+    async def end_earlier(self, journal: Journal, stop_ns: int, mix_id: str) -> bool:
+        """The running part of a mix has ended at that moment, which is past; False if none runs.
+
+        What was rendered after it is thrown away, and the last segment is made again.
+        """
+        async with self._ending:
+            mix = self.plan.parts(mix_id)[-1]
+            if mix.start_ns is None or not mix.runs:
+                return await self.stop(mix_id, stop_ns)
+            shortest_ns = min(mix.start_ns + SHORTEST_NS, max(mix.start_ns, journal.now_ns()))
+            ended = replace(mix, stop_ns=max(stop_ns, shortest_ns))
+            await self._cancel(self._touched(ended))
+            frames = video_edits(ended, journal).frames or 0
+            segments = frames // (SEGMENT_S * ended.fps)
+            # before the plan says so: who goes on after a kill must find nothing that is too long
+            await asyncio.to_thread(shorten, self._folder.mix_work(ended), segments)
+            self.plan = self.plan.with_mix(ended).with_audio_parts()
+            self._folder.save(self.plan)
+            self.go_on(journal)
+        return True
+
+    def _touched(self, ended: MixPlan) -> list[str]:
+        """The jobs that make something else when this part has ended."""
+        now, then = self.plan.audio_parts, self.plan.with_mix(ended).with_audio_parts().audio_parts
+        sounds = [n for n in range(len(now)) if now[n : n + 1] != then[n : n + 1]]
+        return [part_name(ended), *map(sound_name, sounds)]
+
+    async def _cancel(self, names: Sequence[str]) -> None:
+        tasks = [self._running.pop(name).task for name in names if name in self._running]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def done(self) -> None:
         """Waits until every job has ended, well or not."""

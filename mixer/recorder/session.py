@@ -40,6 +40,7 @@ EARLY_INGEST_RESTARTS = 3  # while it has never joined: then it will not, whatev
 POLL_S = 0.1
 MAX_WARM = 2
 RESUME_TIMEOUT_S = 10.0
+LATE_STOP_NS = SECOND  # a stop that comes later than this ends its mix when it was asked for
 
 
 class Recorder:
@@ -298,7 +299,9 @@ class Recorder:
         if self._journal is not None:
             self._journal.refresh()
             if self.status.reason == "unreachable" and self._lost_ns is not None:
-                await self._parts.end_earlier(self._journal, self._lost_ns)
+                for mix in self._parts.plan.mixes:
+                    if mix.runs and mix.start_ns is not None:
+                        await self._parts.end_earlier(self._journal, self._lost_ns, mix.id)
             await self._parts.stop_all(self._journal.watermark_ns)
             await self._parts.done()
             self._error = self._error or self._parts.first_error
@@ -351,6 +354,17 @@ class Recorder:
         start_ns = self._resumed_ns if waiting and self._resumed.is_set() else self._now_ns()
         self._parts.start(self._journal, replace(mix, start_ns=start_ns))
 
+    async def _stop_part(self, mix_id: str, at_ms: Any) -> bool:
+        """Stops a mix now, or at a moment (epoch ms) that is past: who was to tell us has died, or
+        we did not listen. False if it does not run."""
+        now_ns = self._now_ns()
+        late_ns = 0
+        if isinstance(at_ms, int | float):
+            late_ns = max(0, time.time_ns() - int(at_ms * 1_000_000))
+        if self._journal is None or late_ns < LATE_STOP_NS:
+            return await self._parts.stop(mix_id, now_ns)
+        return await self._parts.end_earlier(self._journal, now_ns - late_ns, mix_id)
+
     # --- control ------------------------------------------------------------------------------
 
     async def _answer(self, command: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -371,7 +385,7 @@ class Recorder:
                 return {"id": mix.id, "part": mix.part}
             case "stop_mix":
                 mix_id = str(fields.get("id", "default"))
-                stopped = await self._parts.stop(mix_id, self._now_ns())
+                stopped = await self._stop_part(mix_id, fields.get("at_ms"))
                 await self._steer_ingest()
                 return {"id": mix_id, "stopped": stopped}
             case "pause" | "resume":

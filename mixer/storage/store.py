@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 URL_S = 600  # the platform's: ten minutes
 BLOCK_BYTES = 1 << 20
 DELETED_AT_ONCE = 1000  # what S3 takes in one request
+PUT_AT_ONCE = 4
 
 
 class Storage:
@@ -43,6 +46,8 @@ class Storage:
         self.signed = signed
         self._store = _open(location)
         self._multipart = Multipart.of(location)
+        # Threads of their own: a bucket that takes minutes is to keep nobody else's waiting.
+        self._putting = ThreadPoolExecutor(PUT_AT_ONCE, thread_name_prefix="put")
 
     async def put(self, path: Path, key: str, media_type: str | None = None) -> int:
         """Puts a file there; downloads have the key's last part as their name. Returns its bytes.
@@ -60,7 +65,9 @@ class Storage:
             elif self._multipart is not None and size > PART_BYTES:
                 await self._multipart.put(path, key, headers)
             else:
-                await _call(obstore.put, self._store, key, path, attributes=cast(Any, headers))
+                putting = partial(obstore.put, attributes=cast(Any, headers))
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._putting, putting, self._store, key, path)
         except (OSError, BaseError) as error:
             raise StorageError(_sentence(f"store {path.name} in", self.location, error)) from error
         return size

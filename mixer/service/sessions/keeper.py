@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ STEADY_S = 10.0  # one that has lived so long counts as started
 MAX_FAILURES = 8  # starts in a row that came to nothing
 MAX_SILENT = 3  # each after control.TIMEOUT_S
 MAX_FINISHES = 3  # tries to make the files
+HAND_OUT_AGAIN_S = 1.0  # after a storage that has refused; its own patience comes before
 END_PATIENCE_MS = 5_000  # a recorder sees by itself that the conference has ended
 NEVER_BEGAN = "it was stopped before it had begun"
 
@@ -58,26 +59,37 @@ class Keeper:
         self._next_start = 0.0
         self._started_at = 0.0
         self._handed: set[tuple[Path, bool]] = set()
+        self._handing: asyncio.Task[bool | None] | None = None  # one: events stay in order
+        self._next_handing = 0.0
+        self._closing: View | None = None  # as it was when there was nothing more to record
 
     def wake(self) -> None:
         self._wake.set()
 
     async def run(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                busy = await self._step()
-            except (MixerError, OSError) as error:
-                log.warning("session.step_failed", session=self._id, error=str(error))
-                busy = False
-            except Exception:  # one session's fault must not end the others
-                log.exception("session.step_broken", session=self._id)
-                busy = False
-            if busy is None:
-                return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BUSY_S if busy else IDLE_S):
-                    await self._wake.wait()
+        try:
+            while True:
+                self._wake.clear()
+                busy = await self._guarded(self._step())
+                if busy is None:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(BUSY_S if busy else IDLE_S):
+                        await self._wake.wait()
+        finally:
+            if self._handing is not None:
+                self._handing.cancel()
+                await asyncio.wait({self._handing})
+
+    async def _guarded(self, work: Awaitable[bool | None]) -> bool | None:
+        """False where it fails: it is tried again at the next look."""
+        try:
+            return await work
+        except (MixerError, OSError) as error:
+            log.warning("session.step_failed", session=self._id, error=str(error))
+        except Exception:  # one session's fault must not end the others
+            log.exception("session.step_broken", session=self._id)
+        return False
 
     async def _step(self) -> bool | None:
         """One look at everything. True: something is on its way; None: the session is closed."""
@@ -88,18 +100,26 @@ class Keeper:
         if plan is not None and plan.ended:
             await self._pass_on(view, plan)
         if plan is not None and plan.merged and plan.ended:  # all is made; it may still report
-            await self._close(view, plan)
-            return None
+            return await self._wound_up(view, plan)
         recorder = self._living()
         if recorder is not None:
             busy = await self._steer(view, plan, recorder)
-            await self._hand_out(view, plan)
+            await self._is_handed_out(view, plan)
             return busy
         if self._is_over(view, plan):
-            await self._close(view, plan)
-            return None
+            return await self._wound_up(view, plan)
+        self._closing = None
         await self._start(view, plan)
         return True
+
+    async def _wound_up(self, view: View, plan: Plan | None) -> bool | None:
+        """Closes the session when all its files are handed out; None when that is done. What is
+        started meanwhile is recorded in another session."""
+        self._closing = self._closing or view
+        if not await self._is_handed_out(view, plan, whole=True):
+            return False
+        await self._close(self._closing, plan)
+        return None
 
     def _living(self) -> Running | None:
         if self._recorder is None or not self._recorder.is_alive():
@@ -227,24 +247,41 @@ class Keeper:
         return next((one for one in plan.mixes if (one.id, one.part) == key), None)
 
     async def _began(self, view: View, mix: Mix, planned: MixPlan) -> None:
-        if mix.began_at is None and view.session.wanted["live"]:
+        if mix.began_at is None:
             began_at = started_ms(self._folder, planned.start_ns or 0)
-            video = view.session.wanted["format"] != "mp3"
+            live, video = view.session.wanted["live"], view.session.wanted["format"] != "mp3"
             await publishing.tell_progress(
-                self._service, view.conference, mix, began_at, video=video
+                self._service, view.conference, mix, began_at, live=live, video=video
             )
 
     # --- what came of it ----------------------------------------------------------------------
 
-    async def _hand_out(self, view: View, plan: Plan | None, *, whole: bool = False) -> None:
-        """New files go into the storage; what fails is tried at the next look."""
+    async def _is_handed_out(self, view: View, plan: Plan | None, *, whole: bool = False) -> bool:
+        """Whether all files that there are lie in the storage. What does not is brought there
+        beside us: a storage takes its time, and nobody's start or stop waits for it."""
         if plan is None or not view.session.wanted["live"]:
-            return
+            return True
+        if self._handing is not None and not self._handing.done():
+            return False
         look = Look(self._folder, plan, view.mixes)
         found = await asyncio.to_thread(lambda: [*look.parts(), *(look.whole() if whole else ())])
-        for batch in _together(one for one in found if self._key(one) not in self._handed):
+        batches = _together(one for one in found if self._key(one) not in self._handed)
+        if not batches:
+            return True
+        if time.monotonic() >= self._next_handing:
+            handing = self._guarded(self._hand_out(view, batches))
+            self._handing = asyncio.create_task(handing, name=f"hand-out-{self._id}")
+            self._handing.add_done_callback(lambda _: self.wake())
+        return False
+
+    async def _hand_out(self, view: View, batches: Sequence[Sequence[Found]]) -> None:
+        """In order; after a failure the rest is tried again together with it. Whoever comes after
+        us, if we are killed, finds what is published in the database and goes on."""
+        self._next_handing = time.monotonic() + HAND_OUT_AGAIN_S
+        for batch in batches:
             await publishing.publish(self._service, view.session, batch)
             self._handed |= {self._key(one) for one in batch}
+        self._next_handing = 0.0
 
     @staticmethod
     def _key(found: Found) -> tuple[Path, bool]:
@@ -261,8 +298,7 @@ class Keeper:
         return self._failures >= tries
 
     async def _close(self, view: View, plan: Plan | None) -> None:
-        """Hands out what there is, tells of what there is not, and is done with it."""
-        await self._hand_out(view, plan, whole=True)
+        """Tells of what there is not, and is done with it."""
         problems: list[tuple[Mix | None, str]] = []
         if plan is not None and plan.live:
             problems = Look(self._folder, plan, view.mixes).errors()
