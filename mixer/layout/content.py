@@ -8,34 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from .shipped import BUILT_IN, COMMON, layout_path
 
-PARTS = frozenset(
-    [
-        ".html",
-        ".htm",
-        ".j2",
-        ".css",
-        ".js",
-        ".mjs",
-        ".json",
-        ".wasm",
-        ".svg",
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".gif",
-        ".webp",
-        ".avif",
-        ".ico",
-        ".woff",
-        ".woff2",
-        ".ttf",
-        ".otf",
-    ]
+# No videos: the one that is being made may lie there, too.
+PARTS = re.compile(
+    r".*\.(html?|j2|css|m?js|json|wasm|svg|png|jpe?g|gif|webp|avif|ico|woff2?|ttf|otf)",
+    re.IGNORECASE,
 )
 MOST_FILES = 2000  # a page may lie in a folder with much else
 WHOLE_BYTES = 1 << 20  # larger files are known by size and time
@@ -69,7 +51,7 @@ def _files(folder: Path) -> Iterator[Path]:
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if Path(name).suffix.lower() in PARTS:
+            if PARTS.fullmatch(name):
                 yield Path(where, name)
 
 
