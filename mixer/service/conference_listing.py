@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Row, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..records.models import Attendance, Conference, Mix, Session
+from . import recorded_time
 from .context import now_ms
 from .pages import Position, Range
 from .pattern import Pattern
+from .recorded_time import Span, Stretch
 
 BATCH = 500
+MIX_TIMES = Mix.started_at, Mix.began_at, Mix.stopped_at, Mix.error
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +83,28 @@ async def stays_of(db: AsyncSession, ids: Sequence[str]) -> dict[str, list[Atten
 
 
 async def recorded_ms(db: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-    """For how long at least one mix was recorded, by conference."""
+    """For how long at least one mix was recorded, pauses apart, by conference."""
     query = (
-        select(Session.conference_id, Mix.started_at, Mix.stopped_at)
+        select(Session.id, Session.conference_id, Session.wanted, *MIX_TIMES)
         .join(Mix, Mix.session_id == Session.id)
         .where(Session.conference_id.in_(ids), Session.kind == "record")
-        .order_by(Mix.started_at)
     )
-    total, until, now = dict.fromkeys(ids, 0), dict.fromkeys(ids, 0), now_ms()
-    for id, start, stop in await db.execute(query):
-        end = stop or now
-        total[id] += max(0, end - max(start, until[id]))
-        until[id] = max(until[id], end)
-    return total
+    return {**dict.fromkeys(ids, 0), **_by_conference((await db.execute(query)).all())}
+
+
+def _by_conference(rows: Sequence[Row[Any]]) -> dict[str, int]:
+    stretches: dict[str, list[Stretch]] = {}
+    sessions: dict[str, tuple[str, dict[str, Any]]] = {}
+    for row in rows:
+        sessions[row.id] = row.conference_id, row.wanted
+        one = Stretch(row.started_at, row.began_at, row.stopped_at, row.error is not None)
+        stretches.setdefault(row.id, []).append(one)
+    spans: dict[str, list[Span]] = {}
+    now = now_ms()
+    for session, (conference, wanted) in sessions.items():
+        found = recorded_time.spans(stretches[session], wanted, now)
+        spans.setdefault(conference, []).extend(found)
+    return {id: recorded_time.length_ms(recorded_time.union(of)) for id, of in spans.items()}
 
 
 def most_at_once(stays: Sequence[Attendance], type: str) -> int:

@@ -74,7 +74,7 @@ class Archive:
         return await self._add(session)
 
     async def mix(self, session: Session, mix_id: str, part: int = 1) -> None:
-        times = {"started_at": EPOCH, "stopped_at": EPOCH + 6_418}
+        times = {"started_at": EPOCH, "began_at": EPOCH, "stopped_at": EPOCH + 6_418}
         size = {"width": 1920, "height": 1080}
         await self._add(Mix(session_id=session.id, mix_id=mix_id, part=part, **times, **size))
 

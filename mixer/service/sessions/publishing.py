@@ -47,15 +47,23 @@ def _details(one: Found) -> dict[str, Any]:
 
 
 async def tell_progress(
-    service: Service, conference: Conference, mix: Mix, began_at: int, *, video: bool
+    service: Service,
+    conference: Conference,
+    mix: Mix,
+    began_at: int,
+    *,
+    live: bool = True,
+    video: bool,
 ) -> None:
-    """Recording.Live.InProgress, once for each start of a mix; which mix, where there is a video
-    (contract 5.2)."""
+    """Notes it; if it is live Recording.Live.InProgress, once for each start of a mix; which mix,
+    where there is a video (contract 5.2)."""
     async with service.database.writing() as db:
         row = await db.get_one(Mix, mix.id, with_for_update=True)
         if row.began_at is not None:
             return
         row.began_at = began_at
+        if not live:
+            return
         told: dict[str, Any] = {
             "layout_url": mix.layout_url,
             "layout_name": mix.layout_name,

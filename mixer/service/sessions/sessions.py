@@ -28,6 +28,7 @@ from .. import applications, servers
 from ..applications import ApplicationSettings
 from ..context import Service, now_ms
 from ..errors import ApiError
+from ..recorded_time import with_pause
 from ..recording_choice import live_recording, recording_format
 from ..settings import ServiceSettings
 from . import store
@@ -81,7 +82,7 @@ class Sessions:
                 db.add(session)
                 await db.flush()
             if all(mix.stopped_at is not None for mix in mixes):  # what was paused has ended
-                session.wanted = {**session.wanted, "paused": False}
+                session.wanted = with_pause(session.wanted, False, now_ms())
             db.add(_row(session, wish, mixes))
         log.info("recording.start", conference=conference.id, mix=wish.mix_id, session=session.id)
         self.wake(session.id)
@@ -116,7 +117,7 @@ class Sessions:
             if session is None or all(mix.stopped_at is not None for mix in mixes):
                 sentence = "Nothing is being recorded: start a recording first."
                 raise ApiError(409, 3007, "NOT_RECORDING", sentence)
-            session.wanted = {**session.wanted, "paused": paused}
+            session.wanted = with_pause(session.wanted, paused, now_ms())
         self.wake(session.id)
         self.service.rooms.recording_changed(conference.id)
 

@@ -85,7 +85,9 @@ async def passed_on(
     if not mixes:
         return None
     wanted = view.session.wanted
-    session = new_session(service, view.conference, RECORD, {**wanted, "paused": False})
+    session = new_session(
+        service, view.conference, RECORD, {**wanted, "paused": False, "pauses": []}
+    )
     db.add(session)
     await db.flush()
     parts: Counter[str] = Counter()
