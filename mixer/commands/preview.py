@@ -15,7 +15,13 @@ def preview(
     layout: Annotated[
         str, typer.Argument(help="Built-in name, folder, HTML file or URL.")
     ] = "default",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port, on this machine only.")] = 8720,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 in a container. There is no login.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the preview's own page.")] = 8720,
+    pages_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the layout's pages; 0: any that is free.")
+    ] = 0,
     script: Annotated[
         Path | None, typer.Option(help="A script that was saved in the preview; it is played.")
     ] = None,
@@ -32,7 +38,9 @@ def preview(
 
     settings = PreviewSettings(
         layout=layout,
+        host=host,
         port=port,
+        pages_port=pages_port,
         script=script,
         recording=journal_of(recording) if recording else None,
     )

@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 
 from mixer.errors import MixerError, UsageError
-from mixer.preview.app import Both, Rig, Subject
+from mixer.preview.app import LOOPBACK, Both, Rig, Subject, bracketed
 from mixer.preview.journaled import Recorded
 from mixer.preview.pages import Pages
 from mixer.preview.rendering import Renderer
@@ -24,16 +24,21 @@ from mixer.room.server import QuietServer, listen
 
 log = structlog.get_logger()
 
-HOST = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")
 SHUTDOWN_S = 1
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewSettings:
-    """`port` 0: any free one. `script` and `recording` exclude each other."""
+    """`port`, `pages_port` 0: any free one. `script` and `recording` exclude each other.
+
+    There is no login: other `host`s are for containers, and networks whose people may see it all.
+    """
 
     layout: str = "default"
+    host: str = LOOPBACK
     port: int = 8720
+    pages_port: int = 0  # of the layout's pages, which have an origin of their own
     script: Path | None = None
     recording: Path | None = None
 
@@ -51,12 +56,18 @@ async def run_preview(settings: PreviewSettings, on_ready: Callable[[str], None]
         script = recorded.script()
     try:
         pages = Pages(settings.layout, recorded)
-        with listen(HOST, settings.port) as listener, listen(HOST, 0) as pages_listener:
+        with (
+            listen(settings.host, settings.port) as listener,
+            listen(settings.host, settings.pages_port) as pages_listener,
+        ):
             pages_port = pages_listener.getsockname()[1]
-            subject = Subject(settings.layout, pages_port, script, recorded is not None)
+            subject = Subject(
+                settings.layout, pages_port, script, recorded is not None, settings.host
+            )
             async with Renderer(recorded) as renderer:
                 both = Both(Rig(subject, pages, renderer).app(), pages, pages_port)
-                address = f"http://{HOST}:{listener.getsockname()[1]}/"
+                host = LOOPBACK if settings.host in EVERYWHERE else settings.host
+                address = f"http://{bracketed(host)}:{listener.getsockname()[1]}/"
                 await _serve(both, [listener, pages_listener], renderer, address, on_ready)
     finally:
         if recorded is not None:

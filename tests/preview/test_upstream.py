@@ -20,10 +20,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from mixer.preview.serve import PreviewSettings, run_preview
 from mixer.room.server import QuietServer, listen
-
-PATIENCE_S = 60.0
+from tests.preview.serving import PATIENCE_S, previewed
 
 
 async def page(_: Request) -> Response:
@@ -70,23 +68,6 @@ async def served(app: Starlette) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await serving
-
-
-@asynccontextmanager
-async def previewed(**settings: Any) -> AsyncIterator[tuple[str, str]]:
-    """A preview's own address, and that of its pages."""
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(
-        run_preview(PreviewSettings(port=0, **settings), ready.set_result)
-    )
-    try:
-        address = await asyncio.wait_for(ready, PATIENCE_S)
-        async with httpx2.AsyncClient(timeout=PATIENCE_S, trust_env=False) as client:
-            pages = (await client.get(f"{address}api/subject")).json()["pages"]
-        yield address, pages
-    finally:
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
 
 
 @pytest.fixture
