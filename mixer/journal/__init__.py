@@ -1,6 +1,7 @@
 """The journal: encoded media and events of a conference, append-only, on one clock."""
 
 from .absence import names, people
+from .damage import damage_within
 from .model import (
     NO_LEVEL,
     PAUSED,
@@ -36,6 +37,7 @@ __all__ = [
     "Picture",
     "Track",
     "UnusedFrame",
+    "damage_within",
     "media_time_ns",
     "names",
     "people",

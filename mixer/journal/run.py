@@ -139,6 +139,11 @@ class Run:
             return start, self.media_length
         return start, self._marks[-1][2] if self._marks else 0
 
+    def marked_ns(self, offset: int) -> int:
+        """A journal time at or before that of the media at an offset, by a quarter second or so."""
+        at = bisect.bisect_right(self._marks, offset, key=lambda m: m[2])
+        return self._marks[at - 1][0] if at else self.started_ns
+
     def lost(self) -> list[Damage]:
         """Media that .meta speaks of but is not there, or that no track claims: of a run that has
         ended."""

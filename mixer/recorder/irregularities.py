@@ -10,7 +10,17 @@ from itertools import pairwise
 from typing import Any
 
 from ..clock import SECOND
-from ..journal import PAUSED, RECEIVED, RESUMED, FrameFlag, Journal, unused_frames
+from ..edit import Span
+from ..journal import (
+    PAUSED,
+    RECEIVED,
+    RESUMED,
+    FrameFlag,
+    Journal,
+    damage_within,
+    unused_frames,
+)
+from ..journal.run import Damage
 
 MERGE_NS = 2 * SECOND  # unused frames nearer to each other than that are one entry
 MAX_STRETCHES = 20  # of one track and type; where there are more, nearer ones are merged
@@ -32,6 +42,26 @@ def irregularities(
         for d in journal.damage
     ]
     return sorted(found, key=lambda entry: (entry["t"] is None, entry["t"] or 0.0))
+
+
+def damage_notes(journal: Journal, spans: Iterable[Span]) -> list[Entry]:
+    """As a render's own notes: what of these stretches could not be read. Reads their media."""
+    found = damage_within(journal, spans)
+    notes = [_damage(None, [damage]) for t_ns, damage in found if t_ns is None]
+    for run in journal.runs:
+        lost = [(t, d) for t, d in found if t is not None and d.run == run.number]
+        taken = 0
+        for stretch in stretches([t_ns for t_ns, _ in lost]):
+            part = lost[taken : taken + len(stretch)]
+            notes.append(_damage(stretch[0], [damage for _, damage in part]))
+            taken += len(stretch)
+    return notes
+
+
+def _damage(t_ns: int | None, found: Sequence[Damage]) -> Entry:
+    length = sum(damage.length for damage in found)
+    where = {"file": found[0].file, "run": found[0].run, "bytes": length}
+    return {"t_ns": t_ns, "type": "damage", **where}
 
 
 def _gaps(journal: Journal) -> Iterable[Entry]:

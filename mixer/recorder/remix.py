@@ -28,6 +28,7 @@ from ..render.audio_settings import AudioSettings
 from ..render.job import RenderJob, clean, warmed
 from ..render.settings import RenderSettings
 from .alias import alias
+from .irregularities import damage_notes
 from .offline import Show, placed
 from .plan import Format, MixPlan, Plan, RecordFolder, parse_size, union
 
@@ -172,12 +173,15 @@ class _Version:
     async def make(self) -> Made:
         out = self._options.out.absolute()
         self._check_room(out)
-        if self._options.format == "mp4":
-            return [await self._make_video(out)], self._notes
         files = []
         if self._options.format == "both":
             files.append(await self._make_video(out / f"{self._mix.id}.mp4"))
-        files += await self._make_sound(out)
+        elif self._options.format == "mp4":
+            files.append(await self._make_video(out))
+        if self._options.format != "mp4":
+            files += await self._make_sound(out)
+        spans = [*self._video, *self._sound]
+        self._note(await asyncio.to_thread(damage_notes, self._journal, spans))
         return files, self._notes
 
     def _note(self, notes: Iterable[Mapping[str, Any]]) -> None:
