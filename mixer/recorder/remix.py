@@ -23,9 +23,9 @@ from ..errors import StorageError, UsageError
 from ..journal import Journal, people, recover, write_whole
 from ..layout.content import layout_digest
 from ..layout.shipped import layout_path
-from ..lock import folder_locked
+from ..lock import folder_locked, locked
 from ..render.audio_settings import AudioSettings
-from ..render.job import RenderJob, clean, warmed
+from ..render.job import MADE_ALREADY, RenderJob, clean, warmed
 from ..render.settings import RenderSettings
 from .alias import alias
 from .irregularities import damage_notes
@@ -173,6 +173,16 @@ class _Version:
     async def make(self) -> Made:
         out = self._options.out.absolute()
         self._check_room(out)
+        work = self._folder.work(self._name)
+        with locked(work.lock, f"this version of {self._folder.directory} is {MADE_ALREADY}"):
+            files = await self._made(out)
+        if not self._options.keep_work:
+            clean(work)
+        spans = [*self._video, *self._sound]
+        self._note(await asyncio.to_thread(damage_notes, self._journal, spans))
+        return files, self._notes
+
+    async def _made(self, out: Path) -> list[Path]:
         files = []
         if self._options.format == "both":
             files.append(await self._make_video(out / f"{self._mix.id}.mp4"))
@@ -180,9 +190,7 @@ class _Version:
             files.append(await self._make_video(out))
         if self._options.format != "mp4":
             files += await self._make_sound(out)
-        spans = [*self._video, *self._sound]
-        self._note(await asyncio.to_thread(damage_notes, self._journal, spans))
-        return files, self._notes
+        return files
 
     def _note(self, notes: Iterable[Mapping[str, Any]]) -> None:
         for note in notes:
@@ -277,8 +285,6 @@ class _Version:
         work = self._folder.work(self._name)
         title = alias(self._journal)
         await asyncio.to_thread(merge, journal, edits, files, out, title=title, work=work.directory)
-        if not self._options.keep_work:
-            clean(work)
 
     def _settings(self, span: Span) -> RenderSettings:
         settings = self._mix.settings(span.start_ns, alias(self._journal))

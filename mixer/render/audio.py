@@ -21,9 +21,10 @@ from ..engine import Child
 from ..engine.slots import Slots
 from ..errors import RenderError
 from ..journal import write_whole
+from ..lock import locked
 from .audio_settings import AudioFile, AudioRequest, AudioSettings, files_from_json
 from .audio_worker import request_path
-from .job import BACKOFF_S, MAX_FAILURES, NICE, QUICK, Progress, raise_for
+from .job import BACKOFF_S, MADE_ALREADY, MAX_FAILURES, NICE, QUICK, Progress, raise_for
 from .settings import Workspace
 
 log = structlog.get_logger()
@@ -65,8 +66,12 @@ class AudioJob:
 
     async def run(self) -> AudioResult:
         """Raises RenderError when it cannot be done, StorageError for the disk, and the journal's
-        errors. What an earlier job of the same request has finished is not made again."""
-        self._work.directory.mkdir(parents=True, exist_ok=True)
+        errors; UsageError where another job is at work in the same folder. What an earlier job of
+        the same request has finished is not made again."""
+        with locked(self._work.lock, f"the sound for {self._request.folder} is {MADE_ALREADY}"):
+            return await self._run()
+
+    async def _run(self) -> AudioResult:
         self._result = self._made_before()
         if self._result is None:
             write_whole(request_path(self._work.directory), _encoded(self._request.to_json()))

@@ -21,7 +21,7 @@ import structlog
 from ..edit import EditList, edit_list
 from ..engine import Child, Warm
 from ..engine.slots import Slots
-from ..errors import LayoutError, MixerError, RenderError, first_of
+from ..errors import LayoutError, MixerError, RenderError, StorageError, UsageError, first_of
 from ..journal import Journal, write_whole
 from ..layout.profile import sweep
 from ..lock import locked
@@ -31,6 +31,7 @@ from .settings import RenderSettings, Workspace
 log = structlog.get_logger()
 
 NICE = 5
+MADE_ALREADY = "being made already; wait until that is done"
 FINISHED = "page.finished"  # as layout/notebook.py has it
 # glibc's own threshold: with a fixed one each picture would be mapped and unmapped anew, which
 # takes a worker 4 ms a frame, a page pass a third of its CPU, and saves 13 MB.
@@ -109,7 +110,7 @@ class RenderJob:
 
     async def run(self) -> RenderResult:
         """Raises LayoutError or RenderError when it cannot be done, StorageError for the disk."""
-        with locked(self._work.directory / "lock", f"{self._out} is being rendered already"):
+        with locked(self._work.lock, f"what is to be {self._out} is {MADE_ALREADY}"):
             async with self._slots.slot():
                 return await self._run()
 
@@ -404,8 +405,11 @@ def shorten(work: Workspace, segments: int) -> None:
 
 
 def clean(work: Workspace) -> None:
-    """Removes a render's unfinished work; that it is not there is no error."""
-    shutil.rmtree(work.directory, ignore_errors=True)
+    """Removes a render's unfinished work; that it is not there, or that another job has taken it
+    over, is no error."""
+    if work.directory.exists():
+        with contextlib.suppress(UsageError, StorageError), locked(work.lock, MADE_ALREADY):
+            shutil.rmtree(work.directory, ignore_errors=True)
     with contextlib.suppress(OSError):
         work.directory.parent.rmdir()
 

@@ -96,6 +96,11 @@ class Workspace:
     directory: Path
 
     @property
+    def lock(self) -> Path:
+        """Held by the job that is at work in here."""
+        return self.directory / "lock"
+
+    @property
     def settings(self) -> Path:
         return self.directory / "settings.json"
 

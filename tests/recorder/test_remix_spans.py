@@ -91,6 +91,29 @@ def test_nobody_is_forgotten_meanwhile(record: RecordFolder, tmp_path: Path) -> 
         asyncio.run(remix(record, wish, shown))
 
 
+def test_the_same_twice_at_once(record: RecordFolder, tmp_path: Path) -> None:
+    """The second is refused, whatever it is to be called, and the first is as if alone; nothing is
+    left of their work."""
+    refusals: list[str] = []
+
+    async def both() -> list[Path]:
+        first = asyncio.ensure_future(remix(record, wish(tmp_path / "1"), shown))
+        while not list((record.directory / "work").glob("render-*/lock")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        with pytest.raises(UsageError) as error:
+            await remix(record, wish(tmp_path / "2"), shown)
+        refusals.append(str(error.value))
+        return (await first)[0]
+
+    def wish(out: Path) -> RenderOptions:
+        return RenderOptions(out, format="mp3")
+
+    [made] = asyncio.run(both())
+    assert made.parent == tmp_path / "1" and seconds(made) == pytest.approx(2.3, abs=0.03)
+    assert "being made already" in refusals[0]
+    assert not (record.directory / "work").exists()
+
+
 def seconds(path: Path) -> float:
     with av.open(str(path)) as container:
         return (container.duration or 0) / 1_000_000

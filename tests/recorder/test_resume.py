@@ -8,13 +8,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mixer.engine.identity import Identity
+from mixer.engine.launcher import LocalLauncher
 from mixer.errors import MixerError, UsageError
 from mixer.journal import Journal
+from mixer.lock import locked
 from mixer.recorder import MixPlan, RecordFolder, RecordSettings
 from mixer.recorder.control import ask
 from mixer.recorder.settings import order_from
@@ -112,6 +117,32 @@ def test_a_recording_ends_with_its_media(tmp_path: Path) -> None:
     assert abs(video["seconds"] - length) < 0.2
     (sound,) = result["audio"]["files"]
     assert abs(sound["seconds"] - length) < 0.2
+
+
+@pytest.mark.system
+@pytest.mark.timeout(300)
+def test_one_that_hangs_is_killed(tmp_path: Path) -> None:
+    """By whoever finds it in its folder, though it says nothing, not even who it is; nobody is
+    killed who has its number afterwards, nor who only renders in the folder."""
+    out, launcher = tmp_path / "rec", LocalLauncher(tmp_path / "log", spares=0)
+    with room(tmp_path) as url, process("mixer.recorder.spare", log=tmp_path / "1.log") as recorder:
+        given(recorder, out, url=url, mixes=[MIX])
+        until(lambda: told(out, "status"), "it listens")
+        recorder.send_signal(signal.SIGSTOP)
+        found = launcher.adopt(out)
+        assert found is not None
+        killing = threading.Thread(target=lambda: asyncio.run(found.kill()))
+        killing.start()
+        assert recorder.wait(60) == -signal.SIGKILL
+        killing.join(60)
+    assert launcher.adopt(out) is None
+    other = Identity.of(os.getpid())
+    assert other is not None
+    was_me = replace(other, started=other.started - 60)
+    with locked(RecordFolder(out).lock, "held", was_me.to_json()):
+        rendering = launcher.adopt(out)
+        assert rendering is not None
+        asyncio.run(rendering.kill())
 
 
 def test_a_spare_that_is_not_needed_goes() -> None:

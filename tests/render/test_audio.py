@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Sequence
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 
 from mixer.edit import Span, edit_list, joined
-from mixer.errors import JournalMissing
+from mixer.errors import JournalMissing, UsageError
 from mixer.journal import PAUSED, RESUMED, Event, Journal, Note
 from mixer.render.audio import AudioJob, AudioResult
 from mixer.render.audio_settings import AudioSettings
+from mixer.render.job import clean
 from mixer.render.settings import Workspace
 from mixer.sound import edited_segment, mix_segment
 from mixer.sound.loudness import measure_file
@@ -42,8 +44,6 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Journal:
 
 @pytest.fixture(scope="module")
 def made(journal: Journal, tmp_path_factory: pytest.TempPathFactory) -> AudioResult:
-    import asyncio
-
     return asyncio.run(make(journal.directory, tmp_path_factory.mktemp("made"), LEGS))
 
 
@@ -133,6 +133,27 @@ async def test_made_again_it_is_the_same(
     assert {file.path: file.path.stat().st_mtime_ns for file in kept.files} == stamps
     again.files[1].path.unlink()
     assert content(await make(journal.directory, tmp_path, LEGS)) == content(made)
+
+
+async def test_two_at_once(journal: Journal, tmp_path: Path) -> None:
+    """The second of two jobs that would work in one folder is refused, and nothing of it is in the
+    way of the first; nor does whoever tidies up take a living job's work away."""
+    work = Workspace(tmp_path / "work")
+    both = [
+        AudioJob(journal.directory, work, LEGS, (Span(0, END_NS),), tmp_path / name)
+        for name in ("first", "second")
+    ]
+    first = asyncio.ensure_future(both[0].run())
+    while not (work.directory / "request.json").exists():  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    with pytest.raises(UsageError, match="is being made already"):
+        await both[1].run()
+    clean(work)
+    made = await first
+    assert len(made.files) == 5 and all(file.path.exists() for file in made.files)
+    assert {file.path.parent for file in made.files} == {tmp_path / "first"}
+    clean(work)
+    assert not work.directory.exists()
 
 
 async def test_to_the_journals_end(journal: Journal, made: AudioResult, tmp_path: Path) -> None:
