@@ -6,15 +6,16 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import StorageError, UsageError
 
 
 @contextmanager
-def locked(path: Path, refusal: str) -> Iterator[None]:
-    """Holds the lock `path`, whose folder is made if it is not there.
+def locked(path: Path, refusal: str, holder: str = "") -> Iterator[None]:
+    """Holds the lock `path`, whose folder is made if it is not there. `holder`: written into it,
+    and left there afterwards.
 
     Raises UsageError with `refusal` where another process holds it, StorageError for the disk.
     """
@@ -28,9 +29,18 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(refusal) from None
+        if holder:
+            _write(descriptor, holder.encode())
         yield
     finally:
         os.close(descriptor)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    """In place, for a lock is of a file, not of its name. A full disk takes no lock away."""
+    with suppress(OSError):
+        os.pwrite(descriptor, content, 0)
+        os.ftruncate(descriptor, len(content))
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 `Launcher` is what the service knows; `LocalLauncher` is the one for this machine. A recorder runs
 in a session of its own, without a tie to its parent: when the server is killed, it goes on. Whether
-one lives says the lock in its folder; it is told by control.sock, and nothing else.
+one lives says the lock in its folder, and who it is what it has written there; it is told by
+control.sock, and nothing else.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import structlog
 from ..errors import MixerError
 from ..lock import is_held
 from .child import spawnable
+from .identity import Identity
 from .supervise import LEAN, without_secrets
 
 log = structlog.get_logger()
@@ -62,7 +64,8 @@ class LocalRecorder:
         """Also while it has not taken its lock yet, or makes its report without it."""
         if self._process is not None:
             return self._process.poll() is None
-        return is_held(self.folder / LOCK)
+        known = Identity.read(self.folder / LOCK)
+        return is_held(self.folder / LOCK) or (known is not None and known.is_alive())
 
     async def ask(self, command: str, **fields: Any) -> dict[str, Any]:
         """Raises UsageError when it refuses or does not listen, MixerError when it is silent."""
@@ -73,20 +76,26 @@ class LocalRecorder:
     async def kill(self) -> None:
         """SIGTERM, which it takes for `stop`; when it is not gone within 10 s, SIGKILL: what it has
         not finished, another goes on with."""
-        pid = self._process.pid if self._process else await self._pid()
+        found = await self._identity()
         for sig in (signal.SIGTERM, signal.SIGKILL):
-            if pid is None or not self.is_alive():
+            if found is None or not self.is_alive():
                 return
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, sig)
+            found.signal(sig)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_TIMEOUT_S):
                     while self.is_alive():  # noqa: ASYNC110 - it may be nobody's child
                         await asyncio.sleep(POLL_S)
 
-    async def _pid(self) -> int | None:
+    async def _identity(self) -> Identity | None:
+        """As it has written it itself, for one that hangs says nothing; one of an earlier version
+        is asked. Whoever only renders in the folder, and holds the lock, is nobody of ours."""
+        if self._process is not None:
+            return Identity.of(self._process.pid)
+        known = Identity.read(self.folder / LOCK)
+        if known is not None:
+            return known if known.is_alive() else None
         with contextlib.suppress(MixerError, ValueError, KeyError):
-            return int((await self.ask("status"))["pid"])
+            return Identity.of(int((await self.ask("status"))["pid"]))
         return None
 
 
@@ -143,8 +152,9 @@ class LocalLauncher:
         return LocalRecorder(Path(order["out"]), process)
 
     def adopt(self, folder: Path) -> LocalRecorder | None:
-        """The recorder that lives in a folder, if one does."""
-        return LocalRecorder(folder) if is_held(folder / LOCK) else None
+        """The recorder that lives in a folder, if one does; also one that makes its report."""
+        found = LocalRecorder(folder)
+        return found if found.is_alive() else None
 
     async def close(self) -> None:
         """Spares go; recorders stay."""

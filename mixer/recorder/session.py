@@ -20,6 +20,7 @@ import structlog
 
 from ..clock import SECOND
 from ..engine import Child, Warm
+from ..engine.identity import Identity
 from ..errors import ConferenceUnreachable, MixerError, UsageError
 from ..journal import Journal, recover
 from ..layout.shipped import layout_path
@@ -98,7 +99,9 @@ class Recorder:
             for mix in self._parts.plan.mixes:
                 self._check_layout(mix)
         check_folder(self.settings)
-        with locked(self.folder.lock, f"{self.settings.out} is being recorded already"):
+        me = Identity.of(os.getpid())
+        busy = f"{self.settings.out} is being recorded already"
+        with locked(self.folder.lock, busy, me.to_json() if me else ""):
             if self.settings.resume:
                 self._parts.plan = self.settings.resumed(self.folder.load())
             self._parts.save()
