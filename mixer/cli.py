@@ -24,12 +24,16 @@ from .commands.render import render
 from .commands.replay import replay
 from .commands.report import report
 from .commands.room import room
-from .commands.running import Command
+from .commands.running import Command, Commands, say_error
 from .commands.serve import serve
 from .commands.upload import upload
+from .errors import UsageError
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
 
 app = typer.Typer(
     name="mixer",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -79,9 +83,13 @@ def options(
 
 
 def main() -> None:
+    level = os.environ.get("MIXER_LOG") or "warning"
+    if level.lower() not in LEVELS:
+        say_error(f"MIXER_LOG={level!r} is none of {', '.join(LEVELS)}", UsageError.exit_code)
+        sys.exit(UsageError.exit_code)
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(os.environ.get("MIXER_LOG", "warning")),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     app()
 

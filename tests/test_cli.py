@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -19,6 +23,7 @@ WIDE = {"COLUMNS": "300", "MIXER_VERSION": "of an image, which means nothing to 
 
 
 def said(*arguments: str, code: int = 0, **environment: str) -> str:
+    """What is printed, to either."""
     done = CliRunner().invoke(app, arguments, env=WIDE | environment)
     assert done.exit_code == code, done.output
     return re.sub(r"\x1b\[[0-9;]*m", "", done.output)
@@ -81,3 +86,63 @@ def test_a_port_that_is_none() -> None:
     """Told as every other flag's mistake, not by a traceback."""
     for command in ("room", "preview", "serve"):
         assert "--port" in said(command, "--port", "99999", code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("render", "DIR", "--foo"), "--foo"),
+        (("render",), "Missing argument 'directory'"),
+        (("record", "http://h/rooms/a"), "--out"),
+        (("record", "http://h/rooms/a", "--out", "x", "--duration", "long"), "'--duration'"),
+        (("nonsense",), "No such command 'nonsense'; see mixer --help"),
+        (("app", "create"), "see mixer app create --help"),
+    ],
+)
+def test_what_the_parser_finds_is_one_line(arguments: tuple[str, ...], words: str) -> None:
+    """As every other error (docs/exit-codes.md), and for machines with --json."""
+    text = said(*arguments, code=2)
+    assert text.startswith("mixer: ") and text.count("\n") == 1 and words in text
+    if len(arguments) > 1:
+        line, machine = sorted(said(*arguments, "--json", code=2).splitlines())
+        assert json.loads(machine) == {"event": "error", "message": line[7:], "code": 2}
+
+
+def test_help_that_is_asked_for() -> None:
+    """By its flag, and by giving nothing at all; no error is told."""
+    for arguments, code in ((("--help",), 0), ((), 2), (("app",), 2)):
+        text = said(*arguments, code=code)
+        assert "Usage: mixer" in text and "mixer:" not in text
+
+
+def test_an_empty_path_is_not_the_current_folder() -> None:
+    """As a shell's variable gives it that is not set."""
+    for command in (
+        ("record", "http://h/rooms/a", "--out", ""),
+        ("render", ""),
+        ("doctor", "--out="),
+    ):
+        assert "it is empty: give a path" in said(*command, code=2)
+
+
+def test_several_values_in_a_variable() -> None:
+    """They are separated as a shell's words are: names and paths may have spaces."""
+    mixes = "'id=a,layout=my layout' id=b,size=1x1"
+    record = ("record", "http://h/rooms/a", "--out", "/proc/x")
+    assert "width 1 is not" in said(*record, code=2, MIXER_RECORD_MIX=mixes)
+    told = said("render", "nowhere", "--out", "x.mp4", code=2, MIXER_RENDER_WITHOUT="'Ada Lovelace")
+    assert "no closing quotation" in told
+
+
+@pytest.mark.parametrize(("level", "code"), [("foo", 2), ("DEBUG", 0), ("", 0)])
+def test_the_level_of_the_log(level: str, code: int) -> None:
+    """One that is none is a mistake of the caller's, told with those there are."""
+    environment = {**os.environ, "MIXER_LOG": level}
+    argv = [sys.executable, "-m", "mixer.cli", "--version"]
+    done = subprocess.run(
+        argv, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == code
+    assert not code or done.stderr == (
+        "mixer: MIXER_LOG='foo' is none of debug, info, warning, error, critical\n"
+    )

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from ..errors import MixerError, StorageError, first_of
 
@@ -36,13 +37,18 @@ def guarded(act: Callable[[], T], as_json: bool = False) -> T:
     try:
         return _unpacked(act)
     except MixerError as error:
-        print(f"mixer: {error}", file=sys.stderr)
-        if as_json:
-            print(json.dumps({"event": "error", "message": str(error), "code": error.exit_code}))
+        say_error(str(error), error.exit_code, as_json)
         raise typer.Exit(error.exit_code) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("mixer: interrupted; run it again to go on", file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+def say_error(text: str, code: int, as_json: bool = False) -> None:
+    """As every command tells what was wrong, whoever found it."""
+    print(f"mixer: {text}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"event": "error", "message": text, "code": code}))
 
 
 def _unpacked(act: Callable[[], T]) -> T:
@@ -66,7 +72,8 @@ def on_signals(stop: Callable[[str], object]) -> None:
 
 class Command(TyperCommand):
     """A command whose flags' environment variables are named after the flags: MIXER_RENDER_FROM of
-    --from, which is `from_` in Python."""
+    --from, which is `from_` in Python. One that may be repeated has several values in its variable
+    as a shell has words: between spaces, in quotes where they have spaces themselves."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for param in self.params:
@@ -74,7 +81,50 @@ class Command(TyperCommand):
             name = flag.lstrip("-").replace("-", "_")
             if param.envvar is None and flag.startswith("--") and name != param.name:
                 param.envvar = f"{ctx.auto_envvar_prefix}_{name.upper()}"
+            param.split_envvar_value = _words  # type: ignore[method-assign]
+            if param.type_descriptor.is_path:  # type: ignore[attr-defined]
+                _refuse_empty(param)
         return super().parse_args(ctx, args)
+
+
+def _words(rv: str) -> list[str]:
+    try:
+        return shlex.split(rv)
+    except ValueError as error:
+        raise typer.BadParameter(f"{rv!r}: {str(error).lower()}") from None
+
+
+def _refuse_empty(param: Any) -> None:
+    """A path that is empty, as by a shell's variable that is not set, is not the current folder."""
+    process = param.process_value
+
+    def process_path(ctx: Any, value: Any) -> Any:
+        if value == "":
+            raise typer.BadParameter("it is empty: give a path", ctx=ctx, param=param)
+        return process(ctx, value)
+
+    param.process_value = process_path
+
+
+_Mistake: type[Any] = typer.BadParameter.__bases__[0]  # what all that the parser finds is
+
+
+class Commands(TyperGroup):
+    """All commands. What the parser finds wrong is told as every other error: in one line."""
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **more: Any) -> Any:
+        given = sys.argv[1:] if args is None else args
+        try:
+            code = super().main(args, *others, **{**more, "standalone_mode": False})
+        except _Mistake as mistake:
+            text = " ".join(mistake.format_message().split()).rstrip(".")
+            if text:  # else nothing was given, which asked for the help, and that is printed
+                place = mistake.ctx.command_path if mistake.ctx else "mixer"
+                say_error(f"{text}; see {place} --help", mistake.exit_code, "--json" in given)
+            code = mistake.exit_code
+        if more.get("standalone_mode", True):
+            sys.exit(code or 0)
+        return code
 
 
 def console(errors: bool = False) -> Console:
