@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from ..edit import EditList, edit_list, joined
 from ..encode.durable import whole_file
 from ..engine import Warm
 from ..journal import Journal, write_whole
+from ..layout.notebook import REPLACED
 from ..render.audio_settings import AudioFile
 from ..render.job import Progress, RenderJob, RenderResult
 from .alias import alias
@@ -148,6 +149,12 @@ def recall(path: Path) -> tuple[Output, ...]:
         return tuple(Output(**{**one, "notes": tuple(one["notes"])}) for one in value)
     except (OSError, ValueError, TypeError, KeyError):
         return ()
+
+
+def why_replaced(notes: Iterable[Mapping[str, Any]]) -> str | None:
+    """Why the default layout is, or was, shown instead of the mix's own; None where it was not."""
+    replaced = (note for note in notes if note.get("type") == REPLACED)
+    return next((str(note.get("reason", "")) for note in replaced), None)
 
 
 # --- the whole recording's files ---------------------------------------------------------------

@@ -20,7 +20,15 @@ from ..errors import MixerError, StorageError, UsageError
 from ..journal import Journal
 from ..render.job import Progress, clean, shorten
 from ..render.settings import SEGMENT_S
-from .outputs import audio_job, audio_outputs, remember, video_edits, video_job, video_output
+from .outputs import (
+    audio_job,
+    audio_outputs,
+    remember,
+    video_edits,
+    video_job,
+    video_output,
+    why_replaced,
+)
 from .plan import MixPlan, Plan, RecordFolder, mix_from, union
 from .result import part_name, sound_name
 
@@ -303,4 +311,5 @@ class Parts:
             "size": f"{mix.width}x{mix.height}",
             "fps": mix.fps,
             "layout": mix.layout,
+            "replaced": why_replaced(progress.notes),
         }

@@ -47,6 +47,7 @@ class MixPlan:
     finished: bool = False
     ends_ns: int | None = None
     language: str = LANGUAGE
+    layout_name: str = ""  # what whoever asked for it calls its layout: told again, nothing more
 
     def __post_init__(self) -> None:
         if not MIX_ID.fullmatch(self.id):
@@ -298,7 +299,9 @@ def mix_fields(text: str) -> dict[str, str]:
 def mix_from(values: Mapping[str, Any]) -> MixPlan:
     """A mix from texts or JSON values, with the keys of `--mix`."""
     known: dict[str, Any] = {
-        key: str(values[key]) for key in ("id", "layout", "preset", "language") if key in values
+        key: str(values[key])
+        for key in ("id", "layout", "preset", "language", "layout_name")
+        if key in values
     }
     for key in ("fps", "crf", "part"):
         if key in values:

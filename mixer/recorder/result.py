@@ -119,6 +119,7 @@ def _mix(
         "id": first.id,
         "file": output.path if output else None,
         "layout": first.layout,
+        "layoutName": first.layout_name or None,
         "width": first.width,
         "height": first.height,
         "fps": first.fps,

@@ -129,6 +129,7 @@ def _file(one: FileFacts, folder: Path) -> Json:
     }
     if one.file.kind == "video":
         entry |= {
+            "layoutName": one.file.layout_name or None,
             "fps": one.file.edits.fps,
             "frames": one.file.edits.frames,
             "pictures": dict(one.pictures),

@@ -18,13 +18,15 @@ LEAST_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """A finished file of a recording. `label` names its products: a mix's id for a video."""
+    """A finished file of a recording. `label` names its products: a mix's id for a video.
+    `layout_name`: what whoever asked for a video calls its layout."""
 
     path: Path
     kind: FileKind
     label: str
     edits: EditList
     notes: tuple[Mapping[str, Any], ...] = field(default=())
+    layout_name: str = ""
 
     @property
     def seconds(self) -> float:

@@ -32,6 +32,8 @@ class Tile:
 def tiles(one: FileFacts, told: Mapping[str, Any]) -> Iterator[Tile]:
     """For the head of a file's section; `told` is its entry in report.json."""
     yield Tile("Length", clock(one.file.seconds))
+    if one.file.layout_name:
+        yield Tile("Layout", one.file.layout_name)
     yield Tile("People", str(len(one.people)), hint=_count(len(one.turns), "turn") + " of speech")
     if any(s["source"] == "Camera" for s in one.pictures.get("streams", ())):
         yield _smoothness(one)

@@ -41,7 +41,7 @@ def _videos(folder: RecordFolder, plan: Plan, journal: Journal) -> Iterator[Outp
         spans = [(mix.start_ns, mix.stop_ns) for mix in parts if mix.start_ns is not None]
         if path.exists() and spans:
             edits = _joined(journal, (Span(*span) for span in spans), parts[0].fps)
-            yield OutputFile(path, "video", name, edits)
+            yield OutputFile(path, "video", name, edits, layout_name=parts[0].layout_name)
 
 
 def _sounds(folder: RecordFolder, plan: Plan, journal: Journal) -> Iterator[OutputFile]:

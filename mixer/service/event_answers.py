@@ -49,6 +49,8 @@ class RecordingFailed(_Regional):
     reason: str = Field(examples=["The layout's page could not be loaded."])
     saved: list[str] = Field(examples=[["raw"]])
     mixId: str | None = None
+    layoutUrl: str | None = None
+    layoutName: str | None = None
 
 
 class Owner(BaseModel):

@@ -89,11 +89,19 @@ def live_in_progress(
 
 
 def recording_failed(
-    now: int, *, reason: str, mix_id: str | None = None, saved: Sequence[str] = ()
+    now: int,
+    *,
+    reason: str,
+    mix_id: str | None = None,
+    layout_url: str | None = None,
+    layout_name: str | None = None,
+    saved: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Ours. `reason`: a sentence; `saved`: what there is all the same, such as `raw`."""
+    """Ours. `reason`: a sentence; `saved`: what there is all the same, such as `raw`; of a mix
+    also what it was asked for with."""
     body: dict[str, Any] = {"createdAt": iso(now), "reason": reason, "saved": list(saved)}
-    return body | ({} if mix_id is None else {"mixId": mix_id})
+    of_mix = {"mixId": mix_id, "layoutUrl": layout_url, "layoutName": layout_name}
+    return body | {name: value for name, value in of_mix.items() if value is not None}
 
 
 def audio_records(
@@ -170,7 +178,9 @@ def _mix(recording: RecordingFacts) -> dict[str, Any]:
         "width": recording.width,
         "height": recording.height,
     }
-    return mix | ({"layoutName": recording.layout_name} if recording.layout_name else {})
+    named = {"layoutName": recording.layout_name} if recording.layout_name else {}
+    replaced = recording.details.get("layoutReplaced")
+    return mix | named | ({"layoutReplaced": replaced} if replaced is not None else {})
 
 
 def _audio_file(recording: RecordingFacts, urls: Urls, name: str) -> dict[str, Any]:

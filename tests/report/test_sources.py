@@ -16,7 +16,13 @@ from tests.report.test_report import journal_in
 
 def part(number: int, start: int, stop: int, mix_id: str = "default") -> MixPlan:
     return MixPlan(
-        mix_id, fps=10, part=number, start_ns=start * SECOND, stop_ns=stop * SECOND, finished=True
+        mix_id,
+        fps=10,
+        part=number,
+        start_ns=start * SECOND,
+        stop_ns=stop * SECOND,
+        finished=True,
+        layout_name="The stage",
     )
 
 
@@ -40,6 +46,8 @@ def test_merged_parts_and_sound_are_found_with_what_they_show(tmp_path: Path) ->
     assert facts_of(folder) == {}
     report = make_report(journal, outputs, {}, tmp_path / "report")
     video, sound, leg = report.document["files"]
+    assert (video["layoutName"], "layoutName" in sound) == ("The stage", False)
+    assert "The stage" in (tmp_path / "report" / "report.html").read_text()
     assert video["losses"][0]["seconds"] == 10.0
     assert {loss["kind"] for loss in sound["losses"]} == {"audio"}
     assert sound["loudness"]["integratedLufs"] == pytest.approx(-20, abs=0.6)

@@ -29,7 +29,8 @@ def test_a_part_begins_when_the_whole_does(tmp_path: Path, wall_s: float) -> Non
     for path in (folder.part_file(mix), folder.mix_file("b"), folder.audio / "a.mp3"):
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    remember(folder.part_facts(mix), [Output("parts/b.1.mp4", "video", 1, 6.4)])
+    notes = ({"type": "page.failed", "reason": "x"}, {"type": "page.replaced", "reason": "why"})
+    remember(folder.part_facts(mix), [Output("parts/b.1.mp4", "video", 1, 6.4, notes=notes)])
     leg = Output("audio/a.mp3", "participant", 1, 6.4, participant="p", stay_ns=start_ns + 700_001)
     remember(folder.audio_facts(0), [Output("audio/a.mp3", "mix", 1, 6.4), leg])
     told = {"file": "mixes/b.mp4", "startedAt": _iso(wall_s, start_ns), "seconds": 6.4}
@@ -41,6 +42,8 @@ def test_a_part_begins_when_the_whole_does(tmp_path: Path, wall_s: float) -> Non
     parts = {(one.kind, one.media_type): one.start_time for one in look.parts()}
     wholes = {(one.kind, one.media_type): one.start_time for one in look.whole()}
     assert len(parts) == 3 and parts == wholes
+    assert {one.replaced for one in (*look.parts(), *look.whole())} == {None, "why"}
+    assert all(one.replaced == "why" for one in look.whole() if one.media_type == "video/mp4")
 
 
 def _iso(wall_s: float, t_ns: int) -> str:

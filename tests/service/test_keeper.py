@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from mixer.recorder.plan import MixPlan, Plan, RecordFolder
+from mixer.recorder.plan import MixPlan, Plan, RecordFolder, mix_from
 from mixer.records.models import Conference, Mix, Session
 from mixer.service.context import Service
 from mixer.service.errors import ApiError
@@ -129,6 +129,26 @@ async def test_started_while_the_recorder_finishes(
     bench = Bench()
     await Keeper(service, bench, new.id)._step()
     assert [mix["id"] for order in bench.orders for mix in order["mixes"]] == ["late"]
+
+
+async def test_a_layouts_name_is_told_again(api: httpx2.AsyncClient, service: Service) -> None:
+    """To the recorder, for reports, and in the event of a failure (contract 3.1)."""
+    id = await conference(api)
+    await start(api, id, layoutUrl="grid", layoutName="mine")
+    (session,) = await rows(service)
+    bench = Bench()
+    await Keeper(service, bench, session.id)._step()
+    (mix,) = [mix_from(mix) for order in bench.orders for mix in order["mixes"]]
+    assert (mix.layout, mix.layout_name) == ("grid", "mine")
+    await service.sessions.stop((await store.view(service, session.id)).conference)
+    await Keeper(service, bench, session.id)._close(await store.view(service, session.id), None)
+    told = notebook(service.outbox).told
+    (body,) = [args[4] for _, args in told if args[3:4] == ("Recording.Failed",)]
+    told_of = {name: body.get(name) for name in ("mixId", "layoutUrl", "layoutName")}
+    assert told_of == {"mixId": "default", "layoutUrl": "grid", "layoutName": "mine"}
+    refused = {"layoutUrl": "nosuch", "layoutName": "mine"}
+    answer = await api.post(f"/v2/conferences/mix/{id}/recording/start", json=refused)
+    assert "'mine'" in answer.json()["error_description"]
 
 
 async def test_a_made_remix_is_not_made_again(

@@ -100,6 +100,7 @@ def _sent(type: str, body: dict[str, Any]) -> dict[str, Any]:
         ("Recordings.Available", {}),
         ("Recording.Live.InProgress", bodies.live_in_progress(1, mix_id="a", width=1, height=2)),
         ("Recording.Failed", bodies.recording_failed(1, reason="x", saved=["raw"])),
+        ("Recording.Failed", bodies.recording_failed(1, reason="x", layout_name="mine")),
         ("Recording.MP4.Available", bodies.mp4_available(_recording())),
         ("Recording.Audio.Available", {}),
     ],

@@ -19,6 +19,7 @@ from tests.system.processes import publisher, until
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 MIX = {"width": 480, "height": 390}
+TALL = {"mixId": "tall", "width": 390, "height": 480, "layoutUrl": "http://nowhere.invalid/page"}
 
 
 def seconds_of(path: Path) -> float:
@@ -53,13 +54,13 @@ async def robot_in(url: str) -> Any:
 def test_mixes_are_started_stopped_killed_and_merged(tmp_path: Path) -> None:
     """Two mixes at once; the recorder is killed and another goes on within the same parts; a part
     that is stopped can be downloaded while the conference goes on; in the end there is one file of
-    each mix."""
+    each mix. The page of one cannot be loaded: that it was replaced is said of state and files."""
     site = Site(tmp_path)
     with site.serving():
         id = site.conference()
         with publisher(tmp_path, f"{site.url}/rooms/{id}", "Ada", *SMALL):
             site.record(id, "start", **MIX)
-            site.record(id, "start", mixId="tall", width=390, height=480, layoutName="mine")
+            site.record(id, "start", **TALL, layoutName="mine")
             until(lambda: all(m["beganAt"] for m in site.state(id)["mixes"]), "both began")
             site.until_recorded(id, 2)
             first = site.state(id)["live"]["pid"]
@@ -73,15 +74,22 @@ def test_mixes_are_started_stopped_killed_and_merged(tmp_path: Path) -> None:
             until(lambda: site.files(id), "the stopped part can be downloaded")
             part = site.files(id)[0]
             assert (part["mix"]["mixId"], part["merged"]) == ("tall", False)
-            site.record(id, "start", mixId="tall", width=390, height=480)
+            assert "nowhere.invalid" in part["mix"]["layoutReplaced"]
+            site.record(id, "start", **TALL)
             until(lambda: site.state(id)["mixes"][-1]["beganAt"], "the second part began")
+            until(lambda: site.state(id)["mixes"][-1]["layoutReplaced"], "it is told meanwhile")
             seconds = site.recorded_s(id)
             site.until_recorded(id, seconds + 2)
             state = site.end(id)
     with site.serving():  # everything is there after a restart, too
         assert site.state(id) == state
         found = lengths(site, id)
+        told = [item["mix"] for item in site.files(id)]
     assert (state["status"], state["error"]) == ("finished", None)
+    replaced = [mix["mixId"] for mix in state["mixes"] if mix["layoutReplaced"]]
+    assert replaced == ["tall", "tall"]
+    assert {mix["mixId"] for mix in told if "layoutReplaced" in mix} == {"tall"}
+    assert sum("layoutReplaced" in mix for mix in told) == 2
     assert [(mix["mixId"], mix["part"]) for mix in state["mixes"]] == [
         ("default", 1),
         ("tall", 1),

@@ -27,6 +27,9 @@ class Mix(BaseModel):
     width: int = Field(examples=[1920])
     height: int = Field(examples=[1080])
     layoutName: str | None = None
+    layoutReplaced: str | None = Field(
+        None, description="Ours: why the default layout is shown in it instead (from some moment)."
+    )
 
 
 class Person(BaseModel):

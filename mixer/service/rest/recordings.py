@@ -78,6 +78,9 @@ class RecordedMix(BaseModel):
     beganAt: int | None
     stoppedAt: int | None
     error: str | None
+    layoutReplaced: str | None = Field(
+        None, description="Why the default layout is shown instead of the one asked for."
+    )
 
 
 class RecordingState(BaseModel):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...clock import SECOND
-from ...recorder.outputs import Output, recall
+from ...recorder.outputs import Output, recall, why_replaced
 from ...recorder.plan import MixPlan, Plan, RecordFolder
 from ...records.models import Mix
 from .order import RAW_ID
@@ -36,6 +36,7 @@ class Found:
     duration_ms: int
     participant: str = ""
     source: str = ""
+    replaced: str | None = None  # why another layout is shown than the mix's own
 
 
 class Look:
@@ -59,7 +60,8 @@ class Look:
             if planned.finished and stopped and path.exists():
                 for known in recall(self._folder.part_facts(planned)):
                     start_ms = started_ms(self._folder, planned.start_ns or 0)
-                    yield _video(path, row, planned.part, start_ms, known.seconds)
+                    why = why_replaced(known.notes)
+                    yield _video(path, row, planned.part, start_ms, known.seconds, why)
         yield from self._sound_parts()
 
     def _sound_parts(self) -> Iterator[Found]:
@@ -85,12 +87,17 @@ class Look:
                 continue
             rows = [row for row in map(self.row, parts) if row is not None]
             row = rows[-1] if rows else None
-            yield _video(path, row, None, _epoch_ms(told["startedAt"]), told["seconds"])
+            start_ms, notes = _epoch_ms(told["startedAt"]), self._notes(parts)
+            yield _video(path, row, None, start_ms, told["seconds"], why_replaced(notes))
         audio = result.get("audio") or {}
         if audio and self._plan.audio_parts:
             start_ms = started_ms(self._folder, self._plan.audio_parts[0].start_ns)
             for told in audio.get("files") or ():
                 yield _told_sound(self._folder, told, start_ms)
+
+    def _notes(self, parts: Sequence[MixPlan]) -> list[dict[str, Any]]:
+        known = (one for part in parts for one in recall(self._folder.part_facts(part)))
+        return [note for one in known for note in one.notes]
 
     def errors(self) -> list[tuple[Mix | None, str]]:
         """Why files of the whole recording are missing."""
@@ -121,9 +128,16 @@ def load_plan(folder: RecordFolder) -> Plan | None:
     return folder.load() if folder.plan.exists() else None
 
 
-def _video(path: Path, row: Mix | None, part: int | None, start: int, seconds: float) -> Found:
+def _video(
+    path: Path,
+    row: Mix | None,
+    part: int | None,
+    start: int,
+    seconds: float,
+    replaced: str | None,
+) -> Found:
     length = round(seconds * 1000)
-    return Found(path, "mix", VIDEO, row, part, part is None, start, length)
+    return Found(path, "mix", VIDEO, row, part, part is None, start, length, replaced=replaced)
 
 
 def _sound(folder: RecordFolder, known: Output, start_ns: int, part: int) -> Iterator[Found]:

@@ -173,6 +173,7 @@ class Keeper:
             "part": mix.part,
             "size": f"{mix.width}x{mix.height}",
             "layout": layout_of_mix(mix, allow_private=allow),
+            "layout_name": mix.layout_name or "",
         }
 
     @staticmethod

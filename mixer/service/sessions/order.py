@@ -76,7 +76,8 @@ def checked(
         try:
             layout = layout_of(url, allow_private=allow_private)
         except ValueError as error:
-            raise ApiError(400, 3003, "INVALID_LAYOUT", f"layoutUrl: {error}.") from None
+            named = f" of layoutName {order.layout_name!r}" if order.layout_name else ""
+            raise ApiError(400, 3003, "INVALID_LAYOUT", f"layoutUrl{named}: {error}.") from None
     size = order.width // 2 * 2, order.height // 2 * 2  # chroma planes are half as wide and high
     return Wish(mix_id, layout, url, order.layout_name, *size)
 

@@ -41,7 +41,7 @@ async def publish(service: Service, session: Session, found: Sequence[Found]) ->
 
 def _details(one: Found) -> dict[str, Any]:
     if one.kind != "participant":
-        return {}
+        return {} if one.replaced is None else {"layoutReplaced": one.replaced}
     told = {"participantId": one.participant, "source": one.source}
     return {**told, "stayStartedAt": one.start_time}
 
@@ -97,9 +97,12 @@ async def tell_failure(
         if row.error is not None:
             return
         row.error = reason
-        body = bodies.recording_failed(
-            now_ms(), reason=reason, mix_id=mix.mix_id if mix else None, saved=saved
+        of_mix = (
+            {"mix_id": mix.mix_id, "layout_url": mix.layout_url, "layout_name": mix.layout_name}
+            if mix is not None
+            else {}
         )
+        body = bodies.recording_failed(now_ms(), reason=reason, saved=saved, **of_mix)
         await service.outbox.add(db, conference.app_key, conference.id, "Recording.Failed", body)
     log.warning("recording.failed", conference=conference.id, reason=reason)
     service.rooms.tell_recording_failed(conference.id, reason)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from ...errors import MixerError
 from ...recorder.control import ask
 from ...recorder.plan import RecordFolder
-from ...records.models import Mix
+from ...records.models import Mix, Recording
 from ..context import Service
 from . import store
 
@@ -22,6 +25,7 @@ async def report(service: Service, conf_id: str) -> dict[str, Any]:
     async with service.database.reading() as db:
         session = await store.last_session(db, conf_id, store.RECORD)
         mixes = await store.mixes_of(db, session.id) if session else []
+        made = await _replaced(db, session.id) if session else {}
     if session is None:
         return {"status": "none", "paused": False, "mixes": [], "live": None}
     running = [mix for mix in mixes if mix.stopped_at is None]
@@ -39,7 +43,7 @@ async def report(service: Service, conf_id: str) -> dict[str, Any]:
         "liveRecording": bool(session.wanted["live"]),
         "format": session.wanted["format"],
         "error": session.error,
-        "mixes": [_mix(mix) for mix in mixes],
+        "mixes": [_mix(mix, _told(made, live, mix)) for mix in mixes],
         "live": live,
     }
 
@@ -53,7 +57,32 @@ async def _asked(service: Service, session_id: str) -> dict[str, Any] | None:
         return None
 
 
-def _mix(mix: Mix) -> dict[str, Any]:
+async def _replaced(db: AsyncSession, session_id: str) -> dict[tuple[str | None, int | None], Any]:
+    """Why files show another layout than their mix's, by mix and part; part None: of the whole."""
+    of_it = Recording.session_id == session_id, Recording.media_type == "video/mp4"
+    columns = Recording.mix_id, Recording.part, Recording.details
+    rows = await db.execute(select(*columns).where(*of_it))
+    return {(mix_id, part): details.get("layoutReplaced") for mix_id, part, details in rows}
+
+
+def _told(
+    made: dict[tuple[str | None, int | None], Any], live: dict[str, Any] | None, mix: Mix
+) -> str | None:
+    """Of the part's own file, or the whole's where it has none, or as the recorder says it."""
+    for key in ((mix.mix_id, mix.part), (mix.mix_id, None)):
+        if key in made:
+            why: str | None = made[key]
+            return why
+    return _now(live, mix)
+
+
+def _now(live: dict[str, Any] | None, mix: Mix) -> str | None:
+    """What a recorder says of a mix that runs."""
+    told = ((live or {}).get("mixes") or {}).get(mix.mix_id) or {}
+    return told.get("replaced") if told.get("part") == mix.part else None
+
+
+def _mix(mix: Mix, replaced: str | None) -> dict[str, Any]:
     return {
         "mixId": mix.mix_id,
         "part": mix.part,
@@ -65,4 +94,5 @@ def _mix(mix: Mix) -> dict[str, Any]:
         "beganAt": mix.began_at,
         "stoppedAt": mix.stopped_at,
         "error": mix.error,
+        "layoutReplaced": replaced,
     }
