@@ -20,6 +20,10 @@ MixerError                     1   (base; an unexpected failure also ends with 1
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
+
 
 class MixerError(Exception):
     """An error with one clear line for the user; `exit_code` is what the command ends with."""
@@ -87,8 +91,8 @@ class RenderError(MixerError):
     exit_code = 50
 
 
-def first_of(errors: BaseExceptionGroup[MixerError]) -> MixerError:
-    """One error of ours out of a group of them: the one to be told."""
+def first_of(errors: BaseExceptionGroup[E]) -> E:
+    """One error out of a group of them: the one to be told."""
     for error in errors.exceptions:
         return first_of(error) if isinstance(error, BaseExceptionGroup) else error
     raise AssertionError("an empty group")

@@ -57,11 +57,18 @@ def _unpacked(act: Callable[[], T]) -> T:
         return act()
     except BaseExceptionGroup as group:
         ours, _ = group.split(MixerError)
-        if ours is None:
-            raise
-        raise first_of(ours) from group
+        disk, _ = group.split(OSError)
+        if ours is not None:
+            raise first_of(ours) from group
+        if disk is not None:
+            raise _of_disk(first_of(disk)) from group
+        raise
     except OSError as error:
-        raise StorageError(f"{error.strerror or error}: {error.filename or 'disk'}") from error
+        raise _of_disk(error) from error
+
+
+def _of_disk(error: OSError) -> StorageError:
+    return StorageError(f"{error.strerror or error}: {error.filename or 'disk'}")
 
 
 def on_signals(stop: Callable[[str], object]) -> None:

@@ -123,6 +123,9 @@ def _check_target(folder: RecordFolder, options: RenderOptions) -> None:
         raise UsageError(f"--out {options.out} is a folder; an mp4 is a file")
     if options.format != "mp4" and out.exists() and not out.is_dir():
         raise UsageError(f"--out {options.out} is a file; {options.format} takes a folder")
+    parent = next(path for path in out.parents if path.exists())
+    if not parent.is_dir():
+        raise UsageError(f"--out {options.out} lies in {parent}, which is a file; give another")
     for name, value in (("--from", options.from_s), ("--to", options.to_s)):
         if value is not None and not math.isfinite(value):
             raise UsageError(f"{name} {value} is no number of seconds")
