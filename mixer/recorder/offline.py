@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..edit import Span
 from ..errors import MixerError, UsageError
 from ..journal import Journal, recover
 from ..lock import locked
 from ..render.job import Progress, clean
+from .disk import Need, check_room, legs_of, made_in, seconds_of, sound_need, video_need
 from .finish import finish
 from .outputs import audio_job, audio_outputs, remember, video_job, video_output
 from .plan import RECORDER_LOCK, MixPlan, Plan, RecordFolder
@@ -41,7 +43,7 @@ async def finish_plan(
     """Makes what is missing; the files of the whole recording, none if all of them were there.
 
     Raises UsageError while it is being recorded; JournalError, LayoutError, RenderError,
-    StorageError.
+    StorageError (also beforehand, where the disk cannot hold them).
     """
     folder.load()
     busy = (
@@ -58,7 +60,37 @@ async def finish_plan(
             return []
         plan = placed(plan, journal)
         folder.save(plan)
+        needs = await asyncio.to_thread(lambda: list(_needs(folder, plan, journal)))
+        check_room(needs, folder.directory, folder.directory)
         return await _Finishing(folder, plan, journal, show, workers, keep_work).run()
+
+
+def _needs(folder: RecordFolder, plan: Plan, journal: Journal) -> Iterator[Need]:
+    """How much room what is missing takes, and what is then joined of it."""
+    for parts in plan.groups().values() if plan.has_video else ():
+        for mix in parts:
+            if not _is_made(folder, mix):
+                need = video_need(mix, seconds_of(journal, [_span(mix)]))
+                yield need.less(made_in([folder.mix_work(mix).directory]))
+        if len(parts) > 1:
+            yield Need(video_need(parts[0], seconds_of(journal, map(_span, parts))).files)
+    spans = [part.span for part in plan.audio_parts] if plan.has_audio else []
+    missing = [[s] for number, s in enumerate(spans) if not _is_heard(folder, plan, number)]
+    for chosen in [*missing, spans] if len(spans) > 1 else missing:
+        legs = legs_of(journal, chosen, plan.audio.without) if plan.audio.legs else 0
+        yield sound_need(plan.audio, legs, seconds_of(journal, chosen))
+
+
+def _span(mix: MixPlan) -> Span:
+    return Span(mix.start_ns or 0, mix.stop_ns)
+
+
+def _is_made(folder: RecordFolder, mix: MixPlan) -> bool:
+    return mix.finished and folder.part_file(mix).exists()
+
+
+def _is_heard(folder: RecordFolder, plan: Plan, number: int) -> bool:
+    return plan.audio_parts[number].finished and folder.audio_facts(number).exists()
 
 
 class _Finishing:
@@ -84,10 +116,10 @@ class _Finishing:
 
     async def run(self) -> list[Path]:
         for mix in self._plan.mixes if self._plan.has_video else ():
-            if not (mix.finished and self._folder.part_file(mix).exists()):
+            if not _is_made(self._folder, mix):
                 await self._guarded(part_name(mix), self._video(mix))
-        for number, part in enumerate(self._plan.audio_parts if self._plan.has_audio else ()):
-            if not (part.finished and self._folder.audio_facts(number).exists()):
+        for number, _ in enumerate(self._plan.audio_parts if self._plan.has_audio else ()):
+            if not _is_heard(self._folder, self._plan, number):
                 await self._guarded(sound_name(number), self._sound(number))
         made = await finish(
             self._folder,

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import json
 import math
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, Literal
 from ..clock import SECOND
 from ..edit import EditList, Span, edit_list, joined
 from ..engine import Warm
-from ..errors import StorageError, UsageError
+from ..errors import UsageError
 from ..journal import Journal, people, recover, write_whole
 from ..layout.content import layout_digest
 from ..layout.shipped import layout_path
@@ -28,6 +27,7 @@ from ..render.audio_settings import AudioSettings
 from ..render.job import MADE_ALREADY, RenderJob, clean, warmed
 from ..render.settings import RenderSettings
 from .alias import alias
+from .disk import check_room, legs_of, made_in, seconds_of, sound_need, video_need
 from .irregularities import damage_notes
 from .offline import Show, placed
 from .plan import Format, MixPlan, Plan, RecordFolder, parse_size, union
@@ -35,8 +35,6 @@ from .plan import Format, MixPlan, Plan, RecordFolder, parse_size, union
 POLL_S = 0.2
 OWN = ("journal", "mixes", "audio", "parts", "report", "work")  # folders of a recording
 SOUND_FPS = 30  # of the grid on which sound without pictures starts and stops
-BYTES_A_PIXEL_FRAME = 0.005  # generous: 9.3 Mbit/s at 1080p30
-BYTES_A_SAMPLE = 4  # of the work folder's PCM
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,7 @@ class _Version:
 
     async def make(self) -> Made:
         out = self._options.out.absolute()
-        self._check_room(out)
+        await asyncio.to_thread(self._check_room, out)
         work = self._folder.work(self._name)
         with locked(work.lock, f"this version of {self._folder.directory} is {MADE_ALREADY}"):
             files = await self._made(out)
@@ -228,19 +226,16 @@ class _Version:
 
     def _check_room(self, out: Path) -> None:
         """Says before work starts that the disk cannot hold the result, with the figures."""
-        end_ns = self._journal.watermark_ns
-        spans = self._video or self._sound
-        seconds = sum((s.stop_ns or end_ns) - s.start_ns for s in spans) / SECOND
-        pixels = self._mix.width * self._mix.height * self._mix.fps
-        needed = int(seconds * 16_000 * (2 if self._options.audio.legs else 1))
-        if self._options.format != "mp3":
-            needed = int(seconds * (pixels * BYTES_A_PIXEL_FRAME + 48_000 * BYTES_A_SAMPLE))
-        for place in {self._folder.directory.absolute(), out.parent}:
-            free = shutil.disk_usage(_existing(place)).free
-            if free < needed:
-                raise StorageError(
-                    f"the render may need {needed >> 20} MB, but {place} has {free >> 20} MB left"
-                )
+        work = self._folder.work(self._name).directory
+        needs = []
+        if self._video:
+            need = video_need(self._mix, seconds_of(self._journal, self._video))
+            needs.append(need.less(made_in(work.parent.glob(f"{work.name}*"))))
+        if self._sound:
+            audio = self._options.audio
+            legs = legs_of(self._journal, self._sound, self._without) if audio.legs else 0
+            needs.append(sound_need(audio, legs, seconds_of(self._journal, self._sound)))
+        check_room(needs, work, out.parent)
 
     # --- video --------------------------------------------------------------------------------
 
@@ -387,9 +382,3 @@ def _ending(span: Span, ends_ns: int | None) -> Span:
 def _digest(*values: object) -> str:
     """Names unfinished work, so that the same wish finds it again."""
     return hashlib.sha256(repr(values).encode()).hexdigest()[:12]
-
-
-def _existing(path: Path) -> Path:
-    while not path.exists():
-        path = path.parent
-    return path
