@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import MixerError
+from ..errors import MixerError, UsageError
+
+if TYPE_CHECKING:
+    from ..render.audio_settings import AudioSettings
+
+KBIT = 128  # of the audio mix, if nothing is said
 
 Legs = Annotated[
     bool, typer.Option("--participant-audio", help="With mp3 and both: a file a participant, too.")
@@ -25,7 +30,8 @@ LoudnessTarget = Annotated[
     float | None, typer.Option(help="Bring the audio mix to so many LUFS, such as -16.")
 ]
 WithReport = Annotated[
-    bool, typer.Option(help="Afterwards: DIR/report/ with quality report, chapters, poster.")
+    bool | None,
+    typer.Option(help="Afterwards: DIR/report/ with quality report, chapters, poster (default)."),
 ]
 
 LayoutAllow = Annotated[
@@ -51,10 +57,28 @@ def allow_layouts(grants: list[str] | None, conference: str = "") -> None:
 
 
 def audio_settings(
-    legs: bool, cut_silence: bool, kbit: int, vbr: float | None, loudness: float | None
-) -> Any:
+    format_: str,
+    legs: bool,
+    cut_silence: bool,
+    kbit: int,
+    vbr: float | None,
+    loudness: float | None,
+) -> AudioSettings:
+    """Raises UsageError where a value is none, or would change nothing."""
     from ..render.audio_settings import AudioSettings
 
+    wishes = {
+        "--participant-audio": legs,
+        "--cut-silence": cut_silence,
+        "--audio-bit-rate": kbit != KBIT,
+        "--vbr": vbr is not None,
+        "--loudness": loudness is not None,
+    }
+    asked = ", ".join(flag for flag, is_asked in wishes.items() if is_asked)
+    if asked and format_ == "mp4":
+        raise UsageError(f"{asked}: of MP3 files, of which --format mp4 makes none; mp3 or both do")
+    if cut_silence and not legs:
+        raise UsageError("--cut-silence is of participants' files: add --participant-audio")
     return AudioSettings(
         bit_rate=kbit * 1000, vbr=vbr, loudness=loudness, legs=legs, cut_silence=cut_silence
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .files import (
+    KBIT,
     AudioBitRate,
     CutSilence,
     LayoutAllow,
@@ -46,7 +47,7 @@ def record(
     ] = True,
     participant_audio: Legs = False,
     cut_silence: CutSilence = False,
-    audio_bit_rate: AudioBitRate = 128,
+    audio_bit_rate: AudioBitRate = KBIT,
     vbr: Vbr = None,
     loudness: LoudnessTarget = None,
     duration: Annotated[
@@ -117,7 +118,9 @@ def record(
             mixes=_distinct(tuple(parse_mix(text) for text in mix or ()) or (MixPlan(),)),
             format=parse_format(format_),
             live=live,
-            audio=audio_settings(participant_audio, cut_silence, audio_bit_rate, vbr, loudness),
+            audio=audio_settings(
+                format_, participant_audio, cut_silence, audio_bit_rate, vbr, loudness
+            ),
             name=name,
             duration_s=duration,
             max_duration_s=max_duration,

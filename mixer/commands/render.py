@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import UsageError
 from .files import (
+    KBIT,
     AudioBitRate,
     CutSilence,
     LayoutAllow,
@@ -22,8 +24,6 @@ from .files import (
     report_on_files,
 )
 from .running import Folder, Json, on_signals, run, say_result
-
-KBIT = 128  # of the audio mix, if nothing is said
 
 
 def render(
@@ -57,7 +57,7 @@ def render(
     preset: Annotated[str | None, typer.Option(help="x264's preset.")] = None,
     crf: Annotated[int | None, typer.Option(help="x264's quality: 1 (best) to 51.")] = None,
     layout_allow: LayoutAllow = None,
-    report: WithReport = True,
+    report: WithReport = None,
     follow: Annotated[
         bool, typer.Option(help="Follow a recording that goes on; --no-follow refuses it.")
     ] = True,
@@ -81,6 +81,8 @@ def render(
     async def job() -> bool:
         if out is not None and format_ in (None, "mp4"):
             _check_name(out)
+        if out is not None and report:
+            raise UsageError("--report is of the recording's own files: leave it out, or --out")
         task = asyncio.current_task()
         assert task is not None
         on_signals(lambda _reason: task.cancel())
@@ -105,7 +107,12 @@ def render(
                     to_s=to,
                     without=tuple(without or ()),
                     audio=audio_settings(
-                        participant_audio, cut_silence, audio_bit_rate, vbr, loudness
+                        format_ or "mp4",
+                        participant_audio,
+                        cut_silence,
+                        audio_bit_rate,
+                        vbr,
+                        loudness,
                     ),
                     follow=follow,
                     workers=workers,
@@ -119,7 +126,7 @@ def render(
             print(f"note: {_told(note)}")
         return bool(files)
 
-    if run(job(), as_json) and out is None and report:
+    if run(job(), as_json) and out is None and report is not False:
         report_on_files(directory)
 
 
@@ -135,8 +142,6 @@ def _conference(folder: Any) -> str:
 
 def _check_name(out: Path) -> None:
     """A video under the name of something else would be taken for that."""
-    from ..errors import UsageError
-
     if mimetypes.guess_type(out.name)[0] not in (None, "video/mp4"):
         raise UsageError(
             f"--out {out}: videos are MP4; give it the ending .mp4 "
@@ -154,7 +159,5 @@ def _told(note: dict[str, Any]) -> str:
 
 
 def _check_no_changes(changed: bool) -> None:
-    from ..errors import UsageError
-
     if changed:
         raise UsageError("another size, layout, range, format or quality needs --out")

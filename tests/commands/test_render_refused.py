@@ -1,4 +1,4 @@
-"""What `mixer render` refuses before it begins, each in one line."""
+"""What `mixer render` and `mixer record` refuse before they begin, each in one line."""
 
 from __future__ import annotations
 
@@ -30,3 +30,41 @@ def test_a_file_is_no_folder(record: Path, tmp_path: Path, format_: str, more: s
     out = file / more / ("film.mp4" if format_ == "mp4" else "films")
     text = said("render", str(record), "--out", str(out), "--format", format_, code=2)
     assert text == f"mixer: --out {out} lies in {file}, which is a file; give another\n"
+
+
+LEGS = "--participant-audio"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ((LEGS,), (LEGS, "--format mp4 makes none")),
+        (("--format", "mp4", "--loudness", "-16"), ("--loudness", "mp3 or both")),
+        (("--vbr", "2", "--audio-bit-rate", "96"), ("--audio-bit-rate, --vbr",)),
+        (("--format", "mp3", "--cut-silence"), ("--cut-silence", f"add {LEGS}")),
+        (("--format", "both", LEGS, "--loudness", "7"), ("loudness 7",)),
+    ],
+)
+def test_wishes_that_would_change_nothing(
+    record: Path, tmp_path: Path, flags: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """Of sound that is not made; nothing is begun, and nobody is joined."""
+    commands = (
+        ("render", str(record), "--out", str(tmp_path / "out.mp4"), "--no-report"),
+        ("record", "http://127.0.0.1:1/rooms/x", "--out", str(tmp_path / "rec")),
+    )
+    for command in commands:
+        text = said(*command, *flags, code=2)
+        assert text.startswith("mixer: ") and text.count("\n") == 1
+        assert all(word in text for word in words), text
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_report_of_another_version(record: Path, tmp_path: Path) -> None:
+    """There is none; who does not ask for one is not told so."""
+    out = ("--out", str(tmp_path / "out.mp4"))
+    assert "--report" in said("render", str(record), *out, "--report", code=2)
+    for flags in ((), ("--no-report",)):
+        assert "no participant 'x'" in said(
+            "render", str(record), *out, *flags, "--without", "x", code=2
+        )
