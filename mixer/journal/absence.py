@@ -16,6 +16,7 @@ from .records import Type
 if TYPE_CHECKING:
     from .reader import Journal
 
+MOST_TOLD, MOST_CHARS = 20, 60  # people in an error line; characters of each name
 _OF_A_TRACK = (Type.ALIGN, Type.GAP)
 
 
@@ -97,7 +98,9 @@ def people(journal: Journal, who: str) -> tuple[str, ...]:
         if found:
             return tuple(found)
     there = sorted(_shown(id_, called) for id_, called in known.items() if _TYPE not in called)
-    raise UsageError(f"no participant {who!r}; in this recording: {', '.join(there) or 'nobody'}")
+    some = ", ".join(there[:MOST_TOLD]) or "nobody"
+    more = f" and {len(there) - MOST_TOLD} more" if len(there) > MOST_TOLD else ""
+    raise UsageError(f"no participant '{_plain(who)}'; in this recording: {some}{more}")
 
 
 _TYPE = ("type", "mixer")
@@ -131,8 +134,14 @@ def _participants(event: Event) -> Iterable[dict[str, Any]]:
 
 
 def _shown(id_: str, called: Names) -> str:
-    name = " / ".join(sorted(text for kind, text in called if kind == "name"))
-    return f"{name} ({id_})" if name else id_
+    name = _plain(" / ".join(sorted(text for kind, text in called if kind == "name")))
+    return f"{name} ({_plain(id_)})" if name else _plain(id_)
+
+
+def _plain(text: str) -> str:
+    """As it may stand in a line for people, who may have chosen it to do more than that."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return clean if len(clean) <= MOST_CHARS else f"{clean[: MOST_CHARS - 1]}…"
 
 
 def _text(data: dict[str, Any], key: str) -> str:

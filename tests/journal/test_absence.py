@@ -116,3 +116,27 @@ def test_people_are_found_by_id_external_id_and_name(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as error:
             people(journal, nobody)
         assert str(error.value).endswith("Ada (x1), Ada / Ben (x3), Ada Lovelace (x2)")
+
+
+def test_whatever_people_are_called_it_is_one_short_line(tmp_path: Path) -> None:
+    """Nothing that a name or a wish holds ends the line, writes on the terminal or turns the text
+    round; long ones are cut, and of many people some are named."""
+    with JournalWriter.create(tmp_path, conference="c") as writer:
+        for number, name in enumerate(
+            ("a\nb\0c", "\x1b[2Jred", "\u202egnp", "x" * 300, " ", "é 李")
+        ):
+            writer.event(added(f"id{number}", name))
+    journal = Journal.open(tmp_path)
+    with pytest.raises(UsageError) as error:
+        people(journal, "No\nbody\u202e" + "y" * 300)
+    told = str(error.value)
+    assert told.isprintable() and len(told) < 300
+    assert told.startswith("no participant 'No body yyy")
+    for shown in ("a b c (id0)", "[2Jred (id1)", "gnp (id2)", "é 李 (id5)", f"{'x' * 59}… (id3)"):
+        assert shown in told
+    with JournalWriter.create(tmp_path, conference="c") as writer:
+        for number in range(500):
+            writer.event(added(f"p{number:03}", "Ada"))
+    with pytest.raises(UsageError, match=r"Ada \(p000\), .* and 486 more$") as error:
+        people(Journal.open(tmp_path), "Zoe")
+    assert len(str(error.value)) < 700
