@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +57,9 @@ def report_on(directory: Path, out: Path | None = None, *, progress: bool = Fals
         if not outputs:
             raise UsageError(f"{directory} has no files yet; make them: mixer render {directory}")
         into = (out or folder.directory / "report").absolute()
+        if out is not None:
+            with suppress(OSError):  # whoever writes into it will tell
+                into.parent.mkdir(parents=True, exist_ok=True)
         with _progress(progress) as show:
             return make_report(journal, outputs, facts_of(folder), into, show)
     finally:

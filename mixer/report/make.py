@@ -195,7 +195,7 @@ class _Writer:
     def bytes(self, name: str, content: bytes) -> None:
         path = self.folder / name
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(exist_ok=True)  # only it: the recording may be deleted meanwhile
             write_whole(path, content)
         except OSError as error:
             raise StorageError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from error

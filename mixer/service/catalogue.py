@@ -99,7 +99,7 @@ FAULTS = (
         "ONE_RECORDING_AT_A_TIME",
         "without `liveRecording` there is one recording at a time",
     ),
-    Fault(3006, 404, "MIX_NOT_FOUND", "no mix of this mixId runs"),
+    Fault(3006, 404, "MIX_NOT_FOUND", "no mix of this mixId was started"),
     Fault(3007, 409, "NOT_RECORDING", "nothing is recorded: start a recording first"),
     Fault(
         3008,
@@ -136,4 +136,10 @@ FAULTS = (
         "stop the recording and wait for its files before deleting them",
     ),
     Fault(4006, 503, "STORAGE_UNAVAILABLE", "the bucket does not answer: try again later"),
+    Fault(
+        4007,
+        503,
+        "RAW_RECORDING_STAYS",
+        "delete again; if that does not help, the server's disk is to be mended",
+    ),
 )

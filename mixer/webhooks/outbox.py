@@ -191,7 +191,7 @@ class Outbox:
             rows = await _recordings(db, one.recordings)
         settings = ApplicationSettings(**app.settings)
         url = settings.webhook_url  # of now: a wrong address can be mended within the day
-        if url is None or (one.recordings and not rows):
+        if url is None or (one.recordings and not rows) or not one.body:
             why = UNWANTED if url is None else GONE
             await self._settled(one, one.url, None, Answer(error=why), dead=True)
             return

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from mixer.engine.identity import Identity
 from tests.instruments.bucket import Bucket
 from tests.instruments.bucket import bucket as opened
 from tests.instruments.receiver import Received, receiver
@@ -73,6 +74,7 @@ def test_a_recording_in_a_bucket(bucket: Bucket, hook: Received, tmp_path: Path)
             bucket.stop()
             site.record(id, "start", **MIX)
             part_began(site, id, 2)
+            recorder = Identity.of(int(site.state(id)["live"]["pid"]))
             site.record(id, "stop")
             until(lambda: is_made(site, id, 2), "the second part was made")
             bucket.start()
@@ -89,6 +91,8 @@ def test_a_recording_in_a_bucket(bucket: Bucket, hook: Received, tmp_path: Path)
         assert sorted(found.values()) == sorted(bucket.content(key) for key in bucket.objects())
         assert site.client.delete(f"/v2/monitor/conferences/{id}/recordings").status_code == 200
         assert not bucket.objects() and not site.files(id)
+        assert recorder is not None and not recorder.is_alive()  # nor makes a report any more
+        assert not (site.data / "sessions" / site.state(id)["sessionId"]).exists()
 
 
 def test_who_uploads_keeps_nobody_waiting(bucket: Bucket, hook: Received, tmp_path: Path) -> None:

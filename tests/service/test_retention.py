@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
+import sys
+from pathlib import Path
+
 import httpx2
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from mixer.records.models import Attendance, Conference, Recording, Session
+from mixer.errors import StorageError
+from mixer.records.models import Attendance, Conference, Event, Recording, Session
+from mixer.report.make import _Writer
 from mixer.service import files
 from mixer.service.applications import ApplicationSettings
 from mixer.service.context import Service, now_ms
 from mixer.service.files.retention import DAY_MS, keep_until, overdue
+from mixer.service.sessions import Sessions
+from tests.system.processes import until
 
 from .conftest import Credentials
 from .published import Archive
@@ -113,9 +124,118 @@ async def test_deletion_forgets_whose_file_it_was(
     (row,) = await archive.publish(session, leg)
     assert row.details["ipAddress"] == "192.0.2.7"
     await api.delete(f"/v2/monitor/conferences/{conference.id}/recordings")
-    assert (await files.sweep(service)).people == 1
     async with service.database.reading() as db:
         assert (await db.get_one(Recording, row.id)).details == {}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+async def test_deletion_forgets_who_was_there(
+    service: Service, archive: Archive, api: httpx2.AsyncClient
+) -> None:
+    """At once, in lists and in the log of events; what is still to be delivered is, and blank after
+    the next sweep; a blank one is not sent again. A conference that goes on keeps its people."""
+    row, other = await archive.recorded(), await archive.recorded("Other")
+    live = await archive.conference("Live", ended_at=None)
+    for id in (row.conference_id, other.conference_id, live.id):
+        async with service.database.writing() as db:
+            conference = await db.get_one(Conference, id)
+            for type in ("Participant.Joined", "Participant.Left"):
+                body = {"participant": {"externalName": "Ada"}}
+                await service.outbox.add(db, archive.app_key, id, type, body)
+            left = Event.conference_id == id, Event.type == "Participant.Left"
+            sent = {"state": "delivered", "sent_body": "Ada"}
+            await db.execute(update(Event).where(*left).values(sent))
+        await archive.stay(conference, "a", ip_address="192.0.2.7")
+        await api.delete(f"/v2/monitor/conferences/{id}/recordings")
+        if id == row.conference_id:
+            assert await known(service) == set()
+            assert await telling(service, id) == {
+                "Participant.Joined",
+                "Recordings.Available",
+                "Recording.MP4.Available",
+            }
+    assert await known(service) == {live.id}
+    assert await telling(service, live.id) == {"Participant.Joined", "Participant.Left"}
+    async with service.database.writing() as db:
+        await db.execute(update(Event).values(state="delivered"))
+    await files.sweep(service)
+    assert await telling(service, row.conference_id) == set()
+    assert (await files.sweep(service)).people == 0
+    again = next(one for one in await archive.events() if not one.body)
+    assert await service.outbox.send_again(archive.app_key, again.uid)
+    (claimed,) = await service.outbox._claimed()
+    await service.outbox._delivered(claimed)
+    assert [one.state for one in await archive.events() if one.uid == again.uid] == ["dead"]
+
+
+async def telling(service: Service, id: str) -> set[str]:
+    """Types of a conference's events that say something, or have said it."""
+    async with service.database.reading() as db:
+        rows = list(await db.scalars(select(Event).where(Event.conference_id == id)))
+    return {row.type for row in rows if row.body or row.sent_body}
+
+
+REPORTING = """
+import os, sys, time
+from pathlib import Path
+from mixer.engine.identity import Identity
+from mixer.lock import locked
+from mixer.report.make import _Writer
+folder = Path(sys.argv[1])
+with locked(folder / "journal" / "recorder.lock", "held", Identity.of(os.getpid()).to_json()):
+    pass
+writer = _Writer(folder / "report")
+while True:
+    writer.text("report.json", "x" * 1000)
+"""
+
+
+async def test_deletion_ends_what_still_reports(
+    service: Service, archive: Archive, api: httpx2.AsyncClient
+) -> None:
+    """A recorder that makes its report is ended: nothing of it is there afterwards."""
+    service.sessions = Sessions(service)
+    row = await archive.recorded()
+    folder = service.settings.sessions_folder / row.session_id
+    argv = [sys.executable, "-c", REPORTING, str(folder)]
+    reporting = await asyncio.create_subprocess_exec(*argv)
+    try:
+        await asyncio.to_thread(until, (folder / "report/report.json").exists, "it reports")
+        answer = await api.delete(f"/v2/monitor/conferences/{row.conference_id}/recordings")
+        assert answer.status_code == 200
+        assert await asyncio.wait_for(reporting.wait(), 60) == -signal.SIGTERM
+        assert not folder.exists()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            reporting.kill()
+
+
+async def test_a_report_brings_no_folder_back(tmp_path: Path) -> None:
+    """Whoever writes it when the recording has gone is told so."""
+    with pytest.raises(StorageError, match="cannot write"):
+        _Writer(tmp_path / "recording" / "report").text("report.json", "{}")
+    assert not (tmp_path / "recording").exists()
+
+
+async def test_a_folder_that_stays_is_told_and_swept(
+    service: Service, archive: Archive, api: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is not the storage, the answer says so; what was left behind goes with a sweep."""
+    row, other = await archive.recorded(), await archive.recorded("Other")
+    path = f"/v2/monitor/conferences/{row.conference_id}/recordings"
+    with monkeypatch.context() as failing:
+        failing.setattr("shutil.rmtree", refuse)
+        assert_error(await api.delete(path), 503, 4007)
+    assert (await api.delete(path)).status_code == 200
+    folder = service.settings.sessions_folder / row.session_id
+    (folder / "report").mkdir(parents=True)
+    await files.sweep(service)
+    assert not folder.exists()
+    assert (service.settings.sessions_folder / other.session_id).exists()
+
+
+def refuse(folder: Path) -> None:
+    raise OSError(39, "Directory not empty")
 
 
 async def test_a_session_at_work_keeps_its_conferences_raw_recordings(

@@ -163,12 +163,25 @@ async def test_pausing_takes_something_to_pause(api: httpx2.AsyncClient) -> None
     assert (state["status"], state["mixes"][0]["mixId"]) == ("recording", "default")
 
 
-async def test_a_mix_that_never_was_cannot_be_stopped(api: httpx2.AsyncClient) -> None:
-    """404 for a mixId that was never started."""
+async def test_a_mix_that_never_was_cannot_be_stopped(
+    api: httpx2.AsyncClient, service: Service
+) -> None:
+    """404 for a mixId that was never started; a stop that is sent once more is harmless, also when
+    the recording is closed by then, and with another one that runs."""
     id = await conference(api)
-    await start(api, id)
-    answer = await api.post(f"/v2/conferences/mix/{id}/recording/stop", json={"mixId": "x"})
+    path = f"/v2/conferences/mix/{id}/recording/stop"
+    await start(api, id, mixId="was")
+    answer = await api.post(path, json={"mixId": "x"})
     assert (answer.status_code, answer.json()["error_reason"]) == (404, "MIX_NOT_FOUND")
+    stops = [(await api.post(path, json={"mixId": "was"})).status_code]
+    async with service.database.writing() as db:
+        await db.execute(update(Session).values(state=store.FINISHED, closed_at=now_ms()))
+    stops.append((await api.post(path, json={"mixId": "was"})).status_code)
+    assert (await api.post(path, json={"mixId": "x"})).status_code == 404
+    await start(api, id, mixId="now")
+    stops.append((await api.post(path, json={"mixId": "was"})).status_code)
+    assert stops == [200, 200, 200]
+    assert [mix.stopped_at is None for mix in await mixes(service)] == [False, True]
 
 
 async def test_a_machine_that_is_full_says_so(

@@ -1,8 +1,8 @@
 """Who was in a conference is forgotten with what was recorded of them.
 
-Stays hold names, external ids, addresses on the network and browsers. They are needed as long as
-something can be downloaded, replayed or remixed. How many there were, and when, stays: it says
-nothing about anybody.
+Stays hold names, external ids, addresses on the network and browsers; the log of events, too. They
+are needed as long as something can be downloaded, replayed or remixed. How many there were, and
+when, stays, as does which events were sent: it says nothing about anybody.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import CursorResult, Text, cast, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ...records.models import Attendance, Conference, Recording, Session
+from ...records.models import Attendance, Conference, Event, Recording, Session
 from ..context import Service
 
 log = structlog.get_logger()
@@ -44,6 +44,14 @@ async def forget_people(service: Service, ended_before: Mapping[str, int]) -> in
     return forgotten
 
 
+async def forget_people_of(service: Service, conference_id: str) -> int:
+    """Of a conference of which everything was removed; one that goes on needs them. Returns how
+    many stays that were."""
+    async with service.database.writing() as db:
+        conference = await db.get_one(Conference, conference_id)
+        return 0 if conference.ended_at is None else await _forget(db, [conference_id])
+
+
 async def _due(service: Service, app_key: str, latest: int, after: str) -> Sequence[str]:
     """The next conferences whose people are to be forgotten, in the order of ids."""
     of_it = Session.conference_id == Conference.id
@@ -55,10 +63,11 @@ async def _due(service: Service, app_key: str, latest: int, after: str) -> Seque
         .exists()
     )
     known = select(Attendance.id).where(Attendance.conference_id == Conference.id, _is_known())
+    told = select(Event.id).where(Event.conference_id == Conference.id, *_is_told())
     query = (
         select(Conference.id)
         .where(Conference.app_key == app_key, Conference.ended_at.is_not(None))
-        .where(Conference.id > after, known.exists(), ~raw, ~file)
+        .where(Conference.id > after, or_(known.exists(), told.exists()), ~raw, ~file)
         .where(or_(recorded, Conference.ended_at <= latest))
     )
     async with service.database.reading() as db:
@@ -74,6 +83,9 @@ async def _forget(db: AsyncSession, conference_ids: Sequence[str]) -> int:
     await db.execute(  # external ids and what they might do
         update(Conference).where(Conference.id.in_(conference_ids)).values(permissions={})
     )
+    blank: dict[str, Any] = {"body": {}, "sent_body": None}
+    theirs = Event.conference_id.in_(conference_ids), *_is_told()
+    await db.execute(update(Event).where(*theirs).values(blank))
     for id in conference_ids:
         log.info("people.forgotten", conference=id)
     return stays.rowcount
@@ -81,3 +93,9 @@ async def _forget(db: AsyncSession, conference_ids: Sequence[str]) -> int:
 
 def _is_known() -> Any:
     return or_(*(column != "" for column in _PERSONAL))
+
+
+def _is_told() -> tuple[Any, ...]:
+    """Events that are delivered or given up, and still say what they said."""
+    says = or_(cast(Event.body, Text) != "{}", Event.sent_body.is_not(None))
+    return Event.state != "pending", says

@@ -21,6 +21,7 @@ from ...records.models import Conference, Recording, Session
 from .. import servers
 from ..context import Service, now_ms
 from ..errors import ApiError
+from .people import forget_people_of
 
 log = structlog.get_logger()
 
@@ -56,13 +57,19 @@ async def delete(service: Service, conference: Conference) -> Removed:
             raise ApiError(409, 4005, "RECORDING_IN_PROGRESS", sentence)
     try:
         return await remove_everything_of(service, conference.id)
+    except FolderStays as error:
+        sentence = (
+            "The files are deleted, the raw recording is not: try again later; the log says why."
+        )
+        raise ApiError(503, 4007, "RAW_RECORDING_STAYS", sentence) from error
     except StorageError as error:
         sentence = "The storage does not answer: nothing is listed any more, try again later."
         raise ApiError(503, 4006, "STORAGE_UNAVAILABLE", sentence) from error
 
 
 async def remove_everything_of(service: Service, conference_id: str) -> Removed:
-    """Files and raw recordings of a conference. Raises StorageError; call again then."""
+    """Files and raw recordings of a conference, and who was in it, if it has ended. Raises
+    StorageError; call again then."""
     of_it = Recording.conference_id == conference_id, Recording.deleted_at.is_(None)
     raw = Session.conference_id == conference_id, Session.deleted_at.is_(None)
     async with service.database.writing() as db:
@@ -70,7 +77,8 @@ async def remove_everything_of(service: Service, conference_id: str) -> Removed:
     async with service.database.reading() as db:
         files = list(await db.scalars(select(Recording).where(*of_it)))
         sessions = list(await db.scalars(select(Session).where(*raw)))
-    return await remove_files(service, files) + await remove_raw(service, sessions)
+    removed = await remove_files(service, files) + await remove_raw(service, sessions)
+    return removed + Removed(people=await forget_people_of(service, conference_id))
 
 
 async def remove_files(service: Service, files: Sequence[Recording]) -> Removed:
@@ -96,9 +104,13 @@ async def remove_files(service: Service, files: Sequence[Recording]) -> Removed:
 
 
 async def remove_raw(service: Service, sessions: Sequence[Session]) -> Removed:
-    """Those of this server; others remove their own. Raises StorageError."""
+    """Those of this server; others remove their own. Raises StorageError.
+
+    All of them are closed: a recorder that is still there makes its report, which nobody will read.
+    """
     sessions = [one for one in sessions if servers.is_here(service, one.server)]
     for one in sessions:
+        await service.sessions.end_recorder(one.id)
         folder = service.settings.data / one.folder
         if folder.resolve().is_relative_to(service.settings.sessions_folder.resolve()):
             await asyncio.to_thread(_remove_folder, folder)
@@ -109,6 +121,25 @@ async def remove_raw(service: Service, sessions: Sequence[Session]) -> Removed:
     return Removed(raw=len(sessions))
 
 
+async def remove_left_behind(service: Service) -> None:
+    """Folders of raw recordings that were removed before and are there again, or still: somebody
+    wrote into them meanwhile. Raises StorageError."""
+    names = await asyncio.to_thread(_names, service.settings.sessions_folder)
+    for first in range(0, len(names), 500):
+        chosen = select(Session).where(Session.id.in_(names[first : first + 500]))
+        async with service.database.reading() as db:
+            found = list(await db.scalars(chosen.where(Session.deleted_at.is_not(None))))
+        await remove_raw(service, found)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*") if path.is_dir())
+
+
+class FolderStays(StorageError):
+    """A raw recording cannot be removed from this machine's disk."""
+
+
 def _remove_folder(folder: Path) -> None:
     try:
         shutil.rmtree(folder)
@@ -116,4 +147,5 @@ def _remove_folder(folder: Path) -> None:
         return
     except OSError as error:
         reason = error.strerror or error
-        raise StorageError(f"cannot remove {folder}: {reason}; mend the disk") from error
+        log.error("raw.stays", folder=str(folder), reason=str(reason))
+        raise FolderStays(f"cannot remove {folder}: {reason}; mend the disk") from error

@@ -21,7 +21,7 @@ from ...records.models import Application, Event, Recording, Session
 from ..applications import ApplicationSettings
 from ..context import Service, now_ms
 from .people import forget_people
-from .removal import Removed, remove_files, remove_raw
+from .removal import Removed, remove_files, remove_left_behind, remove_raw
 
 log = structlog.get_logger()
 
@@ -91,6 +91,7 @@ async def sweep(service: Service, now: int | None = None) -> Removed:
     days = {key: one.retention_mix_days for key, one in settings.items()}
     before = {key: now - most * DAY_MS for key, most in days.items()}
     removed += Removed(people=await forget_people(service, before))
+    await remove_left_behind(service)
     log.info("retention.swept", **dataclasses.asdict(removed))
     return removed
 

@@ -93,7 +93,7 @@ class Sessions:
         async with self.service.database.writing() as db:
             session = await store.open_session(db, conference.id, store.RECORD)
             mixes = await store.mixes_of(db, session.id) if session else []
-            if mix_id is not None and not any(mix.mix_id == mix_id for mix in mixes):
+            if mix_id is not None and not await store.was_started(db, conference.id, mix_id):
                 sentence = "There is no mix of this mixId: stop one that was started."
                 raise ApiError(404, 3006, "MIX_NOT_FOUND", sentence)
             for mix in mixes:
@@ -192,6 +192,13 @@ class Sessions:
         elif self._tasks is not None:
             keeper = self._keepers[session_id] = Keeper(self.service, self._launcher, session_id)
             self.spawn(self._kept(session_id, keeper), f"session-{session_id}")
+
+    async def end_recorder(self, session_id: str) -> None:
+        """Ends what still works in the folder of a session that is closed: its report."""
+        recorder = self._launcher.adopt(self._settings.sessions_folder / session_id)
+        if recorder is not None:
+            log.info("recorder.ended", session=session_id)
+            await recorder.kill()
 
     def spawn(self, work: Any, name: str) -> asyncio.Task[Any] | None:
         """A task of `run`; none when that does not run."""

@@ -129,6 +129,13 @@ async def mixes_of(db: AsyncSession, session_id: str) -> list[Mix]:
     return list(await db.scalars(select(Mix).where(Mix.session_id == session_id).order_by(Mix.id)))
 
 
+async def was_started(db: AsyncSession, conf_id: str, mix_id: str) -> bool:
+    """Whether a mix of this id was ever recorded in a conference."""
+    of_it = Session.conference_id == conf_id, Session.kind == RECORD
+    chosen = select(Mix.id).join(Session, Mix.session_id == Session.id).where(*of_it)
+    return await db.scalar(chosen.where(Mix.mix_id == mix_id).limit(1)) is not None
+
+
 async def view(service: Service, session_id: str) -> View:
     async with service.database.reading() as db:
         session = await db.get_one(Session, session_id)
