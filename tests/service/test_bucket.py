@@ -17,7 +17,7 @@ from tests.instruments.bucket import bucket as opened
 from tests.instruments.receiver import Received, receiver
 from tests.service.recorded import SMALL, Site
 from tests.service.test_sessions_recording import MIX, seconds_of
-from tests.system.processes import publisher, until
+from tests.system.processes import process, publisher, room, until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -124,3 +124,22 @@ def test_who_uploads_keeps_nobody_waiting(bucket: Bucket, hook: Received, tmp_pa
                 assert [item["merged"] for item in items] == [False, False, True]
                 assert items[0]["startTime"] < items[1]["startTime"]
                 assert len(bucket.objects()) == 3
+
+
+def test_a_recording_without_a_service_is_uploaded(bucket: Bucket, tmp_path: Path) -> None:
+    """`mixer record --upload`: every file, byte for byte, and what tells of them; the bucket comes
+    back while it is tried."""
+    access = {f"MIXER_{name.upper()}": value for name, value in bucket.settings.items()}
+    out = tmp_path / "weekly"
+    argv = ("record", "--out", str(out), "--mix", "size=320x240,fps=15", "--duration", "3")
+    argv = ("mixer.cli", *argv, "--upload", "s3://bucket/all", "--json")
+    with room(tmp_path) as url, publisher(tmp_path, url, "Ada", *SMALL):
+        bucket.stop()
+        with process(*argv, url, log=tmp_path / "record.log", **access) as recorder:
+            until((out / "recording.json").exists, "it was recorded")
+            assert not bucket.objects()
+            bucket.start()
+            assert recorder.wait(120) == 0, (tmp_path / "record.log").read_text()
+    found = {key.removeprefix("all/weekly/"): bucket.content(key) for key in bucket.objects()}
+    assert {"mixes/default.mp4", "recording.json", "report/report.html"} <= set(found)
+    assert all((out / name).read_bytes() == content for name, content in found.items())
