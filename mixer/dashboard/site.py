@@ -7,8 +7,8 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -62,7 +62,12 @@ def dashboard(service: Service) -> list[BaseRoute]:
     site.state.service = service
     site.state.failed_passwords = FailedSecrets(WRONG_PASSWORDS_A_MINUTE)
     site.state.failed_from = FailedSecrets(WRONG_LOGINS_A_MINUTE)
-    return [Mount("/dashboard", site)]
+    return [Mount("/dashboard", site), Route("/", _front)]
+
+
+async def _front(request: Request) -> Response:
+    """Whoever has only the server's name; relative, so that it holds behind a proxy's path."""
+    return RedirectResponse("dashboard")
 
 
 async def _failed(request: Request, error: Exception) -> Response:

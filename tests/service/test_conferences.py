@@ -19,6 +19,8 @@ from .test_errors import assert_error
 
 CREATE = "/v2/conferences/create"
 
+ACTS = ("start", "stop")
+
 
 async def create(api: httpx2.AsyncClient, **fields: Any) -> dict[str, Any]:
     answer = await api.post(CREATE, json={"ownerExternalId": "owner", **fields})
@@ -224,6 +226,17 @@ async def test_conferences_of_others(
     assert (await api.get(f"/v2/conferences/{id}/participants")).status_code == 200
 
 
+async def test_null_is_missing(api: httpx2.AsyncClient, service: Service) -> None:
+    """Wherever it stands (contract 1.4)."""
+    nothing = {"permissions": None, "notification": None}
+    made = await create(api, participants={"ada": None, "bob": nothing}, parameters=None)
+    path = f"/v2/conferences/{made['conferenceId']}"
+    answer = await api.post(f"{path}/invite", json={"participants": {"eve": None}})
+    assert answer.status_code == 200 and set(answer.json()) == {"eve"}
+    permissions = (await row_of(service, made["conferenceId"])).permissions
+    assert permissions == {"ada": [], "bob": [], "eve": []}
+
+
 @BOTH_DATABASES
 async def test_terminate(api: httpx2.AsyncClient, service: Service) -> None:
     """Rooms and sessions are told once; a repeated request does nothing; the rest is 404."""
@@ -246,8 +259,30 @@ async def test_destroy(
     assert (answer.status_code, answer.json()) == (200, {})
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *[("POST", f"conferences/mix/x/{kind}/{act}") for kind in ("live", "hls") for act in ACTS],
+        ("POST", "conferences/mix/x/record"),
+        ("GET", "conferences/mix/x/status"),
+    ],
+)
+async def test_the_first_versions_calls_are_known(
+    api: httpx2.AsyncClient, method: str, path: str
+) -> None:
+    """501, which tells what is there instead; 404 would be a wrong address."""
+    assert_error(await api.request(method, f"/v1/api/{path}"), 501, 501)
+
+
+@pytest.mark.parametrize("name", ["refresh", "invalidate", "mixer/refresh"])
+async def test_tokens_are_not_renewed(anybody: httpx2.AsyncClient, name: str) -> None:
+    """Whatever is shown and sent: layouts send what is no JSON (6.4)."""
+    path = f"/v1/oauth2/{name}"
+    assert_error(await anybody.post(path, content=b"[object Object]"), 501, 501)
+
+
 @pytest.mark.parametrize("version", ["v2", "v3"])
-@pytest.mark.parametrize("act", ["start", "stop"])
+@pytest.mark.parametrize("act", ACTS)
 async def test_streaming_is_not_served(api: httpx2.AsyncClient, version: str, act: str) -> None:
     """501 with the error body."""
     answer = await api.post(f"/{version}/conferences/mix/x/rts/{act}", json={})

@@ -172,3 +172,9 @@ async def test_the_address_of_everything(url: str, service: Service) -> None:
         answer = await reader.read()
         writer.close()
     assert answer.startswith(b"HTTP/1.1 404 "), answer[:100]
+
+
+async def test_the_front_is_the_dashboard(anybody: httpx2.AsyncClient) -> None:
+    """Whoever has only the server's name is led to it."""
+    answer = await anybody.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "dashboard")

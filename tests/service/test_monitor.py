@@ -333,6 +333,7 @@ async def test_conferences(archive: Archive, api: httpx2.AsyncClient) -> None:
     assert one == told
     owner = told.pop("owner")
     assert owner["userId"] == "p1" and owner["metadata"]["externalId"] == "ext-p1"
+    assert owner["metadata"]["userID"] == "p1"
     assert told == {
         "confId": conference.id,
         "alias": "Weekly sync",
@@ -352,7 +353,10 @@ async def test_conferences(archive: Archive, api: httpx2.AsyncClient) -> None:
         "nbUsers": 2,
         "nbListeners": 0,
         "nbPstn": 0,
-        "statistics": {"maxParticipants": {"USER": 1, "LISTENER": 0, "MIXER": 1, "PSTN": 0}},
+        "statistics": {
+            "maxParticipants": {"USER": 1, "LISTENER": 0, "MIXER": 1, "PSTN": 0},
+            "network": {},
+        },
     }
     statistics = await api.get(f"/v1/monitor/conferences/{conference.id}/statistics")
     assert statistics.json() == told["statistics"]

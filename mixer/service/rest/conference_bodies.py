@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ..conferences import MAX_ALIAS_CHARS, MAX_INVITED, PERMISSIONS
 from .bodies import Name, Text
@@ -90,7 +90,13 @@ class Invited(_Wire):
         return list(dict.fromkeys(upper))
 
 
-Participants = Annotated[dict[Name, Invited], Field(max_length=MAX_INVITED)]
+def _null_is_empty(given: Any) -> Any:
+    return {} if given is None else given
+
+
+Participants = Annotated[
+    dict[Name, Annotated[Invited, BeforeValidator(_null_is_empty)]], Field(max_length=MAX_INVITED)
+]
 
 
 class CreateConference(_Wire):

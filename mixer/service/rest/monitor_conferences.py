@@ -213,7 +213,7 @@ def _numbers(stays: Sequence[Attendance]) -> dict[str, int]:
 def _statistics(stays: Sequence[Attendance]) -> dict[str, Any]:
     types = ("user", "listener", "mixer", "pstn")
     most = {name.upper(): conference_listing.most_at_once(stays, name) for name in types}
-    return {"maxParticipants": most}
+    return {"maxParticipants": most, "network": {}}  # of which nothing is measured
 
 
 def _owner(row: Conference, stays: Sequence[Attendance]) -> dict[str, Any]:
@@ -227,6 +227,7 @@ def _owner(row: Conference, stays: Sequence[Attendance]) -> dict[str, Any]:
 
 def _metadata(stay: Attendance | None) -> dict[str, str]:
     return {
+        "userID": stay.participant_id if stay else "",
         "externalName": stay.name if stay else "",
         "externalId": stay.external_id if stay else "",
         "externalPhotoUrl": stay.avatar_url if stay else "",
