@@ -32,7 +32,7 @@ SMALL = MixPlan(width=640, height=360, preset="superfast")
 
 
 def bench(out: Path, *, quick: bool) -> list[Row]:
-    return [*_speed(out, 20 if quick else 60), *_late(out), *_parts(out)]
+    return [*_speed(out, 20 if quick else 180), *_late(out), *_parts(out)]
 
 
 def _speed(out: Path, seconds: int) -> list[Row]:
