@@ -41,20 +41,36 @@ def progress_for(*, as_json: bool) -> Iterator[Show]:
         yield _bars(bar) if console.is_terminal else _stages(console)
 
 
+class Pace:
+    """How fast each of the things that are made goes, and how long it will take. What was there
+    already when it was first told of does not count."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began: dict[str, tuple[float, int]] = {}
+
+    def speed(self, name: str, progress: RenderProgress, fps: int) -> float | None:
+        """Seconds of the file that are made in one; None while that is not known."""
+        began_s, first = self._began.setdefault(name, (self._clock(), progress.frames))
+        spent_s = self._clock() - began_s
+        made = progress.frames - first
+        return made / fps / spent_s if made > 0 and spent_s > 0 else None
+
+
 def _bars(bar: Progress) -> Show:
     tasks: dict[str, TaskID] = {}
-    started = time.monotonic()
+    pace = Pace()
 
     def show(mix_id: str, progress: RenderProgress, fps: int) -> None:
         if mix_id not in tasks:
             tasks[mix_id] = bar.add_task(mix_id, total=progress.total, speed="")
-        spent = max(0.001, time.monotonic() - started)
+        speed = pace.speed(mix_id, progress, fps)
         bar.update(
             tasks[mix_id],
             total=progress.total,
             completed=progress.frames,
             description=f"{mix_id}: {progress.stage}",
-            speed=f"{progress.frames / fps / spent:.2f} × real time",
+            speed=f"{speed:.2f} × real time" if speed else "",
         )
 
     return show
@@ -72,8 +88,12 @@ def _stages(console: Console) -> Show:
     return show
 
 
-def _json_lines() -> Show:
+def _json_lines(pace: Pace | None = None) -> Show:
+    pace = pace or Pace()
+
     def show(mix_id: str, progress: RenderProgress, fps: int) -> None:
+        speed = pace.speed(mix_id, progress, fps)
+        left_s = None if progress.total is None else (progress.total - progress.frames) / fps
         line = {
             "event": "progress",
             "mix": mix_id,
@@ -81,6 +101,8 @@ def _json_lines() -> Show:
             "frames": progress.frames,
             "total": progress.total,
             "seconds": round(progress.frames / fps, 3),
+            "speed": round(speed, 3) if speed else None,
+            "etaSeconds": round(left_s / speed, 1) if speed and left_s is not None else None,
         }
         print(json.dumps(line), flush=True)
 
