@@ -360,13 +360,19 @@ class Recorder:
     async def _stop_part(self, mix_id: str, at_ms: Any) -> bool:
         """Stops a mix now, or at a moment (epoch ms) that is past: who was to tell us has died, or
         we did not listen. False if it does not run."""
-        now_ns = self._now_ns()
+        journal = self._journal
+        if journal is None and self._parts.plan.parts(mix_id)[-1].start_ns is not None:
+            journal = Journal.open(
+                self.folder.journal
+            )  # an earlier recorder's, not joined anew yet
         late_ns = 0
         if isinstance(at_ms, int | float):
             late_ns = max(0, time.time_ns() - int(at_ms * 1_000_000))
-        if self._journal is None or late_ns < LATE_STOP_NS:
-            return await self._parts.stop(mix_id, now_ns)
-        return await self._parts.end_earlier(self._journal, now_ns - late_ns, mix_id)
+        if journal is None:  # it has not begun
+            return await self._parts.stop(mix_id, 0)
+        if late_ns < LATE_STOP_NS:
+            return await self._parts.stop(mix_id, journal.now_ns())
+        return await self._parts.end_earlier(journal, journal.now_ns() - late_ns, mix_id)
 
     # --- control ------------------------------------------------------------------------------
 

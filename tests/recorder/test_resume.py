@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from mixer.engine.launcher import LocalLauncher
 from mixer.errors import MixerError, UsageError
 from mixer.journal import Journal
 from mixer.lock import locked
-from mixer.recorder import MixPlan, RecordFolder, RecordSettings
+from mixer.recorder import MixPlan, Plan, Recorder, RecordFolder, RecordSettings
 from mixer.recorder.control import ask
 from mixer.recorder.settings import order_from
 from mixer.render.audio_settings import AudioSettings
+from tests.instruments.make_journal import make_journal
 from tests.system.processes import mixer, process, publisher, room, until
 
 SMALL = ("--size", "320x180", "--fps", "15", "--bitrate", "200000")
@@ -143,6 +145,19 @@ def test_one_that_hangs_is_killed(tmp_path: Path) -> None:
         rendering = launcher.adopt(out)
         assert rendering is not None
         asyncio.run(rendering.kill())
+
+
+async def test_a_stop_before_it_has_joined_anew(tmp_path: Path) -> None:
+    """What an earlier recorder had recorded stays: the part ends now, not where it began."""
+    folder = RecordFolder(tmp_path)
+    make_journal(folder.journal, participants=1, size=(320, 180), seconds=1.0, final=False)
+    folder.save(Plan("http://h/rooms/x", mixes=(MixPlan(start_ns=0),), live=False))
+    recorder = Recorder(RecordSettings("", tmp_path, resume=True))
+    recorder._parts.plan = folder.load()
+    now_ns = Journal.open(folder.journal).now_ns()
+    told = await recorder._answer("stop_mix", {"at_ms": time.time() * 1000})
+    (mix,) = folder.load().mixes
+    assert told["stopped"] and mix.stop_ns is not None and mix.stop_ns >= now_ns > 0
 
 
 def test_a_spare_that_is_not_needed_goes() -> None:
