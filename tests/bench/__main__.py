@@ -20,9 +20,11 @@ NAMES = (
     "render",
     "many",
     "page_pass",
+    "encode",
     "ingest",
     "live",
     "conference",
+    "chromium",
     "faults",
     "audio",
     "identity",
@@ -33,6 +35,7 @@ NAMES = (
     "hostile",
     "pages",
     "preview",
+    "check",
 )
 
 

@@ -39,6 +39,8 @@ async ({name, width, height, fps, codec, load}) => {
   tone.start();
   let second = Math.floor(performance.now() / 1000);
   const draw = () => {
+    // Before, not after: what is painted is captured when this task has ended.
+    for (const end = performance.now() + load; performance.now() < end;);
     const now = performance.now();
     const phase = now % 1000;
     if (Math.floor(now / 1000) > second) {
@@ -60,7 +62,6 @@ async ({name, width, height, fps, codec, load}) => {
         paint.fillRect(x, y, width / 12, height / 12);
       }
     }
-    for (const end = performance.now() + load; performance.now() < end;);
   };
   setInterval(draw, 1000 / fps);
   const conference = await join({url: location.href, name, codec});

@@ -8,7 +8,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +156,15 @@ def tracks_of(journal: Journal, stream: str | None = None, kind: str | None = No
 
 def marks(journal: Journal, track: Track) -> list[tuple[int, pattern.Mark | None]]:
     """(media time, mark) of each picture of a video track, decoded as a renderer would."""
+    return [(at, pattern.read_mark(luma)) for at, luma in lumas(journal, track)]
+
+
+def lumas(journal: Journal, track: Track) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """(media time, luma of height × width) of each picture of a video track."""
     decoder = av.CodecContext.create("libvpx" if track.codec == "vp8" else "h264", "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
     decoder.flags |= av.codec.context.Flags.low_delay
-    found: list[tuple[int, pattern.Mark | None]] = []
     started = False
     times: dict[int, int] = {}
     for media_ns, frame in journal.frames([track.id], 0, EVER):
@@ -170,14 +174,14 @@ def marks(journal: Journal, track: Track) -> list[tuple[int, pattern.Mark | None
         times[frame.rtp] = media_ns
         packet = av.Packet(frame.data)
         packet.pts = packet.dts = frame.rtp
-        found += [_mark(times, picture) for picture in decoder.decode(packet)]
-    found += [_mark(times, picture) for picture in decoder.decode(None)]
-    return found
+        for picture in decoder.decode(packet):
+            yield times[int(picture.pts or 0)], _luma(picture)
+    for picture in decoder.decode(None):
+        yield times[int(picture.pts or 0)], _luma(picture)
 
 
-def _mark(times: dict[int, int], picture: av.VideoFrame) -> tuple[int, pattern.Mark | None]:
-    luma = np.asarray(picture.to_ndarray(format="yuv420p"), np.uint8)[: picture.height]
-    return times[int(picture.pts or 0)], pattern.read_mark(luma)
+def _luma(picture: av.VideoFrame) -> NDArray[np.uint8]:
+    return np.asarray(picture.to_ndarray(format="yuv420p"), np.uint8)[: picture.height]
 
 
 def sound(journal: Journal, track: Track) -> tuple[int, NDArray[np.float64]]:

@@ -67,6 +67,7 @@ def make_journal(
     final: bool = True,
     absent: Collection[int] = (),
     leaving: Mapping[int, float] = MappingProxyType({}),
+    events: Sequence[Event] = (),
     said: Callable[[int], None] = lambda watermark_ns: None,
 ) -> Path:
     """Writes `seconds` of media into a journal in `directory`; its watermark is their end.
@@ -75,7 +76,7 @@ def make_journal(
     `microphones`: so many further participants with sound only. `screen`: between these seconds
     participant 0 shares a screen ("p0.screen", 1080p, 5 pictures a second, VP8). `pace`: 1.0 writes
     in real time, 2.0 at twice its speed, 0 at once. Who is `absent` leaves a place that is empty.
-    `leaving`: who leaves, and at which second.
+    `leaving`: who leaves, and at which second. `events`: others, in their order.
     `said` hears each watermark, and holds the writing up as long as it likes. Returns `directory`.
     """
     shapes = [*sizes, *[size] * participants][:participants]
@@ -99,6 +100,7 @@ def make_journal(
             parts.append(_video(writer, f"p{place}.camera", "Camera", video, first_ns, end_ns))
         if sound:
             parts.append(_sound(writer, place, loop_seconds, first_ns, end_ns))
+    parts.append(_arrivals(events, 3000))
     if screen is not None:
         parts += _screen(writer, start_ns, screen)
     _write(writer, parts, start_ns, whole_ns, pace, said)

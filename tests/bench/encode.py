@@ -1,6 +1,4 @@
-"""Measures the encoder: bit rate of segments against one piece, fidelity, cost, joining.
-
-    python -m tests.encode.bench_encode [--seconds 20] [--size 1920x1080]
+"""The encoder: likeness to what was composed, bit rate of segments and of one piece, cost, joining.
 
 The content is what the mixer makes of four participants: talking heads (clips.py) sent as VP8 at
 1.5 Mbit/s, decoded and scaled into a two by two grid. CPU is process time, of all threads.
@@ -8,9 +6,6 @@ The content is what the mixer makes of four participants: talking heads (clips.p
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -26,11 +21,32 @@ from mixer.encode.audio import AacWriter
 from mixer.encode.mp4 import assemble
 from mixer.encode.video import VideoSettings, encode_segment
 from mixer.picture.planes import planes_of
+from tests.bench.rows import Row, at_least, at_most
 from tests.instruments.clips import frame_of, video_clip
 
 FPS = 30
 SEGMENT = 4 * FPS
 CLIP_SECONDS = 10
+
+
+def bench(out: Path, *, quick: bool) -> list[Row]:
+    """1080p30 at defaults."""
+    seconds = 8 if quick else 20
+    found = measure(out, 1920, 1080, seconds)
+    likeness, joined = found["ssim"], found["join_300_s"]
+    rows = [
+        at_least("luma SSIM against composed frames, mean", likeness["mean"], 0.97, ""),
+        Row("the same, of the worst frame", likeness["worst"], ""),
+    ]
+    for keyint, what in ((SEGMENT, "a key picture every 4 s"), (250, "x264's own key interval")):
+        ratio = found[f"against_one_piece_keyint_{keyint}"]
+        rows.append(at_most(f"bit rate of segments / one piece with {what}", ratio, 1.08, "×"))
+    return [
+        *rows,
+        Row("bit rate", found["kbit_s"], "kbit/s"),
+        Row("x264: CPU a frame", found["encoder_cpu_ms_a_frame"], "ms"),
+        Row("joining 5 minutes into one MP4", joined["wall_s"], "s"),
+    ]
 
 
 def grid(width: int, height: int) -> Iterator[av.VideoFrame]:
@@ -162,17 +178,3 @@ def join(directory: Path, paths: list[Path], seconds: int, wanted_s: int = 300) 
         )
     )
     return {"join_300_s": {"cpu_s": cpu, "wall_s": wall, "bytes": out.stat().st_size}}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--size", default="1920x1080")
-    arguments = parser.parse_args()
-    width, height = (int(part) for part in arguments.size.split("x"))
-    with tempfile.TemporaryDirectory() as directory:
-        print(json.dumps(measure(Path(directory), width, height, arguments.seconds), indent=2))
-
-
-if __name__ == "__main__":
-    main()
