@@ -1,6 +1,7 @@
 """What of a journal is lost, as far as a file that is made of some stretches of it needs it.
 
-`Journal.damage` tells of what has been read so far; here the media of the stretches is read, once.
+`Journal.damage` tells of what has been read so far; here the media of the stretches is read, once:
+an hour of four participants takes some ten seconds.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ _END = 1 << 62
 _Range = tuple[int, int]  # offsets
 
 
-def damage_within(journal: Journal, spans: Iterable[Span]) -> list[tuple[int | None, Damage]]:
+def damage_within(
+    journal: Journal, spans: Iterable[Span], *, read: bool = True
+) -> list[tuple[int | None, Damage]]:
     """(journal time at which it begins, damage) of all in these stretches, without overlaps; of
-    .meta all, at no time. The torn last write of a run that was killed is none."""
+    .meta all, at no time. The torn last write of a run that was killed is none. Without `read`:
+    as far as the journal knows of it."""
     wanted = list(dict.fromkeys(spans))
     journal.refresh()
     found: list[tuple[int | None, Damage]] = []
     for run in journal.runs:
         ranges = [run.media_range(span.start_ns, span.stop_ns or _END) for span in wanted]
-        for start, end in ranges:
+        for start, end in ranges if read else ():
             for _ in run.media(start, end, set()):
                 pass  # only what is no frame matters
         known = [damage for damage in journal.damage if damage.run == run.number]

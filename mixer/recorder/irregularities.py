@@ -37,16 +37,14 @@ def irregularities(
     `notes_of_mixes`: what each mix's render noted, with `type` and perhaps `t_ns`, by the mix's id.
     """
     found = [*_gaps(journal), *_unused(journal), *_notes(journal), *_of_mixes(notes_of_mixes)]
-    found += [
-        {"t": None, "type": "damage", "file": d.file, "run": d.run, "bytes": d.length}
-        for d in journal.damage
-    ]
+    found += map(_timed, damage_notes(journal, [Span(0)], read=False))
     return sorted(found, key=lambda entry: (entry["t"] is None, entry["t"] or 0.0))
 
 
-def damage_notes(journal: Journal, spans: Iterable[Span]) -> list[Entry]:
-    """As a render's own notes: what of these stretches could not be read. Reads their media."""
-    found = damage_within(journal, spans)
+def damage_notes(journal: Journal, spans: Iterable[Span], *, read: bool = True) -> list[Entry]:
+    """As a render's own notes: what of these stretches could not be read; stretches of damage, as
+    of unused frames. Reads the stretches' media, or tells what the journal knows already."""
+    found = damage_within(journal, spans, read=read)
     notes = [_damage(None, [damage]) for t_ns, damage in found if t_ns is None]
     for run in journal.runs:
         lost = [(t, d) for t, d in found if t is not None and d.run == run.number]
@@ -122,9 +120,13 @@ def _notes(journal: Journal) -> Iterable[Entry]:
 def _of_mixes(notes: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[Entry]:
     for mix_id, told in notes.items():
         for note in told:
-            fields = {key: value for key, value in note.items() if key != "t_ns"}
-            t_ns = note.get("t_ns")
-            yield {"t": None if t_ns is None else _t(t_ns), "mix": mix_id, **fields}
+            yield _timed(note) | {"mix": mix_id}
+
+
+def _timed(note: Mapping[str, Any]) -> Entry:
+    t_ns = note.get("t_ns")
+    fields = {key: value for key, value in note.items() if key != "t_ns"}
+    return {"t": None if t_ns is None else _t(t_ns), **fields}
 
 
 def _t(t_ns: int) -> float:

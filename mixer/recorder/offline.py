@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..edit import Span
 from ..errors import MixerError, UsageError
-from ..journal import Journal, recover
+from ..journal import Journal, damage_within, recover
 from ..lock import locked
 from ..render.job import Progress, clean
 from .disk import Need, check_room, legs_of, made_in, seconds_of, sound_need, video_need
@@ -121,6 +121,8 @@ class _Finishing:
         for number, _ in enumerate(self._plan.audio_parts if self._plan.has_audio else ()):
             if not _is_heard(self._folder, self._plan, number):
                 await self._guarded(sound_name(number), self._sound(number))
+        # Read once, so that recording.json tells of all that is lost of it.
+        await asyncio.to_thread(damage_within, self._journal, [Span(0)])
         made = await finish(
             self._folder,
             self._plan,

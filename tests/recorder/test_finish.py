@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -37,3 +38,20 @@ def test_a_cue_sheet_lies_beside_its_sound(
         [named] = re.findall('FILE "(.*)" MP3', sheet.read_text())
         assert (sheet.parent / named).exists()
     assert folder.parts.exists() == (len(parts_s) > 1)
+
+
+def test_a_recording_tells_what_is_lost_of_its_journal(tmp_path: Path) -> None:
+    """Its files are as long as ever: recording.json says what they lack, and from when."""
+    folder = RecordFolder(tmp_path)
+    make_journal(folder.journal, participants=2, size=(160, 90), seconds=4.0, loop_seconds=1)
+    media = folder.journal / "run-0001.media"
+    content = bytearray(media.read_bytes())
+    half = len(content) // 2
+    content[half : half + 1000] = bytes(1000)
+    media.write_bytes(content)
+    folder.save(Plan("made", "made", (MixPlan(start_ns=0),), "mp3"))
+    asyncio.run(finish_plan(folder, lambda name, progress, fps: None))
+    told = json.loads(folder.result.read_text())["irregularities"]
+    [entry] = [entry for entry in told if entry["type"] == "damage"]
+    assert (entry["file"], entry["run"]) == ("media", 1)
+    assert entry["bytes"] >= 1000 and 1 < entry["t"] < 3
