@@ -1,14 +1,16 @@
-"""Uploads a big file to a bucket in parts, and goes on with what a killed process left of it.
+"""Uploads files to a bucket, big ones in parts, and goes on with what a killed process left.
 
-obstore uploads in parts too, but cannot take up an upload that it did not begin. Nothing is kept
+obstore uploads in parts too, but cannot take up an upload that it did not begin, nor be given up in
+the middle of one: a server that ends would wait for a bucket that does not answer. Nothing is kept
 on this side: the bucket tells which uploads of the object are unfinished and which parts of them it
 has; a part counts when its ETag is the MD5 of our bytes. (S3 API reference: CreateMultipartUpload,
-ListMultipartUploads, ListParts, UploadPart, CompleteMultipartUpload.)
+ListMultipartUploads, ListParts, UploadPart, CompleteMultipartUpload, PutObject.)
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import os
 from collections.abc import Mapping
@@ -59,9 +61,11 @@ class Refused(Exception):
 
 
 class Multipart:
-    """`base`: the bucket's address, `prefix` of the keys without slashes around it."""
+    """`base`: the bucket's address, `prefix` of the keys without slashes around it; `place`: what
+    people call it."""
 
-    def __init__(self, base: str, prefix: str, credentials: Credentials) -> None:
+    def __init__(self, base: str, prefix: str, credentials: Credentials, place: str) -> None:
+        self._place = place
         self._base = base.rstrip("/")
         self._prefix = f"{prefix}/" if prefix else ""
         self._credentials = credentials
@@ -80,6 +84,7 @@ class Multipart:
             _bucket_url(location, endpoint, region),
             location.prefix,
             Credentials(access, secret, token, region),
+            str(location),
         )
 
     async def put(self, path: Path, key: str, headers: Mapping[str, str]) -> None:
@@ -91,7 +96,9 @@ class Multipart:
                 await _Upload(client, self._credentials, self._base, name).run(path, headers)
             except (httpx2.HTTPError, Refused, ElementTree.ParseError) as error:
                 reason = str(error) or type(error).__name__
-                raise StorageError(f"cannot store {path.name} in {self._base}: {reason}") from error
+                raise StorageError(
+                    f"cannot store {path.name} in {self._place}: {reason}"
+                ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +109,22 @@ class _Upload:
     key: str
 
     async def run(self, path: Path, headers: Mapping[str, str]) -> None:
-        parts = parts_of(path.stat().st_size)
+        size = path.stat().st_size
+        if size <= PART_BYTES:
+            await self._whole(path, size, headers)
+            return
+        parts = parts_of(size)
         upload = await self._unfinished()
         there = await self._parts(upload) if upload else {}
         if upload is None:
             answer = await self._ask("POST", self.key, {"uploads": ""}, headers=headers)
             upload = _text(answer, "UploadId") or ""
         await self._complete(upload, parts, await self._put_parts(path, parts, upload, there))
+
+    async def _whole(self, path: Path, size: int, headers: Mapping[str, str]) -> None:
+        content, digest = await asyncio.to_thread(_read, path, Part(1, 0, size))
+        md5 = base64.b64encode(bytes.fromhex(digest)).decode()
+        await self._request("PUT", self.key, {}, content, {**headers, "Content-MD5": md5})
 
     async def _put_parts(
         self, path: Path, parts: list[Part], upload: str, there: Mapping[int, str]
@@ -200,7 +216,7 @@ class _Upload:
                 # signed anew each time: a signature is valid for a quarter of an hour
                 at = datetime.now(UTC)
                 sent = signed_headers(self.credentials, method, url, query, headers or {}, at)
-                target = f"{url}?{query_string(query)}"
+                target = f"{url}?{query_string(query)}" if query else url
                 answer = await self.client.request(method, target, content=content, headers=sent)
                 if answer.status_code >= 300:
                     raise Refused(answer.status_code, answer.content)

@@ -2,8 +2,8 @@
 
 Objects are put whole or not at all, under names that are used once: putting one again writes the
 same bytes. In a folder a file is a second name of the one that was made, where the file system
-knows such; in a bucket it goes up in parts. Failures of the network are tried again for some
-minutes (obstore), and longer by whoever called.
+knows such; into a bucket a big one goes up in parts. Failures of the network are tried again for
+some minutes, and longer by whoever called.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..errors import StorageError
 from ..service.context import now_ms
 from .location import Location, configured
 from .media import attachment, media_type_of
-from .multipart import PART_BYTES, Multipart
+from .multipart import Multipart
 from .signed import Signed
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Storage:
         self.signed = signed
         self._store = _open(location)
         self._multipart = Multipart.of(location)
-        # Threads of their own: a bucket that takes minutes is to keep nobody else's waiting.
+        # For roles. Threads of their own: a bucket that takes minutes is to keep no others waiting.
         self._putting = ThreadPoolExecutor(PUT_AT_ONCE, thread_name_prefix="put")
 
     async def put(self, path: Path, key: str, media_type: str | None = None) -> int:
@@ -62,7 +62,7 @@ class Storage:
             size = path.stat().st_size
             if self.location.folder is not None:
                 await asyncio.to_thread(_second_name, path, self._local(key))
-            elif self._multipart is not None and size > PART_BYTES:
+            elif self._multipart is not None:
                 await self._multipart.put(path, key, headers)
             else:
                 putting = partial(obstore.put, attributes=cast(Any, headers))

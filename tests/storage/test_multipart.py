@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from mixer.storage import Signed, Storage, parse_location
 from mixer.storage.multipart import MOST_PARTS, PART_BYTES, parts_of
+from tests.instruments.bucket import NAME
+from tests.instruments.bucket import bucket as opened
 from tests.room.serving import until
 
 from .conftest import ACCESS, Bucket
@@ -152,3 +154,19 @@ async def test_after_a_kill_only_what_is_missing_goes_up(
     assert len(way.parts) == 2
     found = bucket.s3.get_object(Bucket="bucket", Key=f"rec/{KEY}")
     assert found["Body"].read() == big.read_bytes()
+
+
+async def test_an_upload_can_be_given_up(tmp_path: Path) -> None:
+    """At once, though the bucket does not answer: a server that ends does not wait for it."""
+    path = tmp_path / "small.mp4"
+    path.write_bytes(b"film")
+    with opened() as there:
+        there.hold()
+        location = parse_location(f"s3://{NAME}/rec", endpoint=there.endpoint, **ACCESS)
+        putting = asyncio.create_task(Storage(location, Signed(b"k", "")).put(path, KEY))
+        await until(lambda: there.held > 0, "it is on its way")
+        putting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(putting, 20)
+        assert not there.objects()
+        there.let_go()
