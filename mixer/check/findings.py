@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mixer.check import cast
 from mixer.check.course import FPS, Course
 from mixer.check.looks import Looks, Picture
 
@@ -111,7 +112,7 @@ def _shown(pictures: Sequence[Picture]) -> Iterator[Finding]:
             f"Shown, but must not be: {_some(unseen)}.",
             "Draw mixerLayout.participants: mixers and silent listeners are not among them.",
         )
-    people = [one for one in pictures if not one.share]
+    people = [one for one in pictures if one.kind == cast.PEOPLE]
     if people and not any(one.videos for one in people):
         yield Finding(
             ADVICE,
@@ -121,15 +122,25 @@ def _shown(pictures: Sequence[Picture]) -> Iterator[Finding]:
         )
     elif any(one.count == 1 and not one.videos for one in people):
         yield Finding(ADVICE, "contract", "One participant alone is not shown.")
-    shares = [one for one in pictures if one.share]
-    shows = any(one.videos for one in people)
-    if shows and shares and not any(one.videos for one in shares):
+    if any(one.videos for one in people):
+        yield from _shared(pictures)
+
+
+def _shared(pictures: Sequence[Picture]) -> Iterator[Finding]:
+    shares = [one for one in pictures if one.kind == cast.SHARE]
+    if shares and not any(one.videos for one in shares):
         text = "While a screen is shared no video is shown."
         yield Finding(FAULT, "contract", text, "Show mixerLayout.share.")
-    elif shows and shares and not any(one.screen for one in shares):
-        text = "The shared screen is not shown."
-        mend = "Where that is not meant: show mixerLayout.share, or <mixer-video share>."
-        yield Finding(ADVICE, "contract", text, mend)
+        return
+    for kind, what, member in (
+        (cast.SHARE, "screen", "share"),
+        (cast.FILE, "file", "presentation"),
+        (cast.VIDEO, "video", "share"),
+    ):
+        taken = [one for one in pictures if one.kind == kind]
+        if taken and not any(one.shared for one in taken):
+            mend = f"Where that is not meant: show mixerLayout.{member}, or <mixer-video share>."
+            yield Finding(ADVICE, "contract", f"The shared {what} is not shown.", mend)
 
 
 def _console(looks: Looks) -> Iterator[Finding]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import av
 from PIL import Image
 from playwright.async_api import Browser
 
-from mixer.check import cast
+from mixer.check import cast, drawn
 from mixer.check.texts import Probed, probe
 from mixer.check.watch import Noted, watched
 from mixer.layout import stills
-from mixer.layout.look import VideoElement
+from mixer.layout.look import Look, VideoElement
 from mixer.layout.opening import opened
 from mixer.layout.page import Page, PageFailure, PageSettings
 from mixer.layout.serving import find_site
@@ -27,14 +29,20 @@ FPS = 30
 WALL_START = 1_700_000_000.0
 BOOT_S = 0.2  # of page time, so that it is seen how long the page takes by itself
 SMALL = 12  # pictures, from which on they are drawn small
-SCREEN = "p0.screen"  # the shared one's stream
+SAID = {
+    cast.SHARE: "a shared screen",
+    cast.FILE: "a shared file",
+    cast.VIDEO: "a shared video",
+    cast.AVATAR: "somebody without a camera",
+}
 T_S = 1.0  # of the drawn people
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One look. `share`: with a shared screen, which is among the videos or not (`screen`)."""
+    """One look. `kind`: people with cameras, or one of cast.py's scenes; `shared`: what is shared
+    is among the videos, or has been asked for."""
 
     size: tuple[int, int]
     count: int
@@ -44,18 +52,18 @@ class Picture:
     ms: float
     videos: int  # that the page shows
     probed: Probed
-    share: bool = False
-    screen: bool = False
+    kind: str = cast.PEOPLE
+    shared: bool = False
 
     @property
     def where(self) -> str:
         """For people: how many are to be seen, and at which size."""
-        people = "a shared screen" if self.share else f"{self.count} people"
-        return f"{'1 person' if people == '1 people' else people}, {self.size[0]}x{self.size[1]}"
+        people = SAID.get(self.kind, "1 person" if self.count == 1 else f"{self.count} people")
+        return f"{people}, {self.size[0]}x{self.size[1]}"
 
     @property
     def name(self) -> str:
-        kind = "share" if self.share else str(self.count)
+        kind = str(self.count) if self.kind == cast.PEOPLE else self.kind
         return f"{self.size[0]}x{self.size[1]}-{kind}"
 
 
@@ -83,13 +91,16 @@ async def look_at(
 ) -> Looks:
     """All looks, as far as the page gets. Raises LayoutError where there is no such layout."""
     looks = Looks()
-    for size in sizes:
-        try:
-            await _look_at_size(browser, layout, size, counts, looks, say, ready_s)
-        except PageFailure as failure:
-            looks.failure = (f"{size[0]}x{size[1]}", str(failure))
-            _take_told(looks, failure.told)
-            break
+    with tempfile.TemporaryDirectory(prefix="mixer-check-") as folder:
+        page = Path(folder) / cast.FILE_PAGE
+        drawn.file_page().save(page, compress_level=1)
+        for size in sizes:
+            try:
+                await _look_at_size(browser, layout, size, counts, looks, say, ready_s, page.parent)
+            except PageFailure as failure:
+                looks.failure = (f"{size[0]}x{size[1]}", str(failure))
+                _take_told(looks, failure.told)
+                break
     return looks
 
 
@@ -107,10 +118,12 @@ async def _look_at_size(
     looks: Looks,
     say: Progress,
     ready_s: float,
+    objects: Path,
 ) -> None:
     width, height = size
     variables: dict[str, Any] = {"width": width, "height": height, "fps": FPS, "language": "en"}
     site = watched(find_site(layout, variables), looks.noted)
+    site.objects = objects
     settings = PageSettings(
         width,
         height,
@@ -132,12 +145,12 @@ async def _look_at_size(
             here = max(here, count)
             say(f"{width}x{height}, {count}")
             frame = await _take(page, looks, frame, events, size, count)
-        await _take_share(page, looks, frame, size, counts, say)
+        await _take_scenes(page, looks, frame, size, counts, say)
         looks.freed |= page.stalled
         _take_told(looks, page.suppressed)
 
 
-async def _take_share(
+async def _take_scenes(
     page: Page,
     looks: Looks,
     frame: int,
@@ -145,16 +158,16 @@ async def _take_share(
     counts: Sequence[int],
     say: Progress,
 ) -> None:
-    """A shared screen among four, or all if they are fewer."""
+    """What is shared, and an avatar, among four, or all if they are fewer."""
     few = min(4, max(counts))
-    events: list[dict[str, Any]] = [
+    leaving: list[dict[str, Any]] = [
         {"type": "participant.removed", "data": {"id": f"p{place}"}}
         for place in range(few, max(counts))
     ]
-    screen = cast.stream(SCREEN, "ScreenShare", cast.SCREEN)
-    events.append({"type": "stream.added", "data": {"participantId": "p0", "stream": screen}})
-    say(f"{size[0]}x{size[1]}, shared screen")
-    await _take(page, looks, frame, events, size, few, share=True)
+    for kind, events in cast.scenes(few):
+        say(f"{size[0]}x{size[1]}, {SAID[kind]}")
+        frame = await _take(page, looks, frame, [*leaving, *events], size, few, kind)
+        leaving = []
 
 
 async def _take(
@@ -164,8 +177,7 @@ async def _take(
     events: Sequence[dict[str, Any]],
     size: tuple[int, int],
     count: int,
-    *,
-    share: bool = False,
+    kind: str = cast.PEOPLE,
 ) -> int:
     frame, look = await run_until_calm(page, frame, events, fps=FPS)
     if look.failed is not None:
@@ -183,14 +195,24 @@ async def _take(
             moment.ms,
             len(look.videos),
             probed,
-            share,
-            any(video.stream == SCREEN for video in look.videos),
+            kind,
+            _shows_shared(looks, look, kind),
         )
     )
     return frame
 
 
+def _shows_shared(looks: Looks, look: Look, kind: str) -> bool:
+    if kind == cast.FILE:
+        asked = (str(one["request"]["url"]) for one in looks.noted.entries)
+        return any(url.endswith(cast.FILE_PAGE) for url in asked)
+    wanted = {cast.SHARE: cast.SCREEN_STREAM, cast.VIDEO: cast.FILM_STREAM}.get(kind)
+    return any(video.stream == wanted for video in look.videos)
+
+
 def _face(video: VideoElement, count: int) -> av.VideoFrame:
     scale = 2 if count > SMALL else 1
     size = (video.width // scale, video.height // scale)
+    if video.stream == cast.FILM_STREAM:
+        return faces.as_frame(drawn.film(size))
     return faces.as_frame(faces.drawn(video.stream, T_S, size))

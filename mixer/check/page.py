@@ -25,6 +25,12 @@ VERDICT = {
     "advice": "The layout works. Some of it could be better.",
     "good": "All is well.",
 }
+KIND = {
+    "share": "Shared screen",
+    "file": "Shared file",
+    "video": "Shared video",
+    "avatar": "One without a camera",
+}
 AREA = {
     "contract": "Contract",
     "console": "Console",
@@ -55,6 +61,7 @@ def render_report(
             severity=SEVERITY,
             verdict=VERDICT,
             areas=AREA,
+            kinds=KIND,
             style=Markup(style.read_text("utf-8")),
         )
     )

@@ -13,6 +13,19 @@
   const up = (element) => element.assignedSlot ?? element.parentElement ?? element.getRootNode().host ?? null;
   const named = (element) => element.tagName.toLowerCase() + (element.id ? `#${element.id}` : '')
     + [...element.classList].slice(0, 2).map((name) => `.${name}`).join('');
+  /** Whether something that nothing is seen through lies over a text: it is not to be read then. */
+  const covered = (element, { left, top, right, bottom }) => {
+    if (getComputedStyle(element).pointerEvents === 'none') return false; // not among those at a point
+    const around = new Set();
+    for (let one = element; one; one = up(one)) around.add(one);
+    for (const over of document.elementsFromPoint((left + right) / 2, (top + bottom) / 2)) {
+      if (around.has(over)) return false;
+      const { opacity, backgroundColor } = getComputedStyle(over);
+      const solid = over.naturalWidth > 0 || over.readyState > 1 || backgroundColor.startsWith('rgb(');
+      if (solid && opacity === '1') return true;
+    }
+    return false;
+  };
   const lost = (box, clip) => Math.max(clip.left - box.left, box.right - clip.right, clip.top - box.top, box.bottom - clip.bottom);
 
   for (const node of nodes(document.body).slice(0, MOST)) {
@@ -42,7 +55,7 @@
       shown = { left: Math.max(shown.left, clip.left), top: Math.max(shown.top, clip.top),
         right: Math.min(shown.right, clip.right), bottom: Math.min(shown.bottom, clip.bottom) };
     }
-    if (shown.right - shown.left < 2 || shown.bottom - shown.top < 2) continue;
+    if (shown.right - shown.left < 2 || shown.bottom - shown.top < 2 || covered(element, shown)) continue;
     const page = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
     if (!cut && !ellipsis && lost(shown, page) > 2) cut = 'leaves the page';
     if (!cut && !ellipsis && block && block.scrollWidth > block.clientWidth + 2 && block.clientWidth > 0

@@ -39,9 +39,13 @@ async def test_the_default_layout_is_found_good() -> None:
         "1920x1080-1",
         "1920x1080-4",
         "1920x1080-share",
+        "1920x1080-file",
+        "1920x1080-video",
+        "1920x1080-avatar",
     ]
     assert {one.mode for one in looked.pictures} == {"matte"}
-    assert [one.videos for one in looked.pictures] == [1, 4, 2]
+    assert [one.videos for one in looked.pictures] == [1, 4, 2, 1, 2, 3]
+    assert [one.shared for one in looked.pictures] == [False, False, True, True, True, False]
 
 
 async def look(sizes: list[str], layout: str, counts: tuple[int, ...]) -> Looks:
@@ -116,6 +120,8 @@ async def test_what_goes_wrong_later(tmp_path: Path) -> None:
     find(checked.document, "fault", "Not allowed: navigation", "example.org/elsewhere")
     find(checked.document, "fault", "Not caught", "later (after")
     find(checked.document, "advice", "The shared screen is not shown")
+    find(checked.document, "advice", "The shared file is not shown")
+    find(checked.document, "advice", "The shared video is not shown")
 
 
 async def test_an_unknown_layout_leaves_nothing(tmp_path: Path) -> None:

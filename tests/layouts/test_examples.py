@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.async_api import Browser
 
+from mixer.check.findings import judge, worst
+from mixer.check.looks import look_at
 from mixer.layout.browser import BrowserSettings, launched
 from mixer.layout.page import Page
 from mixer.layout.shipped import BUILT_IN
@@ -67,6 +69,21 @@ async def test_everybody_has_a_picture(browser: Browser, tmp_path: Path, name: s
         ]
         look = await after(page, 3, *events)
         assert {video.stream for video in look.videos} == {"p0.camera", "p2.camera", "p4.camera"}
+
+
+@pytest.mark.parametrize("name", ["plain", "elements", "react"])
+async def test_a_full_layout(browser: Browser, name: str) -> None:
+    """`mixer check` finds nothing: what is shared is shown, whoever has no camera is, and long
+    names do not cover small tiles."""
+    page = str(EXAMPLES / name)
+    looks = await look_at(browser, page, lambda _: None, sizes=[SIZE], counts=(9,))
+    assert worst(judge(looks, None)) == "good", judge(looks, None)
+    assert [one.kind for one in looks.pictures if one.shared] == ["share", "file", "video"]
+    (avatar,) = [one for one in looks.pictures if one.kind == "avatar"]
+    texts = {text.text for text in avatar.probed.texts}
+    assert name == "plain" or texts & {"山", "山太"}  # there the style sheet has it
+    names = [text.text for text in avatar.probed.texts if "Maximiliane" in text.text]
+    assert names and avatar.videos == 3
 
 
 async def test_the_speaker_is_large(browser: Browser, tmp_path: Path) -> None:
