@@ -75,15 +75,23 @@ async def sweep(request: Request, service: Service) -> Response:
 
 
 async def usage(request: Request, service: Service) -> Response:
+    now = now_ms()
+    names = {app.key: app.name for app in await applications.list_all(service.database)}
+    asked = request.query_params.get("app", "")
+    app_key = asked if asked in names else None
     async with service.database.reading() as db:
-        months = await sums.by_month(db, formats.months(now_ms(), MONTHS))
+        months = await sums.by_month(db, formats.months(now, MONTHS), app_key)
+        recorded = await sums.recorded_by_month(db, formats.months(now, MONTHS), now, app_key)
     most = max((sum(kinds.values(), sums.Sum()).ms for _, kinds in months), default=0)
     return pages.page(
         request,
         "usage.html.j2",
         months=[(name, kinds, sum(kinds.values(), sums.Sum())) for name, kinds in months],
         names=sums.KINDS,
+        recorded=recorded,
         most=max(most, 1),
+        applications=names,
+        asked=app_key,
     )
 
 

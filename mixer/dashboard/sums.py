@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ..records.models import Application, Recording, Session
-from ..service import listing
+from ..records.models import Application, Mix, Recording, Session
+from ..service import listing, recorded_time
 from ..service.applications import ApplicationSettings
+from ..service.conference_listing import MIX_TIMES, stretch_of
 from ..service.files.retention import DAY_MS
 
 KINDS = {
@@ -58,10 +60,10 @@ async def kept(db: AsyncSession) -> dict[str, Sum]:
 
 
 async def by_month(
-    db: AsyncSession, months: Sequence[tuple[str, int, int]]
+    db: AsyncSession, months: Sequence[tuple[str, int, int]], app_key: str | None = None
 ) -> list[tuple[str, dict[str, Sum]]]:
-    """What was recorded in each month, by kind, deleted or not. Files of whole recordings only:
-    what a part shows is in the whole, too."""
+    """What was made in each month, by kind, deleted or not. Files of whole recordings only:
+    what a part shows is in the whole, too. `app_key` None: of all applications."""
     month = case(
         *((Recording.end_time >= start, name) for name, start, _ in months),
         else_="",
@@ -70,10 +72,36 @@ async def by_month(
     query = select(month, kind, *_SUMS).where(
         Recording.merged.is_(True), Recording.end_time >= months[-1][1]
     )
+    if app_key is not None:
+        query = query.where(Recording.app_key == app_key)
     found: dict[tuple[str, str], Sum] = {}
     for name, one, *rest in await db.execute(query.group_by("in_month", "of_kind")):
         found[name, one] = _sum(rest)
     return [(name, {one: found.get((name, one), Sum()) for one in KINDS}) for name, *_ in months]
+
+
+async def recorded_by_month(
+    db: AsyncSession, months: Sequence[tuple[str, int, int]], now: int, app_key: str | None = None
+) -> dict[str, int]:
+    """For how many ms recorders recorded, by the month in which they ended, whatever was made of
+    it: also where nothing is rendered live. Pauses apart; several mixes at once count once."""
+    query = (
+        select(Session.id, Session.wanted, Session.closed_at, *MIX_TIMES)
+        .join(Mix, Mix.session_id == Session.id)
+        .where(Session.kind == "record")
+        .where(or_(Session.closed_at.is_(None), Session.closed_at >= months[-1][1]))
+    )
+    if app_key is not None:
+        query = query.where(Session.app_key == app_key)
+    found = dict.fromkeys((name for name, *_ in months), 0)
+    for _, rows in groupby(await db.execute(query.order_by(Session.id)), lambda row: row.id):
+        mixes = list(rows)
+        ended_at, wanted = mixes[0].closed_at or now, mixes[0].wanted
+        name = next((name for name, start, _ in months if ended_at >= start), None)
+        if name is not None:
+            spans = recorded_time.spans(map(stretch_of, mixes), wanted, now)
+            found[name] += recorded_time.length_ms(spans)
+    return found
 
 
 async def due(db: AsyncSession, now: int, days: Sequence[int]) -> list[tuple[int, int, Sum, int]]:

@@ -92,13 +92,17 @@ async def recorded_ms(db: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
     return {**dict.fromkeys(ids, 0), **_by_conference((await db.execute(query)).all())}
 
 
+def stretch_of(row: Row[Any]) -> Stretch:
+    """Of a row with MIX_TIMES."""
+    return Stretch(row.started_at, row.began_at, row.stopped_at, row.error is not None)
+
+
 def _by_conference(rows: Sequence[Row[Any]]) -> dict[str, int]:
     stretches: dict[str, list[Stretch]] = {}
     sessions: dict[str, tuple[str, dict[str, Any]]] = {}
     for row in rows:
         sessions[row.id] = row.conference_id, row.wanted
-        one = Stretch(row.started_at, row.began_at, row.stopped_at, row.error is not None)
-        stretches.setdefault(row.id, []).append(one)
+        stretches.setdefault(row.id, []).append(stretch_of(row))
     spans: dict[str, list[Span]] = {}
     now = now_ms()
     for session, (conference, wanted) in sessions.items():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import httpx2
+from sqlalchemy import select
 
 from mixer.dashboard import formats, sums
+from mixer.records.models import Mix
 from mixer.service.context import Service, now_ms
 from mixer.service.files import sweep
 from mixer.service.files.retention import DAY_MS
@@ -45,10 +47,31 @@ async def test_sums(service: Service, operator: httpx2.AsyncClient) -> None:
 
 
 @BOTH_DATABASES
+async def test_usage(service: Service, operator: httpx2.AsyncClient) -> None:
+    """For how long was recorded, whatever was made of it; those of applications are all of it."""
+    site = await seed(service, conferences=11)
+    now = now_ms()
+    months = formats.months(now, 12)
+    async with service.database.reading() as db:
+        began_at = await db.scalar(select(Mix.began_at).where(Mix.session_id == site.live_session.id))
+        recorded = sum((await sums.recorded_by_month(db, months, now)).values())
+        of_one = [
+            sum((await sums.recorded_by_month(db, months, now, key)).values()) for key in site.keys
+        ]
+        files = [
+            sum(kinds["video"].count for _, kinds in await sums.by_month(db, months, key))
+            for key in site.keys
+        ]
+    assert recorded == sum(of_one) == 4 * 6_418 + now - (began_at or 0)
+    assert sum(files) == 4 and all(of_one) and all(files)
+
+
+@BOTH_DATABASES
 async def test_pages(service: Service, operator: httpx2.AsyncClient) -> None:
     """All lists and filters answer."""
     site = await seed(service, conferences=4)
-    pages = ["/", "/live", "/storage", "/retention", "/usage", f"/conferences/{site.recorded.id}"]
+    pages = ["/", "/live", "/storage", "/retention", "/usage", "/usage?app=x"]
+    pages += [f"/usage?app={site.keys[0]}", f"/conferences/{site.recorded.id}"]
     pages += [
         f"/recordings?kind={kind}" for kind in ("", "merged", "parts", "participant", "remix")
     ]
