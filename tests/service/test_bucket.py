@@ -131,8 +131,8 @@ def test_a_recording_without_a_service_is_uploaded(bucket: Bucket, tmp_path: Pat
     back while it is tried."""
     access = {f"MIXER_{name.upper()}": value for name, value in bucket.settings.items()}
     out = tmp_path / "weekly"
-    argv = ("record", "--out", str(out), "--mix", "size=320x240,fps=15", "--duration", "3")
-    argv = ("mixer.cli", *argv, "--upload", "s3://bucket/all", "--json")
+    flags = ("--out", str(out), "--mix", "size=320x240,fps=15", "--duration", "3")
+    argv = ("mixer.cli", "record", *flags, "--upload", "s3://bucket/all", "--json")
     with room(tmp_path) as url, publisher(tmp_path, url, "Ada", *SMALL):
         bucket.stop()
         with process(*argv, url, log=tmp_path / "record.log", **access) as recorder:
