@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from .running import Folder, Json, console, guarded, journal_of
+from .serve import Config, Data
 
 
 def inspect(directory: Folder, as_json: Json = False) -> None:
@@ -75,9 +76,14 @@ def doctor(
     out: Annotated[
         Path | None, typer.Option(help="Also measure the disk that recordings shall go to.")
     ] = None,
+    config: Config = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Says what this machine lacks, and how to get it."""
+    """Says what this machine lacks, and how to get it.
+
+    With --config or --data also whether `mixer serve` can use its database and its bucket.
+    """
     from ..doctor import run
 
-    raise typer.Exit(run(as_json, out=out))
+    raise typer.Exit(run(as_json, out=out, config=config, data=data))

@@ -19,12 +19,23 @@ from .finding import Finding
 MARKS = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "failed": "[red]✗[/red]"}
 
 
-def run(json: bool = False, out: Path | None = None) -> int:
+def run(
+    json: bool = False,
+    out: Path | None = None,
+    config: Path | None = None,
+    data: Path | None = None,
+) -> int:
     """Examines, prints, and returns the exit code: 3 if something that is needed is missing.
+
+    With `config` or `data` also what `mixer serve` needs with them.
 
     JSON: {"ok": bool, "findings": [{"name", "state", "what", "remedy"}]}.
     """
     findings = examine(out)
+    if config is not None or data is not None:
+        from .service import examine_service
+
+        findings += examine_service(config, data)
     failures = [finding for finding in findings if finding.state == "failed"]
     if json:
         report = {"ok": not failures, "findings": [asdict(finding) for finding in findings]}

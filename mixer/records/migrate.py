@@ -37,6 +37,19 @@ async def upgrade(database: Database) -> None:
         raise StorageError(f"the database cannot be used: {reason}") from error
 
 
+async def revision(database: Database) -> str | None:
+    """Of the tables that there are, None where there are none; changes nothing.
+
+    Raises as `upgrade`.
+    """
+    try:
+        async with database.engine.connect() as connection:
+            return await connection.run_sync(_revision)
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StorageError(f"the database cannot be used: {reason}") from error
+
+
 def configuration() -> Config:
     """Alembic's, also for `alembic` by hand."""
     config = Config()
@@ -47,10 +60,15 @@ def configuration() -> Config:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    _revision(connection)
     config = configuration()
-    now = MigrationContext.configure(connection).get_current_revision()
-    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
-    if now is not None and now not in known:
-        raise UsageError(f"the database was made by a newer mixer (revision {now}): update mixer")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    now = MigrationContext.configure(connection).get_current_revision()
+    known = {one.revision for one in ScriptDirectory.from_config(configuration()).walk_revisions()}
+    if now is not None and now not in known:
+        raise UsageError(f"the database was made by a newer mixer (revision {now}): update mixer")
+    return now
