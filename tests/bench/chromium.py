@@ -63,11 +63,16 @@ async def _record(directory: Path, load_ms: float, seconds: float) -> None:
 
 def offsets_ms(journal: Journal, codec: str) -> list[float]:
     """Beep minus flash of each flash of the publisher who sends that codec."""
-    (video,) = [track for track in tracks_of(journal, kind="video") if track.codec == codec]
-    (audio,) = tracks_of(journal, video.stream, "audio")
-    seen = [(at, float(luma.mean()) > WHITE) for at, luma in lumas(journal, video)]
-    from_ns = seen[0][0] + SETTLE_NS
-    flashes = [at for (_, was), (at, now) in pairwise(seen) if now and not was and at > from_ns]
-    beeps = beeps_ns(journal, audio)
-    nearest = [min((beep - flash for beep in beeps), key=abs, default=SECOND) for flash in flashes]
-    return [offset / MILLISECOND for offset in nearest if abs(offset) < PAIR_WITHIN_NS]
+    found = []
+    for video in tracks_of(journal, kind="video"):  # another one after a reconnection
+        if video.codec != codec:
+            continue
+        beeps = [
+            at for one in tracks_of(journal, video.stream, "audio") for at in beeps_ns(journal, one)
+        ]
+        seen = [(at, float(luma.mean()) > WHITE) for at, luma in lumas(journal, video)]
+        flashes = [at for (_, was), (at, now) in pairwise(seen) if now and not was]
+        for flash in (at for at in flashes if at > seen[0][0] + SETTLE_NS):
+            offset = min((beep - flash for beep in beeps), key=abs, default=SECOND)
+            found += [offset / MILLISECOND] if abs(offset) < PAIR_WITHIN_NS else []
+    return found
