@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..records.models import Application, Mix, Recording, Session
 from ..service import listing, recorded_time
-from ..service.applications import ApplicationSettings
+from ..service.applications import stored_settings
 from ..service.conference_listing import MIX_TIMES, stretch_of
 from ..service.files.retention import DAY_MS
 
@@ -125,7 +125,7 @@ async def due(db: AsyncSession, now: int, days: Sequence[int]) -> list[tuple[int
 async def _raw_ends(db: AsyncSession) -> list[int]:
     """When the raw recordings that are there may be removed."""
     apps = await db.scalars(select(Application))
-    settings = {app.key: ApplicationSettings(**app.settings) for app in apps}
+    settings = {app.key: stored_settings(app.settings) for app in apps}
     there = select(Session.app_key, Session.closed_at).where(
         Session.deleted_at.is_(None), Session.closed_at.is_not(None)
     )

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..records.models import Application, Attendance, Conference
 from ..webhooks import bodies
-from .applications import ApplicationSettings
+from .applications import stored_settings
 from .conference_listing import recorded_ms
 from .context import Service
 from .recording_choice import recording_format
@@ -31,7 +31,7 @@ async def conference_ended(
     body = bodies.conference_ended(
         conference,
         stays,
-        recording_format=recording_format(conference, ApplicationSettings(**app.settings)),
+        recording_format=recording_format(conference, stored_settings(app.settings)),
         recording_ms=recorded[conference.id],
     )
     await _add(service, db, conference, "Conference.Ended", body)

@@ -178,7 +178,7 @@ async def change(database: Database, key: str, fields: Mapping[str, Any]) -> App
     """Sets some fields of the settings. Raises UsageError: no such application, no such value."""
     async with database.writing() as db:
         row = await _row(db, key)
-        row.settings = _stored(_checked({**_stored(_possible(row.settings)), **fields}))
+        row.settings = _stored(_checked({**_stored(stored_settings(row.settings)), **fields}))
     _seen.pop(database, None)
     return _value(row)
 
@@ -207,7 +207,7 @@ def _digest(secret: str) -> str:
 
 
 def _value(row: tables.Application | Row[Any]) -> Application:
-    return Application(row.key, row.name, _possible(row.settings), row.created_at)
+    return Application(row.key, row.name, stored_settings(row.settings), row.created_at)
 
 
 def _stored(settings: ApplicationSettings) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def _stored(settings: ApplicationSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude_defaults=True)
 
 
-def _possible(stored: Mapping[str, Any]) -> ApplicationSettings:
+def stored_settings(stored: Mapping[str, Any]) -> ApplicationSettings:
     """Without what another version has stored and this one does not take: the rest has to hold."""
     try:
         return ApplicationSettings(**stored)

@@ -24,7 +24,7 @@ from sqlalchemy.orm import aliased
 from ..errors import StorageError
 from ..records import Database
 from ..records.models import Application, Conference, Event, Recording
-from ..service.applications import ApplicationSettings
+from ..service.applications import stored_settings
 from ..service.context import now_ms
 from ..storage import Storage
 from .bodies import envelope, rendered
@@ -82,7 +82,7 @@ class Outbox:
         `body`: what comes beside the envelope. `recordings`: ids; addresses come at sending.
         """
         app = await db.get(Application, app_key)
-        settings = ApplicationSettings(**app.settings) if app is not None else None
+        settings = stored_settings(app.settings) if app is not None else None
         if settings is None or not settings.webhook_url or type not in settings.webhook_events:
             return
         conference = await db.get_one(Conference, conference_id)
@@ -189,7 +189,7 @@ class Outbox:
         async with self._database.reading() as db:
             app = await db.get_one(Application, one.app_key)
             rows = await _recordings(db, one.recordings)
-        settings = ApplicationSettings(**app.settings)
+        settings = stored_settings(app.settings)
         url = settings.webhook_url  # of now: a wrong address can be mended within the day
         if url is None or (one.recordings and not rows) or not one.body:
             why = UNWANTED if url is None else GONE

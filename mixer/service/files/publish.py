@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...records.models import Application, Attendance, Conference, Mix, Recording, Session
-from ..applications import ApplicationSettings
+from ..applications import stored_settings
 from ..context import Service, now_ms
 from ..recording_choice import recording_format
 from .deprecated import deprecated_events
@@ -57,7 +57,7 @@ async def publish(service: Service, session: Session, files: Sequence[FileMade])
 async def _insert(service: Service, session: Session, rows: list[Recording]) -> list[Recording]:
     async with service.database.writing() as db:
         app = await db.get_one(Application, session.app_key)
-        settings = ApplicationSettings(**app.settings)
+        settings = stored_settings(app.settings)
         conference = await db.get_one(Conference, session.conference_id)
         for row in rows:
             row.keep_until = keep_until(row.kind, row.created_at, settings)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import aliased
 
 from ...errors import StorageError
 from ...records.models import Application, Event, Recording, Session
-from ..applications import ApplicationSettings
+from ..applications import ApplicationSettings, stored_settings
 from ..context import Service, now_ms
 from .people import forget_people
 from .removal import Removed, remove_files, remove_left_behind, remove_raw
@@ -100,7 +100,7 @@ async def _settings(service: Service) -> dict[str, ApplicationSettings]:
     """Of all applications, also of those that are gone."""
     async with service.database.reading() as db:
         apps = await db.scalars(select(Application))
-        return {app.key: ApplicationSettings(**app.settings) for app in apps}
+        return {app.key: stored_settings(app.settings) for app in apps}
 
 
 async def run(service: Service) -> None:
