@@ -22,8 +22,9 @@ const Scene = (() => {
     const people = Faces.people(state);
     const levels = new Map(people.map((one) => [one.id, window.mixerLayout.level(one)]));
     const all = Faces.chosen(people.map(Faces.avatarFace), MOST).map((face) => ({ ...face, level: levels.get(face.id) }));
+    const look = all.length > Modes.CROWD ? { ...LOOK, name: `${LOOK.name} crowd` } : LOOK;
     const head = title === '' ? [] : [heading(title, top, sizes, hasLogo)];
-    return { mode: 'audio', tiles: [...head, ...Modes.voices(all, sizes, rest, LOOK)] };
+    return { mode: 'audio', tiles: [...head, ...Modes.voices(all, sizes, rest, look)] };
   }
 
   return { of };

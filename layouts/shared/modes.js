@@ -50,5 +50,5 @@ const Modes = (() => {
     return { mode: 'voices', tiles: voices(all, sizes, area) };
   }
 
-  return { voices, cells, full, fillsPage, people };
+  return { CROWD, voices, cells, full, fillsPage, people };
 })();

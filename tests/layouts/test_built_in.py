@@ -195,6 +195,29 @@ def test_audio_shows_no_video(open_layout: LayoutOpener) -> None:
     assert all(tile["y"] >= shown[0]["y"] + shown[0]["height"] for tile in shown[1:])
 
 
+@pytest.mark.parametrize("size", [(1080, 1080), (1920, 1080), (1080, 1920)])
+def test_names_of_many_voices_are_read(open_layout: LayoutOpener, size: tuple[int, int]) -> None:
+    """Of fifty people, names of two words are there in full, and cover nobody's picture."""
+    page = open_layout("audio", *size)
+    named = [participant(number, name=f"Augusta Lovelace {number}") for number in range(50)]
+    reset(page, *named)
+    cut, covering = page.evaluate(
+        """() => {
+          const all = (name) => [...document.querySelectorAll(name)];
+          const boxes = (name) => all(name).map((element) => element.getBoundingClientRect());
+          const over = (a) => (b) => a.left < b.right && b.left < a.right
+            && a.top < b.bottom && b.top < a.bottom;
+          const isCut = ({ scrollWidth, clientWidth, scrollHeight, clientHeight }) =>
+            scrollWidth > clientWidth || scrollHeight > clientHeight + 2;
+          return [
+            all('.name').filter(isCut).length,
+            boxes('.name').filter((one) => boxes('.picture').some(over(one))).length,
+          ];
+        }"""
+    )
+    assert (cut, covering) == (0, 0)
+
+
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "audio"])
 def test_a_shared_file(open_layout: LayoutOpener, layout: str) -> None:
     """The page of a file that is shown is there as a shared screen would be, and turns in place."""
