@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
@@ -30,6 +32,7 @@ from mixer.service.settings import ServiceSettings
 from tests.room.serving import free_port
 
 from .conftest import served
+from .published import Archive
 
 WITH_SECRET = ("/v1/auth/token", "/v1/oauth2/token", "/v1/conferences/{conferenceId}/destroy")
 MOST = 5  # requests for each call of the API
@@ -48,6 +51,7 @@ class Running:
     url: str
     authorization: str
     basic: tuple[str, str]
+    download: str  # the address of a file
 
 
 async def _run(data: object, started: Future[Running], stop: asyncio.Event) -> None:
@@ -55,8 +59,10 @@ async def _run(data: object, started: Future[Running], stop: asyncio.Event) -> N
     async with open_service(settings) as (service, _):
         key, secret = await applications.create(service.database, "schemathesis")
         token = service.tokens.api_token(key, SCOPES, 3600)
+        download = (await Archive(service, key).recorded()).object_key
+        address = service.storage.signed.url(download, 0)
         async with served(service) as there:
-            started.set_result(Running(there.url, f"Bearer {token}", (key, secret)))
+            started.set_result(Running(there.url, f"Bearer {token}", (key, secret), address))
             await stop.wait()
 
 
@@ -117,6 +123,89 @@ def _try(
 
     with contextlib.suppress(Unsatisfiable):  # what has no parameters cannot be asked for wrongly
         tried()
+
+
+# What a description cannot say: texts that nearly are addresses, ranges, parts of rooms' addresses.
+PIECES = (
+    "http:",
+    "https:",
+    "//",
+    "/",
+    "[",
+    "]",
+    "::1",
+    "@",
+    ":",
+    "0",
+    "99999",
+    "x.example",
+    "?",
+    "#",
+)
+NEARLY_ADDRESSES = st.lists(st.sampled_from((*PIECES, "%", "%zz", "\\", "\u2100", "é", " ", "")))
+NUMBERS = st.sampled_from(("", "0", "5", "-1", "99999999999999999999", "x", "1_0", "٣", " "))
+RANGES = st.tuples(
+    st.sampled_from(("bytes=", "Bytes =", "lines=", "bytes", "")),
+    st.lists(st.tuples(NUMBERS, NUMBERS).map("-".join), max_size=3).map(",".join),
+).map("".join)
+TARGETED = settings(
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def asking(running: Running) -> Iterator[httpx2.Client]:
+    """One connection for many requests."""
+    headers = {"authorization": running.authorization}
+    with httpx2.Client(base_url=running.url, headers=headers, timeout=60) as client:
+        yield client
+
+
+def _is_described(answer: httpx2.Response, *statuses: int) -> None:
+    """One of these statuses; every error with the contract's fields."""
+    assert answer.status_code in statuses, answer.text
+    if answer.status_code >= 400:
+        told = answer.json()
+        assert (told["status"], told["error_reason"].isupper()) == (answer.status_code, True)
+        assert set(told) >= {"type", "error_code", "error_description"}
+
+
+@TARGETED
+@given(pieces=NEARLY_ADDRESSES)
+def test_layouts_addresses(pieces: list[str], asking: httpx2.Client) -> None:
+    """Taken or refused, whatever is in them: a library's own words are no answer."""
+    url = "".join(pieces)
+    made = asking.post("/v2/conferences/create", json={"parameters": {"liveRecording": True}})
+    path = f"/v2/conferences/mix/{made.json()['conferenceId']}/recording/start"
+    _is_described(asking.post(path, json={"layoutUrl": url}), 200, 400, 503)
+
+
+@TARGETED
+@given(wanted=RANGES)
+def test_ranges_of_a_download(wanted: str, running: Running, asking: httpx2.Client) -> None:
+    """A part, all of it, or that there is no such part."""
+    raw = wanted.strip().encode()
+    answer = asking.get(running.download, headers=[(b"range", raw)])
+    _is_described(answer, 200, 206, 416)
+    assert answer.status_code == 200 or "content-range" in answer.headers or "," in wanted
+
+
+@TARGETED
+@given(
+    name=st.text(max_size=20),
+    rest=st.sampled_from(("", "/state", "/events", "/participants", "/recording", "/replay", "/x")),
+    method=st.sampled_from(("GET", "POST", "DELETE", "PATCH", "PUT")),
+    body=st.recursive(st.none() | st.booleans() | st.text(max_size=5), st.lists, max_leaves=4),
+)
+def test_rooms(name: str, rest: str, method: str, body: object, asking: httpx2.Client) -> None:
+    """Rooms that there are not, bodies that make no sense: refused, with the same fields."""
+    answer = asking.request(method, f"/rooms/{quote('~' + name, safe='')}{rest}", json=body)
+    _is_described(answer, 400, 401, 404, 405, 415)
 
 
 @pytest.mark.timeout(600)  # the machine may be busy
