@@ -80,6 +80,7 @@ class RoomsNotebook(Notebook):
     present: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ready: bool = True
     janus_restarts: int = 0
+    stopping: bool = False
     ids: list[str] = field(default_factory=list)
     spoken: dict[str, int] = field(default_factory=dict)
 
