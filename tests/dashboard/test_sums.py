@@ -53,7 +53,9 @@ async def test_usage(service: Service, operator: httpx2.AsyncClient) -> None:
     now = now_ms()
     months = formats.months(now, 12)
     async with service.database.reading() as db:
-        began_at = await db.scalar(select(Mix.began_at).where(Mix.session_id == site.live_session.id))
+        began_at = await db.scalar(
+            select(Mix.began_at).where(Mix.session_id == site.live_session.id)
+        )
         recorded = sum((await sums.recorded_by_month(db, months, now)).values())
         of_one = [
             sum((await sums.recorded_by_month(db, months, now, key)).values()) for key in site.keys
