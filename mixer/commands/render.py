@@ -89,6 +89,7 @@ def render(
         folder = RecordFolder(directory)
         allow_layouts(layout_allow, _conference(folder))
         notes: list[dict[str, Any]] = []
+        of: dict[str, str] = {}
         with progress_for(as_json=as_json) as show:
             if out is None:
                 _check_no_changes(changed)
@@ -119,9 +120,11 @@ def render(
                     keep_work=keep_work,
                     encoder="null" if encoder == "null" else "libx264",
                 )
-                files, notes = await remix(folder, options, show)
+                made = await remix(folder, options, show)
+                files, notes = made.files, made.notes
+                of = {str(path): who for path, who in made.of.items()}
         text = "rendered" if files else "nothing was missing"
-        say_result(as_json, text, [str(path) for path in files], {"notes": notes})
+        say_result(as_json, text, [str(path) for path in files], {"notes": notes, "of": of})
         for note in notes if not as_json else ():
             print(f"note: {_told(note)}")
         return bool(files)

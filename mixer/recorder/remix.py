@@ -59,11 +59,18 @@ class RenderOptions:
     encoder: Literal["libx264", "null"] = "libx264"
 
 
-Made = tuple[list[Path], list[dict[str, Any]]]
+@dataclass(frozen=True, slots=True)
+class Made:
+    """`notes`: what was irregular, with seconds of journal time; `of`: whose sound alone a file
+    holds, by participant's id."""
+
+    files: list[Path]
+    notes: list[dict[str, Any]]
+    of: dict[Path, str]
 
 
 async def remix(folder: RecordFolder, options: RenderOptions, show: Show) -> Made:
-    """Makes another version: its files, and what was irregular, with seconds of journal time.
+    """Makes another version.
 
     `options.out` is a file for mp4, else a folder.
 
@@ -158,6 +165,7 @@ class _Version:
         self._mix = _changed(mixes[0], options)
         chosen = union(mixes) or [Span(0)]  # what several mixes ran at once, once
         self._notes: list[dict[str, Any]] = []
+        self._of: dict[Path, str] = {}
         self._video: list[Span] = []
         self._sound: list[Span] = []
         page = ""
@@ -181,7 +189,7 @@ class _Version:
             clean(work)
         spans = [*self._video, *self._sound]
         self._note(await asyncio.to_thread(damage_notes, self._journal, spans))
-        return files, self._notes
+        return Made(files, self._notes, self._of)
 
     async def _made(self, out: Path) -> list[Path]:
         files = []
@@ -336,6 +344,7 @@ class _Version:
         self._note(result.notes)
         if not self._options.keep_work:
             clean(work)
+        self._of = {file.path: file.participant for file in result.files if file.participant}
         return [file.path for file in result.files]
 
 

@@ -67,7 +67,7 @@ def test_media_that_is_cut_off(folder: RecordFolder, tmp_path: Path, format_: An
     os.truncate(media, size // 2)
     out = tmp_path / ("out.mp4" if format_ == "mp4" else "out")
     wish = RenderOptions(out, format=format_, size="160x90", preset="superfast", encoder="null")
-    _, told = asyncio.run(remix(folder, wish, shown))
+    told = asyncio.run(remix(folder, wish, shown)).notes
     [note] = [note for note in told if note["type"] == "damage"]
     assert (note["file"], note["run"]) == ("media", 1)
     assert size * 0.45 < note["bytes"] <= size - size // 2

@@ -53,7 +53,7 @@ def in_the_second(record: RecordFolder, finish: str) -> str:
 def remixed(record: RecordFolder, out: Path, layout: str, **options: object) -> list[float]:
     """Makes `out`; at which seconds of the recording the layout ended a part."""
     wish = RenderOptions(out, layout=layout, **options)  # type: ignore[arg-type]
-    _, notes = asyncio.run(remix(record, wish, shown))
+    notes = asyncio.run(remix(record, wish, shown)).notes
     return [note["t"] for note in notes if note["type"] == "page.finished"]
 
 

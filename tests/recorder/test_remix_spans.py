@@ -12,10 +12,12 @@ import pytest
 
 from mixer.clock import SECOND
 from mixer.errors import UsageError
+from mixer.journal import Journal
 from mixer.lock import folder_locked
 from mixer.recorder import MixPlan, Plan, RecordFolder
 from mixer.recorder.forget import forget
 from mixer.recorder.remix import RenderOptions, remix
+from mixer.render.audio_settings import AudioSettings
 from mixer.render.job import Progress
 from tests.instruments.make_journal import make_journal
 from tests.recorder.test_remix_ends import lengths, shown
@@ -45,7 +47,7 @@ def test_everything_that_was_recorded(record: RecordFolder, tmp_path: Path) -> N
     """Without --mix, picture and sound are those of the whole recording: what any mix ran, once,
     whatever their sizes were; the first one's settings hold."""
     wish = RenderOptions(tmp_path, format="both")
-    files, _ = asyncio.run(remix(record, wish, shown))
+    files = asyncio.run(remix(record, wish, shown)).files
     assert [path.name for path in files][:1] == ["one.mp4"]
     assert lengths(files[0])[0] == round((1.7 + 0.6) * 30)
     assert seconds(files[1]) == pytest.approx(2.3, abs=0.03)
@@ -57,8 +59,18 @@ def test_everything_that_was_recorded(record: RecordFolder, tmp_path: Path) -> N
 def test_what_one_mix_ran(record: RecordFolder, tmp_path: Path, mix: str, length_s: float) -> None:
     """All its parts, of whatever size, and nothing else."""
     wish = RenderOptions(tmp_path, format="mp3", mix=mix)
-    [sound], _ = asyncio.run(remix(record, wish, shown))
+    [sound] = asyncio.run(remix(record, wish, shown)).files
     assert seconds(sound) == pytest.approx(length_s, abs=0.03)
+
+
+def test_whose_sound_is_in_which_file(record: RecordFolder, tmp_path: Path) -> None:
+    """Is told by id: the name of a file may hold less than that."""
+    wish = RenderOptions(tmp_path, format="mp3", audio=AudioSettings(legs=True), to_s=0.5)
+    made = asyncio.run(remix(record, wish, shown))
+    ids = {track.participant for track in Journal.open(record.journal).tracks.values()}
+    assert set(made.of.values()) == ids
+    [mix] = [path for path in made.files if path not in made.of]
+    assert "_conf_" in mix.name
 
 
 @pytest.mark.parametrize("format_", ["mp4", "mp3"])
@@ -82,7 +94,7 @@ def test_nobody_is_forgotten_meanwhile(record: RecordFolder, tmp_path: Path) -> 
         refusals.append(str(error.value))
 
     wish = RenderOptions(tmp_path, format="mp3", to_s=0.5)
-    assert asyncio.run(remix(record, wish, show))[0]
+    assert asyncio.run(remix(record, wish, show)).files
     assert refusals and all("is being rendered" in one for one in refusals)
     with (
         folder_locked(record.journal, ""),
@@ -103,7 +115,7 @@ def test_the_same_twice_at_once(record: RecordFolder, tmp_path: Path) -> None:
         with pytest.raises(UsageError) as error:
             await remix(record, wish(tmp_path / "2"), shown)
         refusals.append(str(error.value))
-        return (await first)[0]
+        return (await first).files
 
     def wish(out: Path) -> RenderOptions:
         return RenderOptions(out, format="mp3")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -13,7 +12,7 @@ from mixer.clock import SECOND
 from mixer.recorder import MixPlan, Plan, RecordFolder
 from mixer.service.context import Service
 from mixer.service.sessions import Sessions, store
-from mixer.service.sessions.remixes import _found
+from mixer.service.sessions.remixes import _found, _made
 from tests.instruments.make_journal import make_journal
 from tests.recorder.test_remix_ends import lengths
 
@@ -53,7 +52,7 @@ async def test_whatever_mixes_ran_it(
     view = await store.view(service, remix.id)
     assert await sessions.remixes._made(view, view.mixes[0]) is None
     result = service.settings.sessions_folder / remix.id / "result.json"
-    [film] = _found(raw, [Path(path) for path in json.loads(result.read_text())], view.mixes[0])
+    [film] = _found(raw, _made(result), view.mixes[0])
     assert lengths(film.path)[0] == 30
     assert film.duration_ms == pytest.approx(2000, abs=50)
     began = json.loads((raw.journal / "journal.json").read_text())["wall"] * 1000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +158,8 @@ class Remixes:
                 if event.get("event") == "error":
                     said = str(event.get("message", ""))
                 if event.get("event") == "result":
-                    write_whole(self._result(view), json.dumps(event["files"]).encode())
+                    made = {path: event["of"].get(path, "") for path in event["files"]}
+                    write_whole(self._result(view), json.dumps(made).encode())
             return said, (await child.wait()).status
 
     def _result(self, view: View) -> Path:
@@ -167,7 +168,7 @@ class Remixes:
     async def _hand_out(self, view: View, mix: Mix) -> None:
         settings = self._sessions.service.settings
         raw = RecordFolder(settings.sessions_folder / str(view.session.wanted["raw"]))
-        files = [Path(path) for path in json.loads(self._result(view).read_text())]
+        files = _made(self._result(view))
         found = await asyncio.to_thread(lambda: list(_found(raw, files, mix)))
         await publishing.publish(self._sessions.service, view.session, found)
 
@@ -183,29 +184,35 @@ def _whole(raw: Session | None) -> str:
     return raw.id
 
 
-def _found(raw: RecordFolder, files: list[Path], mix: Mix) -> Iterator[Found]:
+def _found(raw: RecordFolder, files: Mapping[Path, str], mix: Mix) -> Iterator[Found]:
     """The files of a remix: begun when the first part was."""
     starts: list[int] = []
     with contextlib.suppress(MixerError):  # its plan is damaged or gone
         starts = [one.start_ns for one in raw.load().mixes if one.start_ns is not None]
     start_ms = started_ms(raw, min(starts, default=0))
-    for path in files:
+    for path, who in files.items():
         length = round(_seconds(path) * 1000)
         if path.suffix == ".mp4":
             yield Found(path, "mix", VIDEO, mix, None, True, start_ms, length)
-        elif "_conn_" in path.name:
-            who = path.stem.partition("_conn_")[2].rpartition("_")[0]
+        elif who:
             yield Found(path, "participant", AUDIO, mix, None, True, start_ms, length, who)
         else:
             yield Found(path, "mix", AUDIO, mix, None, True, start_ms, length)
 
 
 def _made_already(result: Path) -> bool:
+    files = _made(result)
+    return bool(files) and all(path.is_file() for path in files)
+
+
+def _made(result: Path) -> dict[Path, str]:
+    """The files that a render has told of, and whose sound alone each holds; none where it has not
+    ended well."""
     try:
-        files = json.loads(result.read_text())
-    except (OSError, ValueError):
-        return False
-    return bool(files) and all(Path(path).is_file() for path in files)
+        told = json.loads(result.read_text())
+        return {Path(path): str(who) for path, who in told.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def _seconds(path: Path) -> float:
