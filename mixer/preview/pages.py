@@ -83,7 +83,7 @@ class Pages:
         return urlunsplit(("", "", self._address.path or "/", self._address.query, ""))
 
     async def answer(self, request: Request) -> Response:
-        top, _, rest = request.url.path.lstrip("/").partition("/")
+        top, _, rest = str(request.scope["path"]).lstrip("/").partition("/")
         if top == OURS:
             return await self._ours(rest, request)
         if self._is_local:
@@ -121,7 +121,7 @@ class Pages:
         return Response("nothing there", 404, headers=HEADERS)
 
     def _from_disk(self, request: Request) -> Response:
-        body, kind = self._site.local_file(request.url.path)
+        body, kind = self._site.local_file(str(request.scope["path"]))
         if body is None:
             return Response("no such file in the layout", 404, headers=HEADERS)
         return _answer(body, kind)

@@ -44,3 +44,15 @@ async def test_in_a_container(tmp_path: Path) -> None:
             subject = (await client.get(f"{there}api/subject")).json()
             assert subject["pages"] == f"http://{host}:{port}"
             assert "mine" in (await client.get(subject["pages"] + subject["path"])).text
+
+
+async def test_files_may_be_named_as_they_like(tmp_path: Path) -> None:
+    """Also as parts of an address are."""
+    (tmp_path / "index.html").write_text("<!doctype html><title>mine</title>")
+    (tmp_path / "my ä#1?.css").write_text("p {}")
+    async with (
+        previewed(layout=str(tmp_path)) as (_, pages),
+        httpx2.AsyncClient(timeout=PATIENCE_S, trust_env=False) as client,
+    ):
+        answer = await client.get(f"{pages}/page/my%20%C3%A4%231%3F.css")
+    assert answer.text == "p {}" and answer.headers["content-type"].startswith("text/css")
