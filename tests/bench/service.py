@@ -57,7 +57,7 @@ class Stopped:
 def bench(out: Path, *, quick: bool) -> list[Row]:
     """Quick: a few starts, one short recording, few kills."""
     starts = 3 if quick else 20
-    warm = _measured(out / "spare", starts, [20] if quick else [20, 20, 20, 300], spares=1)
+    warm = _measured(out / "spare", starts, [20] if quick else [20, 20, 600], spares=1)
     cold = _measured(out / "no-spare", starts, [], spares=0)
     rows = _answer_rows([*warm[0], *cold[0]])
     rows += _start_rows("with a spare recorder", warm[0], 1.0)
