@@ -30,6 +30,7 @@ LEAN = {
 # None of a child's business, and pages run in children of children. Who needs one is given it.
 SECRET = ("MIXER_S3_", "AWS_", "MIXER_DATABASE_URL")
 STOP_TIMEOUT_S = 10.0
+AUTOGROUP_TRIES, AUTOGROUP_PAUSE_S = 5, 0.12  # Linux takes one change each 0.1 s, of all together
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._burying: asyncio.Task[None] | None = None
         self._buried = False
+        self._stepping_back: asyncio.Task[None] | None = None  # held, so that it runs to its end
 
     @property
     def pid(self) -> int:
@@ -124,6 +126,8 @@ class Child:
             if stderr:
                 stderr.close()
         self._burying = asyncio.create_task(self._bury(), name=f"bury-{self.name}")
+        if self._nice:
+            self._stepping_back = asyncio.create_task(_step_back(self.pid, self._nice))
         log.info("child.started", child=self.name, pid=self.pid)
 
     async def __aexit__(
@@ -208,6 +212,20 @@ def _preparation(nice: int) -> Callable[[], None]:
             os.nice(nice)
 
     return prepare
+
+
+async def _step_back(pid: int, nice: int) -> None:
+    """Where Linux groups processes by session (sched(7), "The autogroup feature"), their own
+    niceness holds within their session only, and a child has one of its own: the session's counts.
+    """
+    for _ in range(AUTOGROUP_TRIES):
+        try:
+            Path(f"/proc/{pid}/autogroup").write_text(str(nice))
+            return
+        except BlockingIOError:
+            await asyncio.sleep(AUTOGROUP_PAUSE_S)
+        except OSError:
+            return  # not grouped so, or gone already
 
 
 def _set(variables: Mapping[str, str]) -> dict[str, str]:

@@ -56,6 +56,20 @@ def program(directory: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> li
     return ["program_of_test"]
 
 
+async def test_a_nice_one_steps_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where Linux shares the processor out by sessions: several that start at once."""
+    argv = program(tmp_path, monkeypatch, ECHO)
+    async with contextlib.AsyncExitStack() as stack:
+        for number in range(3):
+            child = await stack.enter_async_context(Child(f"echo-{number}", argv, nice=5))
+            assert os.getpriority(os.PRIO_PROCESS, child.pid) == 5
+            group = Path(f"/proc/{child.pid}/autogroup")
+            if group.exists() and group.read_text():
+                async with asyncio.timeout(20):
+                    while not group.read_text().endswith("nice 5\n"):  # noqa: ASYNC110
+                        await asyncio.sleep(0.02)
+
+
 async def test_commands_and_events_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands arrive in order, stray prints do not disturb, stop ends the child cleanly."""
     async with Child("echo", program(tmp_path, monkeypatch, ECHO)) as child:
