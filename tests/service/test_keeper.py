@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,7 @@ async def test_a_made_remix_is_not_made_again(
     folder = service.settings.sessions_folder / remix.id
     renders = Notebook(answers={"rendered": ("", 0)})
     sessions.remixes._rendered = renders.rendered  # type: ignore[method-assign]
-    (folder / "result.json").write_text(f'["{folder}/remix.mp4"]')
+    (folder / "result.json").write_text(json.dumps({f"{folder}/remix.mp4": ""}))
     (folder / "remix.mp4").write_bytes(b"film")
     assert await sessions.remixes._made(view, view.mixes[0]) is None
     assert renders.told == []
