@@ -163,7 +163,9 @@ class PagePass:
             if kind != "error":  # the reason tells of that
                 self.notebook.suppressed(at, kind, detail)
         attempts = 1 if act.tries and at <= act.first else PAGE_ATTEMPTS
-        if self._failures < (BROWSER_ATTEMPTS if gone else attempts):
+        if gone or layout == DEFAULT:  # there is nothing to take its place
+            attempts = BROWSER_ATTEMPTS
+        if self._failures < attempts:
             return
         if layout == DEFAULT:
             if gone:
