@@ -362,9 +362,8 @@ class Recorder:
         we did not listen. False if it does not run."""
         journal = self._journal
         if journal is None and self._parts.plan.parts(mix_id)[-1].start_ns is not None:
-            journal = Journal.open(
-                self.folder.journal
-            )  # an earlier recorder's, not joined anew yet
+            # of an earlier recorder, while this one has not joined yet
+            journal = await asyncio.to_thread(Journal.open, self.folder.journal)
         late_ns = 0
         if isinstance(at_ms, int | float):
             late_ns = max(0, time.time_ns() - int(at_ms * 1_000_000))

@@ -64,8 +64,13 @@ class Bucket:
     def start(self) -> None:
         bucket = self
 
-        class Door(_Door):
-            of = bucket
+        class Door(Passing):
+            target = bucket.target
+
+            def stops(self) -> bool:
+                if self.command == "PUT":
+                    bucket.wait_at_door()
+                return False
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Door)
         self._server.daemon_threads = True
@@ -85,14 +90,19 @@ class Bucket:
         self.held -= 1
 
 
-class _Door(BaseHTTPRequestHandler):
-    of: Bucket
+class Passing(BaseHTTPRequestHandler):
+    """Passes requests on to a bucket, unless `stops` has seen to them."""
+
+    target = ""
+
+    def stops(self) -> bool:
+        return False
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        if self.command == "PUT":
-            self.of.wait_at_door()
-        there, headers = self.of.target + self.path, dict(self.headers.items())
+        if self.stops():
+            return
+        there, headers = self.target + self.path, dict(self.headers.items())
         answer = httpx2.request(self.command, there, content=body, headers=headers)
         self.send_response(answer.status_code)
         for name in PASSED:

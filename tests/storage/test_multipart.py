@@ -6,11 +6,10 @@ import asyncio
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
-import httpx2
 import pytest
 import stamina
 from hypothesis import given
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 
 from mixer.storage import Signed, Storage, parse_location
 from mixer.storage.multipart import MOST_PARTS, PART_BYTES, parts_of
-from tests.instruments.bucket import NAME
+from tests.instruments.bucket import NAME, Passing
 from tests.instruments.bucket import bucket as opened
 from tests.room.serving import until
 
@@ -44,46 +43,29 @@ def big(tmp_path: Path) -> Path:
     return path
 
 
-class _Way(BaseHTTPRequestHandler):
-    """Passes requests on to the bucket; counts parts; fails when told to."""
+class _Way(Passing):
+    """Counts parts; fails when told to."""
 
     protocol_version = "HTTP/1.1"
-    target = ""
     address = ""  # its own
     parts: ClassVar[list[str]] = []
     failures = 0
     stop_after: int | None = None
 
-    def _pass(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        if "partNumber" in self.path:
-            if type(self).failures:
-                type(self).failures -= 1
-                self.send_response(503)
-                self.send_header("content-length", "0")
-                self.end_headers()
-                return
-            if self.stop_after is not None and len(self.parts) >= self.stop_after:
-                self.close_connection = True
-                return
-            type(self).parts.append(self.path)
-        headers = dict(self.headers.items())
-        answer = httpx2.request(
-            self.command, self.target + self.path, content=body, headers=headers
-        )
-        self.send_response(answer.status_code)
-        for name in ("etag", "content-type", "last-modified"):
-            if name in answer.headers:
-                self.send_header(name, answer.headers[name])
-        length = answer.headers["content-length"] if self.command == "HEAD" else len(answer.content)
-        self.send_header("content-length", str(length))
-        self.end_headers()
-        self.wfile.write(answer.content)
-
-    do_GET = do_PUT = do_POST = do_HEAD = _pass
-
-    def log_message(self, *_: object) -> None:
-        pass
+    def stops(self) -> bool:
+        if "partNumber" not in self.path:
+            return False
+        if type(self).failures:
+            type(self).failures -= 1
+            self.send_response(503)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return True
+        if self.stop_after is not None and len(self.parts) >= self.stop_after:
+            self.close_connection = True
+            return True
+        type(self).parts.append(self.path)
+        return False
 
 
 @pytest.fixture

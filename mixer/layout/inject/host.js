@@ -10,8 +10,8 @@ const progress = { ready: false, failed: null, finished: false };
 /** How its script ended, of a page that shows nothing of the conference and has not asked about it;
  * null of all others, whatever else they throw. */
 function dead(theirs) {
-  const isConcerned = !layout || layout.host.touched || theirs?.concerned || elements.length > 0 || layout.host.hasElements();
-  return isConcerned ? null : died;
+  if (died === null || !layout || layout.host.touched || theirs?.concerned) return null;
+  return elements.length > 0 || layout.host.hasElements() ? null : died;
 }
 
 let told = null; // the last look, but for what each tells anew
