@@ -41,7 +41,7 @@ class Running(Protocol):
     def folder(self) -> Path: ...
     def is_alive(self) -> bool: ...
     async def ask(self, command: str, **fields: Any) -> dict[str, Any]: ...
-    async def kill(self) -> None: ...
+    async def kill(self, *, gently: bool = True) -> None: ...
 
 
 class Launcher(Protocol):
@@ -73,11 +73,11 @@ class LocalRecorder:
 
         return await ask(self.folder / "control.sock", command, **fields)
 
-    async def kill(self) -> None:
-        """SIGTERM, which it takes for `stop`; when it is not gone within 10 s, SIGKILL: what it has
-        not finished, another goes on with."""
+    async def kill(self, *, gently: bool = True) -> None:
+        """SIGTERM, which it takes for `stop`; when it is not gone within 10 s, or not gently,
+        SIGKILL: what it has not finished, another goes on with."""
         found = await self._identity()
-        for sig in (signal.SIGTERM, signal.SIGKILL):
+        for sig in (signal.SIGTERM, signal.SIGKILL) if gently else (signal.SIGKILL,):
             if found is None or not self.is_alive():
                 return
             found.signal(sig)

@@ -37,7 +37,7 @@ class Ending:
     async def ask(self, command: str, **fields: Any) -> dict[str, Any]:
         return {}
 
-    async def kill(self) -> None:
+    async def kill(self, *, gently: bool = True) -> None:
         pass
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
@@ -19,11 +18,10 @@ import structlog
 from ...engine.launcher import Launcher, Running
 from ...errors import MixerError, UsageError
 from ...recorder.plan import MixPlan, Plan, RecordFolder
-from ...recorder.spare import ERROR_FILE
 from ...records.database import LOCKED
 from ...records.models import Conference, Mix, Session
 from ..context import Service, now_ms
-from . import publishing, store
+from . import going_on, missing, publishing, store
 from .found import Found, Look, load_plan, started_ms
 from .order import RAW_ID, layout_of_mix
 from .store import View
@@ -35,11 +33,12 @@ BUSY_S = 0.25  # while something is on its way
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_S = 10.0  # one that has lived so long counts as started
 MAX_FAILURES = 8  # starts in a row that came to nothing
+ASK_S = 15.0  # one that was told nothing for so long is asked whether it still hears
 MAX_SILENT = 3  # each after control.TIMEOUT_S
+NO_PLAN_S = 60.0  # the first thing that a recorder does is to write its plan
 MAX_FINISHES = 3  # tries to make the files
 HAND_OUT_AGAIN_S = 1.0  # after a storage that has refused; its own patience comes before
 END_PATIENCE_MS = 5_000  # a recorder sees by itself that the conference has ended
-NEVER_BEGAN = "it was stopped before it had begun"
 
 
 class Keeper:
@@ -56,6 +55,8 @@ class Keeper:
         self._failures = 0  # starts in a row
         self._finishes = 0
         self._silent = 0  # commands in a row that nobody answered
+        self._heard_at = 0.0  # when one was answered, or refused
+        self._planless_since: float | None = None  # a recorder lives, and there is no plan
         self._next_start = 0.0
         self._started_at = 0.0
         self._handed: set[tuple[Path, bool]] = set()
@@ -97,6 +98,8 @@ class Keeper:
         if view.session.closed_at is not None or view.session.owner != self._service.instance:
             return None  # it is done with, or another server looks after it
         plan = await asyncio.to_thread(load_plan, self._folder)
+        if plan is not None:
+            await self._note_beginnings(view, plan)
         if plan is not None and plan.ended:
             await self._pass_on(view, plan)
         if plan is not None and plan.merged and plan.ended:  # all is made; it may still report
@@ -109,14 +112,17 @@ class Keeper:
         if self._is_over(view, plan):
             return await self._wound_up(view, plan)
         self._closing = None
+        if plan is None and view.session.wanted.get("paused"):
+            return False  # nothing is to be seen of the time until somebody resumes
         await self._start(view, plan)
         return True
 
     async def _wound_up(self, view: View, plan: Plan | None) -> bool | None:
         """Closes the session when all its files are handed out; None when that is done. What is
         started meanwhile is recorded in another session."""
-        self._closing = self._closing or view
-        if not await self._is_handed_out(view, plan, whole=True):
+        waits = plan is not None and going_on.cut(view, plan)  # for people who miss it, or the end
+        self._closing = None if waits else self._closing or view
+        if not await self._is_handed_out(view, plan, whole=True) or self._closing is None:
             return False
         await self._close(self._closing, plan)
         return None
@@ -138,6 +144,7 @@ class Keeper:
         self._next_start = time.monotonic() + delay
         self._failures += 1
         self._started_at = time.monotonic()
+        self._planless_since = None
         order = self._order(view, plan)
         await store.change(self._service, self._id, state=store.RUNNING)
         self._recorder = await self._launcher.start(order)
@@ -155,7 +162,7 @@ class Keeper:
             "environment": {"MIXER_ROOM_TOKEN": token, **insecure},
         }
         if plan is not None:
-            finish = bool(plan.ended) or view.ended
+            finish = bool(plan.ended) or view.ended or view.closes
             self._finishes += finish
             return {**order, "resume": True, "finish": finish}
         return {
@@ -185,14 +192,14 @@ class Keeper:
     async def _steer(self, view: View, plan: Plan | None, recorder: Running) -> bool:
         """Tells the recorder what is wanted and not planned yet. True: it was told something."""
         if plan is None:
+            await self._await_plan(recorder)
             return True
+        self._planless_since = None
         if time.monotonic() - self._started_at > STEADY_S:
             self._failures = 0
         told = False
         for mix in view.mixes:
             planned = self._planned(plan, mix, view.session.wanted)
-            if planned is not None and planned.start_ns is not None:
-                await self._began(view, mix, planned)
             told |= await self._stop_mix(view, plan, mix, planned, recorder)
         # after the stops, which are not to last until somebody resumes; before the starts, whose
         # first moments are not to be paused
@@ -203,10 +210,21 @@ class Keeper:
         for mix in view.running:
             told |= await self._start_mix(view, plan, mix, recorder)
         patient = now_ms() - (view.conference.ended_at or now_ms()) < END_PATIENCE_MS
-        if view.ended and not plan.ended and not patient:
+        if (view.closes or (view.ended and not patient)) and not plan.ended:
             told |= await self._told(view, recorder, "stop")
+        if not told and time.monotonic() - self._heard_at > ASK_S:
+            await self._told(view, recorder, "status")
         waits = any(mix.began_at is None for mix in view.running)
-        return told or waits or view.ended
+        return told or waits or view.ended or view.closes
+
+    async def _await_plan(self, recorder: Running) -> None:
+        """One that hangs before it can be told anything is killed."""
+        now = time.monotonic()
+        self._planless_since = self._planless_since or now
+        if now - self._planless_since > NO_PLAN_S:
+            log.warning("session.hangs", session=self._id)
+            self._planless_since = None
+            await recorder.kill(gently=False)
 
     async def _start_mix(self, view: View, plan: Plan, mix: Mix, recorder: Running) -> bool:
         wanted = view.session.wanted
@@ -221,36 +239,45 @@ class Keeper:
         if mix.stopped_at is None:
             return False
         if planned is None and mix.error is None:
-            await publishing.tell_failure(self._service, view.conference, NEVER_BEGAN, of=mix)
+            await publishing.tell_failure(
+                self._service, view.conference, missing.NEVER_BEGAN, of=mix
+            )
         if planned is None or not planned.runs or plan.ended:
             return False
         fields = {"id": planned.id, "at_ms": mix.stopped_at}
         return await self._told(view, recorder, "stop_mix", **fields)
 
     async def _told(self, view: View, recorder: Running, command: str, **fields: Any) -> bool:
-        """One that does not listen (yet) is told again, one that is silent for long is killed:
-        another goes on where it was. Always true: look again soon."""
+        """One that does not listen (yet) is told again, one that is silent for long is killed at
+        once, for it would end the recording where it can: another goes on where it was. Always
+        true: look again soon."""
         try:
             await recorder.ask(command, fence=view.session.fence, **fields)
-            self._silent = 0
+            self._silent, self._heard_at = 0, time.monotonic()
         except UsageError as error:
+            self._heard_at = time.monotonic()
             log.info("session.untold", session=self._id, command=command, error=str(error))
         except MixerError as error:
             self._silent += 1
             log.warning("session.silent", session=self._id, command=command, error=str(error))
             if self._silent >= MAX_SILENT:
                 self._silent = 0
-                await recorder.kill()
+                await recorder.kill(gently=False)
         return True
 
     def _planned(self, plan: Plan, mix: Mix, wanted: dict[str, Any]) -> MixPlan | None:
         key = self._plan_id(mix, wanted), mix.part
         return next((one for one in plan.mixes if (one.id, one.part) == key), None)
 
-    async def _began(self, view: View, mix: Mix, planned: MixPlan) -> None:
-        if mix.began_at is None:
-            began_at = started_ms(self._folder, planned.start_ns or 0)
-            live, video = view.session.wanted["live"], view.session.wanted["format"] != "mp3"
+    async def _note_beginnings(self, view: View, plan: Plan) -> None:
+        """Also of mixes that have ended since the last look: it may have been another server's."""
+        wanted = view.session.wanted
+        for mix in view.mixes:
+            planned = self._planned(plan, mix, wanted) if mix.began_at is None else None
+            if planned is None or planned.start_ns is None:
+                continue
+            began_at = started_ms(self._folder, planned.start_ns)
+            live, video = wanted["live"], wanted["format"] != "mp3"
             await publishing.tell_progress(
                 self._service, view.conference, mix, began_at, live=live, video=video
             )
@@ -292,43 +319,34 @@ class Keeper:
         """Whether there is nothing (more) for a recorder to do."""
         if plan is None:
             return view.ended or not view.running or self._failures >= MAX_FAILURES
-        made = self._folder.result.exists() and plan.ended
-        if made and (not plan.live or self._finishes >= MAX_FINISHES):
+        if missing.is_made(self._folder, plan) and (
+            not plan.live or self._finishes >= MAX_FINISHES
+        ):
             return True
-        tries = MAX_FAILURES + (MAX_FINISHES if plan.ended or view.ended else 0)
+        tries = MAX_FAILURES + (MAX_FINISHES if plan.ended or view.ended or view.closes else 0)
         return self._failures >= tries
 
     async def _close(self, view: View, plan: Plan | None) -> None:
         """Tells of what there is not, and is done with it."""
-        problems: list[tuple[Mix | None, str]] = []
-        if plan is not None and plan.live:
-            problems = Look(self._folder, plan, view.mixes).errors()
-        why = self._error() if plan is None or not (plan.merged and plan.ended) else ""
-        if plan is None:
-            problems = [(mix, mix.error or why or NEVER_BEGAN) for mix in view.mixes]
-        elif why and not problems:
-            problems = [(mix, why) for mix in view.running] or [(None, why)]
-        if plan is not None and plan.ended == "disk-full" and not problems:
-            problems = [(None, self._error() or "the disk is full")]
+        problems = missing.problems(self._folder, view, plan)
         saved = ["raw"] if plan is not None else []
         for mix, reason in problems:
             await publishing.tell_failure(
                 self._service, view.conference, reason, of=mix or view.session, saved=saved
             )
-        await self._closed(view, problems)
+        await self._closed(view, plan, problems)
 
-    async def _closed(self, view: View, problems: list[tuple[Mix | None, str]]) -> None:
+    async def _closed(self, view: View, plan: Plan | None, problems: list[missing.Problem]) -> None:
         now, known = now_ms(), {mix.id for mix in view.mixes}
         async with self._service.database.writing() as db:
             # whoever starts a mix locks this row, too: what comes later finds the session closed
-            await db.get_one(Conference, view.conference.id, with_for_update=LOCKED)
+            row = await db.get_one(Conference, view.conference.id, with_for_update=LOCKED)
             session = await db.get_one(Session, self._id, with_for_update=True)
             mixes = await store.mixes_of(db, self._id)
-            new = await store.passed_on(
-                self._service, db, view, [mix for mix in mixes if mix.id not in known]
-            )
-            for mix in (mix for mix in mixes if mix.id in known):
-                mix.stopped_at = mix.stopped_at or view.conference.ended_at or now
+            later = [mix for mix in mixes if mix.id not in known]
+            new = await going_on.moved(self._service, db, view, later)
+            for mix in (mix for mix in mixes if mix.id in known and mix.stopped_at is None):
+                mix.stopped_at = self._ended_at(mix, plan, session.wanted) or row.ended_at or now
             session.state = store.FAILED if problems else store.FINISHED
             session.error = problems[0][1] if problems else None
             session.closed_at = now
@@ -336,26 +354,31 @@ class Keeper:
         if new is not None:
             self._service.sessions.wake(new.id)
 
-    async def _pass_on(self, view: View, plan: Plan) -> None:
-        """What was started while this recording ends by itself is recorded in another session."""
-        wanted = view.session.wanted
-        late = {mix.id for mix in view.running if self._planned(plan, mix, wanted) is None}
-        if not late:
-            return
-        async with self._service.database.writing() as db:
-            mixes = [mix for mix in await store.mixes_of(db, self._id) if mix.id in late]
-            new = await store.passed_on(self._service, db, view, mixes)
-        view.mixes[:] = [mix for mix in view.mixes if mix.id not in late]
-        if new is not None:
-            log.info("session.passed_on", session=self._id, to=new.id, mixes=len(mixes))
-            self._service.sessions.wake(new.id)
+    def _ended_at(self, mix: Mix, plan: Plan | None, wanted: dict[str, Any]) -> int | None:
+        """When a mix that nobody has stopped ended all the same (epoch ms)."""
+        planned = self._planned(plan, mix, wanted) if plan is not None and mix.error else None
+        if planned is None or planned.stop_ns is None:
+            return None
+        return started_ms(self._folder, planned.stop_ns)
 
-    def _error(self) -> str:
-        """What the recorder said when it failed."""
-        try:
-            return str(json.loads((self._directory / ERROR_FILE).read_text())["message"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
+    async def _pass_on(self, view: View, plan: Plan) -> None:
+        """What was started while this recording ends by itself is recorded in another session; so
+        is what it was to record, and people are told that its files end early."""
+        wanted, service = view.session.wanted, self._service
+        new: list[Session | None] = []
+        late = {mix.id for mix in view.running if self._planned(plan, mix, wanted) is None}
+        if late:
+            new.append(await going_on.passed_on(service, view, late))
+            view.mixes[:] = [mix for mix in view.mixes if mix.id not in late]
+        cut = going_on.cut(view, plan)
+        if cut and going_on.is_missed(service, view):
+            told, session = await going_on.cut_short(service, view, cut, plan.ended)
+            new.append(session)
+            for mix in (mix for mix in view.mixes if told and mix.id in cut):
+                mix.error = told
+        for one in filter(None, new):
+            log.info("session.passed_on", session=self._id, to=one.id)
+            service.sessions.wake(one.id)
 
 
 def _together(found: Iterable[Found]) -> list[list[Found]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...records.models import Conference, Mix, Session
 from ...webhooks import bodies
@@ -87,22 +88,36 @@ async def tell_failure(
 ) -> None:
     """Recording.Failed, once for a mix, and once for what concerns the whole session; participants
     who are there learn of it, too."""
-    mix = of if isinstance(of, Mix) else None
     async with service.database.writing() as db:
-        row: Mix | Session
-        if mix is not None:
-            row = await db.get_one(Mix, mix.id, with_for_update=True)
-        else:
-            row = await db.get_one(Session, of.id, with_for_update=True)
-        if row.error is not None:
+        if not await note_failure(service, db, conference, reason, of=of, saved=saved):
             return
-        row.error = reason
-        of_mix = (
-            {"mix_id": mix.mix_id, "layout_url": mix.layout_url, "layout_name": mix.layout_name}
-            if mix is not None
-            else {}
-        )
-        body = bodies.recording_failed(now_ms(), reason=reason, saved=saved, **of_mix)
-        await service.outbox.add(db, conference.app_key, conference.id, "Recording.Failed", body)
-    log.warning("recording.failed", conference=conference.id, reason=reason)
     service.rooms.tell_recording_failed(conference.id, reason)
+
+
+async def note_failure(
+    service: Service,
+    db: AsyncSession,
+    conference: Conference,
+    reason: str,
+    *,
+    of: Session | Mix,
+    saved: Sequence[str] = (),
+) -> bool:
+    """The same in a transaction of the caller's, who tells participants; False: it is known."""
+    row: Mix | Session
+    if isinstance(of, Mix):
+        row = await db.get_one(Mix, of.id, with_for_update=True)
+    else:
+        row = await db.get_one(Session, of.id, with_for_update=True)
+    if row.error is not None:
+        return False
+    row.error = reason
+    of_mix = (
+        {"mix_id": of.mix_id, "layout_url": of.layout_url, "layout_name": of.layout_name}
+        if isinstance(of, Mix)
+        else {}
+    )
+    body = bodies.recording_failed(now_ms(), reason=reason, saved=saved, **of_mix)
+    await service.outbox.add(db, conference.app_key, conference.id, "Recording.Failed", body)
+    log.warning("recording.failed", conference=conference.id, reason=reason)
+    return True

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +35,11 @@ class View:
     @property
     def running(self) -> list[Mix]:
         return [mix for mix in self.mixes if mix.stopped_at is None]
+
+    @property
+    def closes(self) -> bool:
+        """It is not to wait for further starts (Sessions.close_idle)."""
+        return bool(self.session.wanted.get("closes")) and not self.running
 
 
 def new_session(
@@ -73,29 +76,6 @@ def new_mix(session: Session, wish: Wish, part: int) -> Mix:
         height=wish.height,
         started_at=now_ms(),
     )
-
-
-async def passed_on(
-    service: Service, db: AsyncSession, view: View, mixes: Sequence[Mix]
-) -> Session | None:
-    """A new session with those mixes of a session that has no recorder for them any more.
-
-    Their parts are counted anew: the new session has files of its own.
-    """
-    if not mixes:
-        return None
-    wanted = view.session.wanted
-    session = new_session(
-        service, view.conference, RECORD, {**wanted, "paused": False, "pauses": []}
-    )
-    db.add(session)
-    await db.flush()
-    parts: Counter[str] = Counter()
-    for mix in mixes:
-        lane = mix.mix_id if wanted["live"] else ""
-        parts[lane] += 1
-        mix.session_id, mix.part = session.id, parts[lane]
-    return session
 
 
 async def open_session(db: AsyncSession, conf_id: str, kind: str) -> Session | None:
