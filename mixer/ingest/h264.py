@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 NON_IDR, IDR, SPS, PPS = 1, 5, 7, 8
 _WITH_CHROMA_FORMAT = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 MAX_SIDE = 16384
+MAX_NAL_UNITS = 2000  # that are looked at: a slice of one macroblock row has a unit of its own
+MAX_SPS_BYTES = 1024  # one with every scaling list and all else has some 700
+MAX_CYCLE = 255  # num_ref_frames_in_pic_order_cnt_cycle (7.4.2.1.1)
+MAX_ZEROS = 32  # before an Exp-Golomb code: none has more than 32 bits behind them (9.1)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessUnitInfo:
     has_picture: bool
     key: bool
-    size: tuple[int, int] | None  # of the SPS in it
+    size: tuple[int, int] | None  # of the last SPS in it
     parameter_sets: dict[int, bytes] = field(default_factory=dict)  # NAL type → last one in it
 
 
@@ -38,25 +43,25 @@ def picture_info(data: bytes) -> AccessUnitInfo:
     """Looks at the head of each NAL unit. A key picture is one with an IDR slice."""
     sets: dict[int, bytes] = {}
     has_picture = key = False
-    size: tuple[int, int] | None = None
-    for start, end in nal_units(data):
+    for start, end in islice(nal_units(data), MAX_NAL_UNITS):
         if start >= end:
             continue
         kind = data[start] & 0x1F
         if kind in (SPS, PPS):
             sets[kind] = data[start:end]
-            if kind == SPS:
-                size = sps_size(data[start:end])
         elif NON_IDR <= kind <= IDR:
             has_picture = True
             key = key or kind == IDR
             if not key:
                 break  # nothing that matters follows the first slice
-    return AccessUnitInfo(has_picture, key, size, sets)
+    return AccessUnitInfo(has_picture, key, sps_size(sets[SPS]) if SPS in sets else None, sets)
 
 
 def sps_size(nal: bytes) -> tuple[int, int] | None:
-    """(width, height) in luma samples after cropping; None if the SPS makes no sense."""
+    """(width, height) in luma samples after cropping; None if the SPS makes no sense. Takes no
+    longer for a crafted one: it is read on the event loop."""
+    if len(nal) > MAX_SPS_BYTES:
+        return None
     try:
         return _sps_size(_Bits(nal[1:].replace(b"\0\0\3", b"\0\0")))
     except IndexError:
@@ -118,12 +123,15 @@ def _skip_picture_order(bits: _Bits) -> None:
         bits.read(1)
         bits.signed()
         bits.signed()
-        for _ in range(bits.unsigned()):
+        cycle = bits.unsigned()
+        if cycle > MAX_CYCLE:
+            raise IndexError("more reference frames than there can be")
+        for _ in range(cycle):
             bits.signed()
 
 
 class _Bits:
-    """Reads bits and Exp-Golomb codes (9.1). Raises IndexError at the end."""
+    """Reads bits and Exp-Golomb codes (9.1). Raises IndexError at the end, or at nonsense."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -139,6 +147,8 @@ class _Bits:
         zeros = 0
         while not self.read(1):
             zeros += 1
+            if zeros > MAX_ZEROS:
+                raise IndexError("a code longer than any")
         return (1 << zeros) - 1 + self.read(zeros)
 
     def signed(self) -> int:

@@ -16,7 +16,7 @@ from aiortc.rtp import RtcpPacket, RtcpPsfbPacket, RtcpRrPacket, RtcpRtpfbPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixer.ingest import rtp
+from mixer.ingest import h264, rtp
 from mixer.ingest.assembly import GIVE_UP_NS, Assembled, Assembler
 from mixer.ingest.audio import opus_duration
 from mixer.ingest.depacketize import (
@@ -233,6 +233,28 @@ def test_the_size_in_an_sps_is_the_encoders(profile: str, size: tuple[int, int])
     info = H264Pictures().info(data)
     assert info is not None and info.key
     assert (info.width, info.height) == size
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+def test_a_crafted_sps_is_given_up_at_once(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that says that a great many numbers follow: they are not read one by one, however often
+    it is in a picture, since the event loop stands still meanwhile."""
+    reads = 0
+    real = h264._Bits.read
+
+    def read(bits: h264._Bits, count: int) -> int:
+        nonlocal reads
+        reads += 1
+        return real(bits, count)
+
+    monkeypatch.setattr(h264._Bits, "read", read)
+    # profile, flags, level; id 0; log2_max_frame_num 0; order type 1, 1 flag, 2 offsets, 2**30 - 1
+    bits = f"{66:08b}{0:016b}" + "1" + "1" + "010" + "0" + "1" + "1" + "0" * 30 + "1" + "0" * 30
+    crafted = b"\x67" + int(bits + "1" * (8 * size - len(bits)), 2).to_bytes(size, "big")
+    data = (b"\0\0\1" + crafted) * 20 + b"\0\0\1\x65slice"
+    info = H264Pictures().info(data)
+    assert info is not None and info.key and (info.width, info.height) == (0, 0)
+    assert reads < 1000
 
 
 def test_parameter_sets_stay_with_key_pictures() -> None:
