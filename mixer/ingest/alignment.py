@@ -7,8 +7,11 @@ earlier it is (`OffsetFilter`). Media time itself must be smooth, so it does not
 filter says but is led there over PULL_S by a slightly different rate (`Aligner`, a PLL): records of
 successive alignments join without a step. Pure; times in nanoseconds, RTP unwrapped.
 
-Drift up to MAX_PPM is followed. A jump of RTP timestamps against arrival (more than JUMP_NS, on
-which packets agree for JUMP_SPAN_NS) makes the caller start a new track: `packet` says so.
+Drift up to MAX_PPM is followed. A jump of RTP timestamps against arrival by more than JUMP_NS makes
+the caller start a new track: `packet` says so. To later times packets must agree on it for
+JUMP_SPAN_NS, since they may also just be late; to earlier ones it is enough that all of them say so
+for that long, since nothing arrives before it is sent: be it that the RTP clock has jumped or that
+the path was congested when the track was first aligned, it has to be aligned anew.
 
 Where the sender's own clock is known (sender_clock.py), media time is led to what that says.
 """
@@ -152,6 +155,7 @@ class Aligner:
         self._least: tuple[int, int] | None = None  # (arrival − RTP time, RTP time)
         self._latest_rtp: int | None = None
         self._far: list[tuple[int, int]] = []  # suspects: (arrival, arrival − RTP time)
+        self._early_ns: int | None = None  # since when all packets have been far too early
 
     @property
     def decided(self) -> bool:
@@ -168,9 +172,11 @@ class Aligner:
         if self._first_arrival_ns is None:
             self._first_arrival_ns = arrival_ns
             self._bucket_end_ns = arrival_ns + self._first_decision_ns
-        if self._is_far(sent_ns, offset):
-            return self._judge(arrival_ns, offset)
+        late_ns = offset - self._expected(sent_ns, offset)
+        if abs(late_ns) > JUMP_NS:
+            return self._judge(arrival_ns, offset, early=late_ns < 0)
         self._far.clear()
+        self._early_ns = None
         if self._least is None or offset < self._least[0]:
             self._least = (offset, sent_ns)
         if self._latest_rtp is None or rtp > self._latest_rtp:
@@ -228,13 +234,21 @@ class Aligner:
         skew_ns = round(ticks * 1000 * mapping.ppm / self._rate) if mapping.ppm else 0
         return mapping.media_ns + ticks * SECOND // self._rate + skew_ns
 
-    def _is_far(self, sent_ns: int, offset: int) -> bool:
+    def _expected(self, sent_ns: int, offset: int) -> float:
+        """The offset of a packet that is not late; `offset` where nothing is known of that yet."""
         if self._filter is not None:
-            return abs(offset - self._filter.predict(sent_ns)) > JUMP_NS
-        return self._least is not None and abs(offset - self._least[0]) > JUMP_NS
+            return self._filter.predict(sent_ns)
+        return offset if self._least is None else self._least[0]
 
-    def _judge(self, arrival_ns: int, offset: int) -> Verdict:
-        """Late packets catch up, their offsets fall; after a jump offsets agree."""
+    def _judge(self, arrival_ns: int, offset: int, *, early: bool) -> Verdict:
+        """Late packets catch up, their offsets fall; after a jump offsets agree. Early ones there
+        cannot be: what tells them early is wrong."""
+        if not early:
+            self._early_ns = None
+        elif self._early_ns is None:
+            self._early_ns = arrival_ns
+        elif arrival_ns - self._early_ns >= JUMP_SPAN_NS:
+            return Verdict.JUMPED
         self._far = [far for far in self._far if abs(far[1] - offset) < JUMP_AGREE_NS]
         self._far.append((arrival_ns, offset))
         if len(self._far) > 1000:

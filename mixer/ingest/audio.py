@@ -54,7 +54,8 @@ class AudioReceiver:
         self._sequence = Unwrapper(16)
         self._timestamp = Unwrapper(32)
         self._highest: int | None = None
-        self._seen: dict[int, tuple[int, int]] = {}  # sequence → (begin, end) in RTP ticks
+        # sequence → (begin, end) in RTP ticks; None: by a clock of before
+        self._seen: dict[int, tuple[int, int] | None] = {}
         self._broken_at: int | None = None  # where more was lost than can be asked for
         self._missing: dict[int, tuple[int, int]] = {}  # sequence → (since, asked last)
 
@@ -67,7 +68,9 @@ class AudioReceiver:
         self.reception.count(sequence, rtp, len(packet.payload), arrival_ns)
         if not packet.payload or not self._is_new(sequence, arrival_ns):
             return
-        self.timeline.packet(rtp, arrival_ns)
+        if self.timeline.packet(rtp, arrival_ns):
+            self._seen = dict.fromkeys(self._seen)  # no gap reaches from one clock to the other
+            self._broken_at = None
         duration = opus_duration(packet.payload)
         self._seen[sequence] = (rtp, rtp + duration)
         if self._broken_at is not None:

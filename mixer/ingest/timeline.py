@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from mixer.conference.media import Publication
-from mixer.ingest.alignment import AFTER_JUMP_NS, Aligner, Method, Verdict
+from mixer.ingest.alignment import AFTER_JUMP_NS, FIRST_DECISION_NS, Aligner, Method, Verdict
 from mixer.ingest.reception import Tally
 from mixer.ingest.sender_clock import SectionClock
 from mixer.journal.model import (
@@ -132,6 +132,7 @@ class Timeline:
         self.lacks_reference = False  # a video's next picture must be a key picture
         self._writer = writer
         self._identity = identity
+        self._is_video = identity.publication.kind == "video"
         self._before = before
         self._clock = clock
         self._latest_rtp: int | None = None
@@ -144,8 +145,9 @@ class Timeline:
         self._noted = Tally()  # of earlier tracks
         self._closed = False
 
-    def packet(self, rtp: int, arrival_ns: int) -> None:
-        """A packet's RTP timestamp (unwrapped) and its arrival in journal time."""
+    def packet(self, rtp: int, arrival_ns: int) -> bool:
+        """A packet's RTP timestamp (unwrapped) and its arrival in journal time. True: the RTP clock
+        has jumped, and timestamps of before mean nothing any more."""
         self._latest_rtp = rtp
         if self._clock is not None:
             self._clock.packet(rtp, arrival_ns)
@@ -162,6 +164,7 @@ class Timeline:
             held, self._held = self._held, []
             for unit in held:
                 self._write(unit)
+        return verdict is Verdict.JUMPED
 
     def stamp(self, timestamp: int, ntp_ns: int, method: Method) -> None:
         """The sender says when that RTP timestamp (32 bits) was, by its own clock."""
@@ -239,7 +242,7 @@ class Timeline:
         if media_ns is not None and media_ns < self._writer.watermark_ns:
             flags |= FrameFlag.LATE
             self.late += 1
-            self.lacks_reference = self._identity.publication.kind == "video"
+            self.lacks_reference = self._is_video
         elif not flags & FrameFlag.BROKEN:
             self._usable(unit)
         self._writer.frame(
@@ -288,10 +291,13 @@ class Timeline:
         """The RTP clock has jumped: what was held back belongs to a new track."""
         log.info("track.clock_jumped", stream=self._identity.publication.stream)
         self._note_received(arrival_ns)
+        self._gaps.clear()
+        if not self._aligner.decided:
+            self.tick(arrival_ns + FIRST_DECISION_NS)  # what is known by now has to do
         self._before = self.end("clock-jump")
         self._end_rtp = None
-        self._gaps.clear()
         self.track = None
+        self.lacks_reference = self._is_video
         if self._clock is not None:
             self._clock.restart()
         self._aligner = Aligner(self._identity.clock_rate, AFTER_JUMP_NS)

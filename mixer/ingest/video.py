@@ -45,7 +45,6 @@ class VideoReceiver:
         self.reception = Reception(ssrc, 90000)
         self.timeline = timeline
         timeline.counted = self.counted
-        self.keyframes = 0
         self._own_ssrc = own_ssrc
         self._ask_sender = ask
         self._resized = resized
@@ -79,7 +78,8 @@ class VideoReceiver:
     def packet(self, packet: RtpPacket, arrival_ns: int) -> None:
         sequence, rtp = self._sequence(packet.sequence), self._timestamp(packet.timestamp)
         self.reception.count(sequence, rtp, len(packet.payload), arrival_ns)
-        self.timeline.packet(rtp, arrival_ns)
+        if self.timeline.packet(rtp, arrival_ns):
+            self._gap_from = None  # of the old clock; where its media ended, the timeline knows
         self._assembler.add(sequence, rtp, packet.marker, packet.payload, arrival_ns)
         self._advance(arrival_ns)
 
@@ -136,7 +136,6 @@ class VideoReceiver:
         )
 
     def _key(self, width: int, height: int, rtp: int, now_ns: int) -> None:
-        self.keyframes += 1
         self._key_ns = now_ns
         if self._gap_from is not None:
             self.timeline.gap(self._gap_from, rtp, self._gap_reason)

@@ -22,7 +22,7 @@ from .writer import media_path, meta_path
 
 CHUNK = 1 << 20
 MARKS_APART_NS = SECOND // 4
-ARRIVAL_MARGIN_NS = SECOND // 2  # media time may run ahead of arrival by so much, never more
+ARRIVAL_MARGIN_NS = SECOND  # media time may run ahead of arrival by so much, never more
 
 
 @dataclass(slots=True)

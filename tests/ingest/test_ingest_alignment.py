@@ -147,6 +147,17 @@ def test_an_overloaded_sender_is_no_jump() -> None:
     assert np.abs(run.between(1, 60)).max() < 1.0
 
 
+def congested_at_first(random: np.random.Generator, t: float) -> float:
+    return 0.7 if t < 1 else float(random.uniform(0, 0.12))
+
+
+def test_a_track_that_was_aligned_while_its_path_was_congested_is_aligned_anew() -> None:
+    """Nothing arrives before it is sent, so its first alignment was wrong: told soon, also where
+    packets agree on nothing else."""
+    run = Simulation(seconds=1.5, delay=congested_at_first)
+    assert Verdict.JUMPED in run.verdicts
+
+
 def test_a_shorter_way_is_followed_smoothly() -> None:
     """A queue of 20 ms at the start that goes away: worked off within a minute, no overshoot."""
     run = Simulation(seconds=200, delay=lambda r, t: (0.02 if t < 30 else 0) + idle(r, t))

@@ -105,7 +105,7 @@ def test_an_outage_is_counted(publication: Publication, tmp_path: Path) -> None:
     """More is lost at once than is asked for again; nothing of what was sent is uncounted."""
     long = 700
     numbers = [*range(100), *range(100 + long, 300 + long)]
-    (data,) = noted(play(tmp_path, publication, [(n * 5 * MS, n) for n in numbers], 10**6))
+    (data,) = noted(play(tmp_path, publication, [(n * 20 * MS, n) for n in numbers], 10**6))
     assert (data["packets"], data["lost"], data["recovered"]) == (300, long, 0)
 
 

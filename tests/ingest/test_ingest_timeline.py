@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
 from mixer.conference.media import Publication
+from mixer.ingest.audio import AudioReceiver
+from mixer.ingest.rtp import RtpPacket
 from mixer.ingest.timeline import Identity, Timeline, TrackEnd, Unit
+from mixer.ingest.video import VideoReceiver
 from mixer.journal import Frame, FrameFlag, Journal, JournalWriter
 from mixer.journal.model import NO_LEVEL
 
@@ -15,6 +19,9 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 VIDEO = Publication("a", "1", "a", "a.camera", "Camera", "video", "vp8")
 AUDIO = Publication("a", "0", "a", "a.camera", "Camera", "audio", "opus")
+# One VP8 packet each: descriptor (RFC 7741), then the header of a key picture of 16x16, or not one.
+KEY = bytes.fromhex("10") + bytes.fromhex("5000009d012a1000100000")
+DELTA = bytes.fromhex("10") + bytes.fromhex("5100000000")
 
 
 def picture(number: int, arrival_ns: int, key: bool = False) -> Unit:
@@ -80,6 +87,96 @@ def test_a_jump_of_the_rtp_clock_begins_a_new_track(tmp_path: Path, shift_s: int
     found = list(journal.frames(journal.tracks, 0, 20 * SECOND))
     assert len(found) == 500
     assert all(abs(at - index * 20 * MS) < MS for index, (at, _) in enumerate(found))
+    assert not journal.gaps
+
+
+def test_what_comes_early_is_in_its_place(tmp_path: Path) -> None:
+    """A path that is congested while a track begins: later on media lie at most as late as they
+    came, and a reader finds every frame."""
+    delays = random.Random(3)
+    with JournalWriter.create(tmp_path, conference="c") as writer:
+        timeline = Timeline(writer, Identity(AUDIO, "opus", 48000, 1, ""), None)
+        for number in range(500):
+            late_ns = 700 * MS if number < 50 else delays.randrange(0, 120) * MS
+            play(timeline, packet(number, number * 20 * MS + late_ns))
+            writer.watermark(number * 20 * MS - SECOND)
+        timeline.tick(20 * SECOND)
+        writer.watermark(20 * SECOND)
+        writer.close(final=True)
+    journal = Journal.open(tmp_path)
+    found = [
+        (at, frame)
+        for begin_s in range(20)
+        for at, frame in journal.frames(journal.tracks, begin_s * SECOND, (begin_s + 1) * SECOND)
+    ]
+    assert len(found) == 500
+    assert all(at <= frame.arrival_ns + 30 * MS for at, frame in found)
+    assert all(at - frame.rtp // 960 * 20 * MS < 60 * MS for at, frame in found[150:])
+
+
+@pytest.mark.parametrize("lost", [90, 100], ids=["a picture lost before", "nothing lost"])
+def test_after_a_jump_a_key_picture_comes_first(tmp_path: Path, lost: int) -> None:
+    """It is asked for, and what refers to earlier pictures is broken until it is there. A gap that
+    was open then is none of the new clock's."""
+    asked: list[bytes] = []
+    asked_at: list[int] = []
+    with JournalWriter.create(tmp_path, conference="c") as writer:
+        timeline = Timeline(writer, Identity(VIDEO, "vp8", 90000, 1, ""), None)
+        receiver = VideoReceiver(
+            "vp8", 1, 2, timeline, lambda _, data: asked.append(data), lambda *_: None
+        )
+        for number in range(210):
+            at = number * SECOND // 30
+            if 90 <= number == lost < 100:
+                timeline.lacks_reference = True  # that picture is
+            ticks = number * 3000 + (50 * 90000 if number >= 100 else 0)
+            payload = KEY if number in (0, 150) else DELTA
+            receiver.packet(RtpPacket(96, True, number, ticks, 1, payload, b""), at)
+            asked.clear()
+            receiver.tick(at)
+            if asked:
+                asked_at.append(number)
+        writer.watermark(20 * SECOND)
+        writer.close(final=True)
+    journal = Journal.open(tmp_path)
+    _, new = sorted(journal.tracks)
+    assert any(110 <= number < 125 for number in asked_at)
+    usable = list(journal.frames([new], 0, 20 * SECOND))
+    assert usable[0][1].flags == FrameFlag.KEY
+    assert len(usable) == 60
+    (gap,) = journal.gaps
+    assert gap.from_ns == pytest.approx(lost * SECOND // 30, abs=40 * MS)
+    assert gap.to_ns == pytest.approx(5 * SECOND, abs=40 * MS)
+
+
+def test_what_is_lost_over_a_jump_is_no_gap_of_its_length(tmp_path: Path) -> None:
+    """Sound: from the last packet by the old clock to the first by the new one, no further."""
+    with JournalWriter.create(tmp_path, conference="c") as writer:
+        timeline = Timeline(writer, Identity(AUDIO, "opus", 48000, 1, ""), None)
+        receiver = AudioReceiver(1, 2, None, True, timeline, lambda *_: None, lambda *_: None)
+        for number in range(300):
+            if not 100 <= number < 105:
+                ticks = number * 960 + (50 * 48000 if number >= 105 else 0)
+                header = RtpPacket(96, True, number, ticks, 1, b"\xf8o", b"")
+                receiver.packet(header, number * 20 * MS)
+            receiver.tick(number * 20 * MS)
+        writer.watermark(20 * SECOND)
+        writer.close(final=True)
+    (gap,) = Journal.open(tmp_path).gaps
+    assert gap.to_ns - gap.from_ns == pytest.approx(100 * MS, abs=2 * MS)
+
+
+def test_a_track_that_jumps_before_it_is_aligned_has_a_time(tmp_path: Path) -> None:
+    """Readers of a run that goes on have it too, not only those of one that has ended."""
+    with JournalWriter.create(tmp_path, conference="c") as writer:
+        timeline = Timeline(writer, Identity(AUDIO, "opus", 48000, 1, ""), None)
+        for number in range(100):
+            play(timeline, packet(number, number * 20 * MS, 50 * 48000 if number >= 10 else 0))
+        writer.watermark(20 * SECOND)
+        writer.close(final=True)
+    journal = Journal.open(tmp_path)
+    assert sorted(journal.alignments) == sorted(journal.tracks)
+    assert len(list(journal.frames(journal.tracks, 0, 20 * SECOND))) == 100
     assert not journal.gaps
 
 

@@ -128,6 +128,21 @@ def test_any_range_gives_just_its_frames(tmp_path: Path) -> None:
         ]
 
 
+def test_media_ahead_of_its_arrival_is_found(tmp_path: Path) -> None:
+    """By up to a second, as docs/journal.md has it."""
+    with JournalWriter.create(tmp_path / "j", conference="c") as writer:
+        track = video_track(writer)
+        writer.align(Alignment(track.id, 0, 950_000_000, 0.0, "arrival", 1000))
+        for number in range(300):
+            arrival_ns = number * SECOND // 30
+            writer.frame(Frame(track.id, number * 3000, arrival_ns, b"x", FrameFlag.KEY))
+            writer.watermark(arrival_ns)
+        writer.watermark(20 * SECOND)
+        writer.close(final=True)
+    journal = Journal.open(tmp_path / "j")
+    assert numbers(journal, track, 5 * SECOND, 6 * SECOND) == list(range(122, 152))
+
+
 def test_late_and_broken_frames_are_used_by_nobody(tmp_path: Path) -> None:
     """Frames flagged LATE or BROKEN stay in the file but are not given to a render."""
     writer = JournalWriter.create(tmp_path / "j", conference="c")
