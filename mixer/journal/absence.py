@@ -21,7 +21,11 @@ _OF_A_TRACK = (Type.ALIGN, Type.GAP)
 
 
 class Absence:
-    """Some participants' absence from one run, whose records it is told in their order."""
+    """Some participants' absence from a journal, whose runs' records it is told in their order.
+
+    A later run may speak of what an earlier one has said whose it is: a video that was presented
+    and is loaded by the next run has no owner in that one's events.
+    """
 
     def __init__(self, people: Collection[str] = ()) -> None:
         self.people = frozenset(people)

@@ -80,8 +80,9 @@ def _tidy(directory: Path) -> None:
 def _write_anew(old: Path, new: Path, people: Collection[str], unwanted: Unwanted) -> None:
     new.mkdir()
     write_whole(new / "journal.json", (old / "journal.json").read_bytes())
+    absence = Absence(people)
     for meta in sorted(old.glob("run-*.meta")):
-        _rewrite(old, new, int(meta.stem[4:]), people)
+        _rewrite(old, new, int(meta.stem[4:]), absence)
     _keep_fetched(old / FETCHED, new / FETCHED, unwanted)
     _keep_presented(old, new)
     sync_directory(new)
@@ -156,8 +157,7 @@ class _Moved:
         return max(offset - length, start) - self.shifts[at - 1]
 
 
-def _rewrite(old: Path, new: Path, run: int, people: Collection[str]) -> None:
-    absence = Absence(people)
+def _rewrite(old: Path, new: Path, run: int, absence: Absence) -> None:
     with _mapped(meta_path(old, run)) as meta, _mapped(media_path(old, run)) as media:
         known = _tracks(meta, absence)
         with media_path(new, run).open("xb") as file:

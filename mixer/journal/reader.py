@@ -40,7 +40,7 @@ class Journal:
     ) -> None:
         self.directory = directory
         self._identity = identity
-        self._without = frozenset(without)
+        self._absence = Absence(without)
         self._runs: dict[int, Run] = {}
         self._order = EventOrder(hindsight)
         self._fallback: dict[int, Alignment | None] = {}
@@ -131,10 +131,10 @@ class Journal:
 
     def refresh(self) -> bool:
         """Reads what is new on disk; True if there was anything."""
-        for path in self.directory.glob("run-*.meta"):
+        for path in self.directory.glob("run-*.meta"):  # `runs` puts them in order
             number = int(path.stem[4:])
             if number not in self._runs:
-                self._runs[number] = Run(self.directory, number, Absence(self._without))
+                self._runs[number] = Run(self.directory, number, self._absence)
         news = [run.refresh() for run in self.runs]
         self._seal_superseded()
         return any(news)
