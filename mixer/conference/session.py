@@ -240,7 +240,7 @@ class RoomSession:
         """Raises ConferenceError, also where it has ended already."""
         await self._request("DELETE", f"/presentations/{id}", None)
 
-    async def end(self, reason: str = "ended") -> None:
+    async def end(self) -> None:
         """Ends the conference for everybody (only a participant of type user may)."""
         await self._request("DELETE", "", None)
 

@@ -12,7 +12,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import structlog
 
@@ -45,7 +45,6 @@ class FeedStream:
     kind: str  # "audio", "video" or "data"
     codec: str
     description: str = ""
-    fmtp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +57,8 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedChanged:
-    """A feed that is new, or sends something else than before."""
-
-    feed: Feed
-
-
-@dataclass(frozen=True, slots=True)
-class FeedGone:
-    feed: Id
-
-
-@dataclass(frozen=True, slots=True)
-class Attended:
-    """Somebody joined who publishes nothing (yet); told by rooms with notify_joining only."""
-
-    id: Id
-    display: str
-
-
-@dataclass(frozen=True, slots=True)
-class Departed:
-    id: Id
+class Changed:
+    """Who is there, or what they send, is no longer what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +72,7 @@ class Destroyed:
     """The room is no more."""
 
 
-Change = FeedChanged | FeedGone | Attended | Departed | Talking | Destroyed
+Change = Changed | Talking | Destroyed
 
 
 class Subscription:
@@ -220,10 +199,6 @@ class VideoRoom:
         mapped = {str(s["mid"]): str(s.get("feed_mid", "")) for s in entries if "mid" in s}
         return Subscription(handle, str(jsep["sdp"]), mapped)
 
-    @property
-    def lost(self) -> asyncio.Event:
-        return self._connection.lost
-
     async def close(self) -> None:
         """Leaves. Never raises for a Janus that is gone."""
         if not self._connection.lost.is_set():
@@ -231,12 +206,6 @@ class VideoRoom:
                 async with asyncio.timeout(1.0):
                     await self._watcher.message({"request": "leave"})
         await self._connection.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *raised: object) -> None:
-        await asyncio.shield(self.close())
 
     def _understand(self, data: dict[str, Any]) -> list[Change]:
         kind = data.get("videoroom")
@@ -246,37 +215,30 @@ class VideoRoom:
             return [Destroyed()]
         if kind != "event":
             return []
-        changes: list[Change] = [self._published(entry) for entry in data.get("publishers", [])]
-        joining = data.get("joining")
+        for entry in data.get("publishers", []):
+            self._published(entry)
+        joining = data.get("joining")  # who publishes nothing yet: of rooms with notify_joining
         if isinstance(joining, dict) and "id" in joining:
             self.attendees[joining["id"]] = str(joining.get("display", ""))
-            changes.append(Attended(joining["id"], str(joining.get("display", ""))))
         for name in ("unpublished", "leaving", "kicked"):
             gone = data.get(name)
             if gone is not None and gone != "ok":
-                changes += self._gone(gone, name)
-        if data.get("leaving") == "ok":
-            changes.append(Destroyed())
-        return changes
+                self._gone(gone, name)
+        return [Changed(), Destroyed()] if data.get("leaving") == "ok" else [Changed()]
 
-    def _published(self, entry: dict[str, Any]) -> Change:
+    def _published(self, entry: dict[str, Any]) -> None:
         feed = _feed(entry)
         known = self.feeds.get(feed.id)
         if known is not None and not feed.display:
             feed = replace(feed, display=known.display)
         self.feeds[feed.id] = feed
-        return FeedChanged(feed)
 
-    def _gone(self, gone: Id, how: str) -> list[Change]:
-        changes: list[Change] = []
+    def _gone(self, gone: Id, how: str) -> None:
         feed = self.feeds.pop(gone, None)
         if feed is not None:
-            changes.append(FeedGone(gone))
             self.attendees[gone] = feed.display
         if how != "unpublished":
             self.attendees.pop(gone, None)
-            changes.append(Departed(gone))
-        return changes
 
 
 def why_not_joined(error: JanusError, room: Id, pin: str) -> ConferenceError:
@@ -296,7 +258,6 @@ def _feed(entry: dict[str, Any]) -> Feed:
             kind=str(one.get("type", "")),
             codec=str(one.get("codec", "")).lower(),
             description=str(one.get("description", "")),
-            fmtp=str(one.get("h264_profile", "") or one.get("fmtp", "")),
         )
         for one in entry.get("streams", [])
         if not one.get("disabled")

@@ -14,6 +14,7 @@ from mixer.conference.state import empty as no_state
 from mixer.edit import Span
 from mixer.errors import JournalMissing
 from mixer.ingest.audio import opus_duration
+from mixer.ingest.ends import Key
 from mixer.ingest.timeline import MIN_GAP_NS, TrackEnd
 from mixer.ingest.video import FIRST_DURATION
 from mixer.journal import Gap, Journal
@@ -21,9 +22,6 @@ from mixer.journal.run import Run
 
 LOOK_BACK_NS = 5 * SECOND
 RESTART = "restart"  # a gap's reason
-
-
-Key = tuple[str, str]  # stream, kind
 
 
 @dataclass(frozen=True, slots=True)

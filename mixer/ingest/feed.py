@@ -24,6 +24,7 @@ from mixer.errors import ConferenceError
 from mixer.ingest import rtp as wire
 from mixer.ingest.audio import AudioReceiver
 from mixer.ingest.conference import Media, Subscription
+from mixer.ingest.ends import Ends
 from mixer.ingest.rtp import MalformedRtp, RtpPacket, SenderReport
 from mixer.ingest.sdp import (
     AUDIO_LEVEL,
@@ -35,7 +36,7 @@ from mixer.ingest.sdp import (
     write_answer,
 )
 from mixer.ingest.sender_clock import Names, SenderClock
-from mixer.ingest.timeline import Identity, Timeline, TrackEnd, Writer
+from mixer.ingest.timeline import Identity, Timeline, Writer
 from mixer.ingest.transport import MediaTransport
 from mixer.ingest.video import VideoReceiver
 from mixer.journal.model import Codec
@@ -72,7 +73,7 @@ class FeedReceiver:
         writer: Writer,
         observer: Observer,
         journal_ns: Callable[[int], int],
-        before: dict[tuple[str, str], TrackEnd],
+        before: Ends,
         names: Names,
     ) -> None:
         self.publications = {one.mid: one for one in publications}
@@ -89,8 +90,6 @@ class FeedReceiver:
         self._transport: MediaTransport | None = None
         self._reported_ns = 0
         self._resizes: list[tuple[Publication, Timeline, int, int, int]] = []
-        self.malformed = 0
-        self.unrouted = 0
 
     async def run(self, media: Media, ice_servers: Sequence[IceServer]) -> None:
         """Subscribes and receives until the SFU hangs up or the media path is lost.
@@ -128,12 +127,9 @@ class FeedReceiver:
         try:
             packet = wire.parse_rtp(data)
         except MalformedRtp:
-            self.malformed += 1
             return
         found = self.receivers.get(packet.ssrc)
-        if found is None:
-            self.unrouted += 1
-        else:
+        if found is not None:
             found[1].packet(packet, self._journal_ns(arrival_ns))
             if packet.extensions and packet.ssrc in self._capture_ids:
                 self._captured(packet, found[1])
@@ -141,11 +137,10 @@ class FeedReceiver:
     def rtcp(self, data: bytes, arrival_ns: int) -> None:
         """A decrypted RTCP packet (transport.PacketSink)."""
         try:
-            reports, _ = wire.parse_reports(data)
+            reports = wire.parse_reports(data)
             names = wire.parse_cnames(data)
             self._cnames |= {ssrc: name for ssrc, name in names.items() if ssrc in self.receivers}
         except MalformedRtp:
-            self.malformed += 1
             return
         for report in reports:
             found = self.receivers.get(report.ssrc)
@@ -185,7 +180,8 @@ class FeedReceiver:
         ssrc = section.ssrcs[0]
         codec = CODECS[taken.name]
         identity = Identity(publication, codec, taken.clock_rate, ssrc, taken.fmtp)
-        before = self._before.pop((publication.stream, publication.kind), None)
+        now_ns = self._journal_ns(time.monotonic_ns())
+        before = self._before.take((publication.stream, publication.kind), now_ns)
         clock = self._clock.section(taken.clock_rate)
         timeline = Timeline(self._writer, identity, before, clock)
         capture_id = section.extension_id(CAPTURE_TIME)

@@ -2,7 +2,7 @@
 
 Which event there is, told.py says; what is journalled while a recording is paused, pause.py. An
 event that shows a page waits here until that page has been fetched, which takes less time than
-the journal's watermark lags; the other pages are fetched when there is nothing else to do. While
+the journal's watermark lags; the other pages are fetched while there is nothing else to do. While
 paused nothing is fetched: events go on at once. Videos are presented_video.py's: their events wait
 for nothing.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,19 @@ class Presented:
             if missing is None:
                 await self._wake.wait()
             else:
-                await self._have(missing)
+                await self._unless_woken(self._have(missing))
+
+    async def _unless_woken(self, fetching: Coroutine[Any, Any, None]) -> None:
+        """A page that is not shown is no reason to let an event wait."""
+        tasks = asyncio.create_task(fetching), asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def finish(self) -> None:
         """The recording ends: what waits is told if it can be shown."""
@@ -166,7 +178,7 @@ class Presented:
                 content = await self._fetch(address)
                 if hashlib.sha256(content).hexdigest() != name.partition(".")[0]:
                     raise StorageError("it is not what it is called")
-                await asyncio.to_thread(self._keep, name, content)
+                await _to_its_end(asyncio.to_thread(self._keep, name, content))
             except (ConferenceError, StorageError) as error:
                 log.warning("presentation.page_missing", error=str(error))
                 if wait_s is None:
@@ -183,6 +195,16 @@ class Presented:
         except OSError as error:
             raise StorageError(f"cannot write {self._folder}: {error.strerror}") from error
         write_whole(self._folder / name, content)
+
+
+async def _to_its_end(writing: Coroutine[Any, Any, None]) -> None:
+    """Who is cancelled meanwhile waits for it: nobody else may write that file at the same time."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _is_video(presentation: Data | None) -> bool:

@@ -19,9 +19,11 @@ from mixer.clock import MILLISECOND
 from mixer.conference.media import Publication
 from mixer.conference.playing import brought_to
 from mixer.conference.presentation import OBJECTS
+from mixer.conference.schema import EVENT_TYPES
 from mixer.errors import ConferenceError
 from mixer.ingest.conference import ConferenceSession, Media
 from mixer.ingest.earlier import Earlier
+from mixer.ingest.ends import Ends
 from mixer.ingest.feed import CODECS, FeedReceiver
 from mixer.ingest.pause import PausableWriter
 from mixer.ingest.presented import Presented
@@ -29,7 +31,6 @@ from mixer.ingest.presented_video import PresentedVideo
 from mixer.ingest.sender_clock import Names
 from mixer.ingest.status import Status
 from mixer.ingest.subscriptions import Subscriptions
-from mixer.ingest.timeline import TrackEnd
 from mixer.ingest.told import Telling
 from mixer.ingest.video import VideoReceiver
 from mixer.journal import JournalWriter
@@ -45,6 +46,7 @@ BACKOFF_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
 LEAVE_TIMEOUT_S = 1.0
 CLOSE_TIMEOUT_S = 2.0
 TELL_AGAIN_S = 0.5
+LEAVING = ("stream.removed", "participant.removed", "participant.updated")
 
 
 class Recording:
@@ -89,7 +91,7 @@ class Recording:
             self._video,
         )
         self._telling.presentations = self._presented
-        self._ends: dict[tuple[str, str], TrackEnd] = dict(earlier.ends)
+        self._ends = Ends(earlier.ends)
         self._subscriptions: Subscriptions | None = None
         self._stopping: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._status = Status()
@@ -144,6 +146,7 @@ class Recording:
             self._writer.resume(began_ns)
         now_ms = (began_ns - self._epoch_ns) // MILLISECOND
         self._telling.begin(began_ns, brought_to(self._session.state, now_ms))
+        self._forget_gone()
         self._untold.set()
         tasks: list[asyncio.Future[Any]] = [
             asyncio.create_task(self._follow_media(), name="ingest-media"),
@@ -226,11 +229,25 @@ class Recording:
 
     async def _follow_events(self) -> None:
         async for type_, data in self._session.events():
+            if type_ not in EVENT_TYPES:
+                continue  # what participants tell each other is none of the recording's
             self._telling.event(self.now_ns(), type_, data)
+            if type_ in LEAVING:
+                self._forget_gone()
             if type_ == "conference.ended":
                 self.stop("conference-ended")
                 return
         await asyncio.Event().wait()  # left: the media goes on until we stop
+
+    def _forget_gone(self) -> None:
+        """A stream that ended while nothing was received leaves neither its picture nor a gap to
+        the next one of its name."""
+        everyone = self._telling.known["participants"]
+        there = {one["id"] for someone in everyone for one in someone["streams"]}
+        received = (one for feed in self._receivers() for one, _ in feed.receivers.values())
+        there |= {publication.stream for publication in received}
+        self._ends.gone(there)
+        self._telling.forget_gone(there)
 
     async def _follow_media(self) -> None:
         """Connects to the SFU again and again."""
@@ -282,14 +299,14 @@ class Recording:
         for one, stream in receiver.receivers.values() if receiver is not None else ():
             if one == publication:
                 now_ns = self.now_ns()
-                stream.tick(now_ns)
+                stream.tick(now_ns + WATERMARK_LAG_NS)  # so that all of it has a time
                 stream.timeline.close(now_ns)
                 self._status.keep(one, stream)
                 end = stream.timeline.end(reason)
                 if end is not None:
-                    self._ends[key] = end
+                    self._ends.stopped(key, end)
         if not reason:
-            self._ends.pop(key, None)
+            self._ends.over(key)
             if publication.kind == "video":
                 self._telling.stopped(publication, self.now_ns())
 

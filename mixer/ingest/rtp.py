@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 
 HEADER = struct.Struct("!BBHLL")
-SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, GOODBYE = 200, 201, 202, 203
+SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION = 200, 201, 202
 TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = 205, 206
 GENERIC_NACK, PICTURE_LOSS = 1, 1
 NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
@@ -107,10 +107,9 @@ def is_rtcp(data: bytes) -> bool:
     return len(data) >= 2 and 192 <= data[1] <= 223
 
 
-def parse_reports(data: bytes) -> tuple[list[SenderReport], list[int]]:
-    """Sender reports and the sources that said goodbye, of a compound RTCP packet."""
+def parse_reports(data: bytes) -> list[SenderReport]:
+    """The sender reports of a compound RTCP packet."""
     reports: list[SenderReport] = []
-    gone: list[int] = []
     at = 0
     while at + 4 <= len(data):
         first, kind, words = struct.unpack_from("!BBH", data, at)
@@ -119,10 +118,8 @@ def parse_reports(data: bytes) -> tuple[list[SenderReport], list[int]]:
             raise MalformedRtp("wrong RTCP version or length")
         if kind == SENDER_REPORT and words >= 6:
             reports.append(SenderReport(*struct.unpack_from("!LQL", data, at + 4)))
-        elif kind == GOODBYE and words >= (first & 0x1F):
-            gone += struct.unpack_from(f"!{first & 0x1F}L", data, at + 4)
         at = end
-    return reports, gone
+    return reports
 
 
 def parse_cnames(data: bytes) -> dict[int, str]:

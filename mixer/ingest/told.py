@@ -7,6 +7,7 @@ From the media: whether a stream's picture is there and how big it is (`video.av
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from mixer.conference.difference import as_events, difference
@@ -103,6 +104,10 @@ class Telling:
         if publication.stream in self._pictures:
             self._picture(publication, t_ns, dict(NO_PICTURE))
             del self._pictures[publication.stream]
+
+    def forget_gone(self, there: Collection[str]) -> None:
+        """Only of these streams there is still a picture: of others nothing is received."""
+        self._pictures = {id_: one for id_, one in self._pictures.items() if id_ in there}
 
     def forget_pictures(self, t_ns: int) -> None:
         """What has been seen so far can be drawn no longer: pictures have to come anew."""

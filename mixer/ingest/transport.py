@@ -77,7 +77,6 @@ class MediaTransport:
         self._ice.on("statechange", self._state_changed)
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue(MAX_OUTGOING)
         self._sender: asyncio.Task[None] | None = None
-        self.undecryptable = 0
 
     async def gather(self) -> Peer:
         """Our side: host candidates, and those of the given ICE servers."""
@@ -163,7 +162,7 @@ class MediaTransport:
             else:
                 self._sink.rtp(session.unprotect(data), arrival_ns)
         except pylibsrtp.Error:
-            self.undecryptable += 1
+            pass  # a packet twice, or nobody's
         return True
 
     async def _send_all(self) -> None:

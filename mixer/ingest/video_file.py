@@ -98,7 +98,9 @@ def _there(aside: Path) -> tuple[str, str]:
         if kind is None:
             raise Unusable("it is no MP4 or WebM file")
         file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest(), kind
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())  # who wrote it need not have
+        return digest, kind
 
 
 def examine(path: Path, kind: str) -> dict[str, Any]:

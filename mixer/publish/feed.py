@@ -38,7 +38,6 @@ class PublishedFeed:
         self.id: Id = ""
         self.sections = tuple(sections)
         self.streams: dict[Kind, OutgoingStream] = {}
-        self.key_pictures_wanted = 0
         self._wanted = on_key_picture_wanted
         self._transport = MediaTransport(self, ice_servers, offering=True)
         self.ended = self._transport.ended
@@ -66,10 +65,8 @@ class PublishedFeed:
         for stream in self.streams.values():
             if stream.ssrc in wishes.again:
                 stream.again(wishes.again[stream.ssrc])
-        if wishes.key_pictures:
-            self.key_pictures_wanted += 1
-            if self._wanted is not None:
-                self._wanted()
+        if wishes.key_pictures and self._wanted is not None:
+            self._wanted()
 
     async def open(self, handle: JanusHandle, description: str) -> None:
         """Negotiates over a handle that has joined; media can flow then. Raises ConferenceError."""

@@ -100,6 +100,28 @@ async def test_shown_pages_first(tmp_path: Path) -> None:
         await told.until(lambda: len(told.events) == 3)
 
 
+async def test_a_page_that_is_not_shown_lets_no_event_wait(tmp_path: Path) -> None:
+    """The server does not give one of the others: who turns to a third is seen to do so at once."""
+    async with presenting(tmp_path) as (told, presented):
+        asked = asyncio.Event()
+        fetch = told.fetch
+
+        async def slow(address: str) -> bytes:
+            if NAMES[1] in address:
+                asked.set()
+                await asyncio.Event().wait()
+            return await fetch(address)
+
+        presented._fetch = slow
+        presented.event(5, "presentation.started", {"presentation": SHOWN})
+        await asyncio.wait_for(asked.wait(), 60)
+        presented.event(7, "presentation.updated", {"id": ID, "page": 2})
+        await told.until(lambda: len(told.events) == 2)
+        presented._fetch = fetch
+        presented.event(9, "presentation.updated", {"id": ID, "page": 0})
+        await told.until(lambda: told.files() == set(NAMES))
+
+
 async def test_nothing_is_fetched_while_paused(tmp_path: Path) -> None:
     async with presenting(tmp_path) as (told, presented):
         told.paused = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from mixer.clock import SECOND
 from mixer.conference.difference import as_events
 from mixer.conference.presentation import JOURNALLED, OBJECTS
 from mixer.conference.state import State, apply, empty, participant
-from mixer.ingest import presented_video
+from mixer.ingest import presented_video, video_file
 from mixer.ingest.presented_video import HELD_NS, MISSING, PresentedVideo, loaded_by_child
 from mixer.ingest.told import Telling
 from mixer.journal.model import Event, Note
@@ -50,6 +51,23 @@ async def test_loaded(films: tuple[Path, str], tmp_path: Path, kind: str) -> Non
     [path] = tmp_path.iterdir()
     assert path.name == found["object"] and path.suffix == f".{kind}"
     assert path.read_bytes() == (films[0] / f"film.{kind}").read_bytes()
+
+
+async def test_a_rooms_video_is_on_the_disk_before_it_has_its_name(
+    films: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else has written it, perhaps without that: the journal promises it."""
+    synced: list[tuple[Path, list[str]]] = []
+
+    def fsync(fd: int) -> None:
+        there = [path.name for path in tmp_path.iterdir()]
+        synced.append((Path(f"/proc/self/fd/{fd}").readlink(), there))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    aside = tmp_path / "aside"
+    aside.write_bytes((films[0] / "film.mp4").read_bytes())
+    found = await video_file.run("", tmp_path, aside, MOST)
+    assert synced == [(aside, ["aside"]), (tmp_path, [found["object"]])]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from aiortc.rtp import RtcpRrPacket, RtcpSdesPacket, RtcpSourceInfo
 from mixer.conference.media import Publication
 from mixer.ingest import rtp as wire
 from mixer.ingest.alignment import SECOND, Aligner, Mapping, Method
+from mixer.ingest.ends import Ends
 from mixer.ingest.feed import FeedReceiver
 from mixer.ingest.sdp import parse_offer
 from mixer.ingest.sender_clock import Names, SectionClock, SenderClock
@@ -295,7 +296,7 @@ async def test_a_senders_own_reports_are_used(tmp_path: Path) -> None:
     direct = Direct(peer)
     with JournalWriter.create(tmp_path, conference="c") as writer:
         feed = FeedReceiver(
-            direct.publications(), writer, Nobody(), writer.from_monotonic_ns, {}, Names()
+            direct.publications(), writer, Nobody(), writer.from_monotonic_ns, Ends({}), Names()
         )
         running = asyncio.create_task(feed.run(direct, []))
 
