@@ -33,6 +33,13 @@ class BareAddress:
     url: str  # ws(s)://host:port/…
     room: str
 
+    @property
+    def first_id(self) -> Id:
+        """As what the room is to be tried first. Digits may be a text where Janus has string ids:
+        that is told by WrongRoomId."""
+        is_number = self.room.isdecimal() and int(self.room) <= MAX_NUMBER
+        return int(self.room) if is_number else self.room
+
 
 @dataclass(frozen=True, slots=True)
 class BareSettings:
@@ -69,9 +76,7 @@ class BareSession:
         self._name = name
         self._settings = settings
         self._ssl = ssl_context
-        self._room_id: Id = address.room
-        if address.room.isdecimal() and int(address.room) <= MAX_NUMBER:
-            self._room_id = int(address.room)
+        self._room_id = address.first_id
         self._talking: set[Id] = set()
         self._events: asyncio.Queue[ConferenceEvent | None] = asyncio.Queue(MAX_EVENTS)
         self._first: VideoRoom | None = None

@@ -13,7 +13,7 @@ from mixer.conference.janus import Credentials, JanusConnection
 from mixer.conference.own import room_token
 from mixer.conference.session import RoomSession, join
 from mixer.conference.state import ParticipantType
-from mixer.conference.videoroom import Id
+from mixer.conference.videoroom import Id, WrongRoomId
 from mixer.publish.description import Section
 from mixer.publish.feed import PublishedFeed, publish
 
@@ -66,12 +66,11 @@ class Line:
         bare = bare or BareSettings()
         if url.startswith("janus+"):
             address = parse_address(url)
-            room: Id = int(address.room) if address.room.isdecimal() else address.room
             credentials = Credentials(bare.api_secret, bare.token)
             async with await JanusConnection.open(
                 address.url, credentials, ssl_context=ssl_context
             ) as connection:
-                yield cls(connection, room, sender, None, bare)
+                yield cls(connection, address.first_id, sender, None, bare)
             return
         async with (
             await join(
@@ -101,10 +100,29 @@ class Line:
     ) -> AsyncIterator[PublishedFeed]:
         """Sends a feed, "camera" or "screen", as long as the block lasts. Raises ConferenceError;
         UnsupportedCodec if the room does not take a section."""
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                feed = await stack.enter_async_context(
+                    await self._feed(kind, sections, on_key_picture_wanted)
+                )
+            except WrongRoomId:
+                if isinstance(self._room, str):
+                    raise
+                self._room = str(self._room)  # digits, but the Janus has string ids
+                feed = await stack.enter_async_context(
+                    await self._feed(kind, sections, on_key_picture_wanted)
+                )
+            yield feed
+
+    async def _feed(
+        self,
+        kind: str,
+        sections: Sequence[Section],
+        on_key_picture_wanted: Callable[[], None] | None,
+    ) -> contextlib.AbstractAsyncContextManager[PublishedFeed]:
         handle = await self._connection.attach()
         joining, servers = self._joining(kind), self._ice_servers()
-        async with publish(handle, joining, kind, sections, servers, on_key_picture_wanted) as feed:
-            yield feed
+        return publish(handle, joining, kind, sections, servers, on_key_picture_wanted)
 
     def _joining(self, kind: str) -> dict[str, object]:
         body: dict[str, object] = {"room": self._room, "display": self._sender.name}

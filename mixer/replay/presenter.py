@@ -52,6 +52,7 @@ class Presenter:
         self._wanted: Presents | None = None
         self._news = asyncio.Event()
         self._brought: set[str] = set()
+        self._bringing: dict[str, asyncio.Lock] = {}  # no file twice at a time
         self._shown: _Shown | None = None
         self._refused = ""  # the id of what the room does not take
 
@@ -88,7 +89,9 @@ class Presenter:
             if wanted is None or wanted.id == self._refused:
                 return
             if not await self._bring(session, wanted.shown):
-                return  # it is wanted again when it has come
+                return  # the recording has not got it
+            if wanted != self._wanted:
+                return  # while it came, what is wanted has changed: there is news of that
             if self._shown is None:
                 await self._begin(session, wanted)
             else:
@@ -139,11 +142,12 @@ class Presenter:
     async def _bring(self, session: RoomSession, file: str) -> bool:
         """False where the recording has not got it. Raises ConferenceError."""
         path = self._folder / file
-        if file not in self._brought:
-            if not await asyncio.to_thread(path.is_file):
-                return False
-            await session.bring(path)
-            self._brought.add(file)
+        async with self._bringing.setdefault(file, asyncio.Lock()):
+            if file not in self._brought:
+                if not await asyncio.to_thread(path.is_file):
+                    return False
+                await session.bring(path)
+                self._brought.add(file)
         return True
 
 

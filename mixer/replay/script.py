@@ -26,8 +26,8 @@ log = structlog.get_logger()
 
 PREPARED_NS = 1_200_000_000  # so long before its time a stream is published: viewers need it
 GOES_ON = "recording.goes_on"  # of our own: no journal has such events
-MAX_NAME = 100  # characters, as mixer/room/input.py has it
-MAX_EXTERNAL_ID = 200
+MAX_NAME = 100  # characters, as mixer/room/input.py has them
+MAX_EXTERNAL_ID = 250
 MAX_URL = 2000
 
 Feed = Literal["camera", "screen"]

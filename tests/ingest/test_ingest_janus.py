@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mixer import publish
 from mixer.conference.bare import BareSettings, join_bare
 from mixer.conference.state import apply, empty
 from mixer.errors import ConferenceRefused, ConferenceUnknown, ConferenceUnreachable, UsageError
@@ -242,5 +243,11 @@ async def test_string_ids_and_an_api_secret(tmp_path: Path) -> None:
             session = await join_bare(strange.url(room), "Mixer", settings)
             assert session.conference == room
             await session.leave()
+            sender = publish.Sender("Ann")
+            async with (
+                publish.Line.open(strange.url(room), sender, settings) as line,
+                line.publish("camera", [publish.Section("audio", "opus")]) as feed,
+            ):
+                assert not feed.ended.is_set()
         with pytest.raises(ConferenceRefused, match="pin"):
             await join_bare(strange.url("closed"), "Mixer", settings)

@@ -101,20 +101,20 @@ def test_joining_muting_leaving(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "avatar", "expected"),
+    ("name", "avatar", "external", "expected"),
     [
-        ("  A\n\tda ", "ftp://a/b", ("A da", "")),
-        ("", "http://[", ("p", "")),
-        ("x" * 300, "https://a/" + "b" * 3000, ("x" * 100, "")),
+        ("  A\n\tda ", "ftp://a/b", "", ("A da", "", "")),
+        ("", "http://[", "e" * 250, ("p", "", "e" * 250)),
+        ("x" * 300, "https://a/" + "b" * 3000, "e" * 300, ("x" * 100, "", "e" * 250)),
     ],
 )
 def test_names_become_what_a_room_takes(
-    tmp_path: Path, name: str, avatar: str, expected: tuple[str, str]
+    tmp_path: Path, name: str, avatar: str, external: str, expected: tuple[str, str, str]
 ) -> None:
     """Bare rooms have other rules than our own."""
-    events = [joining(0, name, avatarUrl=avatar)]
+    events = [joining(0, name, avatarUrl=avatar, externalId=external)]
     role = read_script(written(tmp_path, events, [], end_s=1)).casts[0][1]["p"]
-    assert (role.name, role.avatar_url) == expected
+    assert (role.name, role.avatar_url, role.external_id) == expected
 
 
 async def test_pauses_are_skipped(tmp_path: Path) -> None:
