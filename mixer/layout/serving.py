@@ -16,7 +16,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -26,6 +26,7 @@ from playwright.async_api import BrowserContext, Request, Route
 from playwright.async_api import Error as PlaywrightError
 
 from mixer.conference.presentation import is_object_name
+from mixer.layout.content import PARTS
 from mixer.layout.sdk import voxeet_sdk_answer, with_stand_in
 from mixer.layout.shipped import BUILT_IN, COMMON, SCENE_PAGE, layout_path, page_of
 
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 HOST = "layout.mixer"
 PAGE = "page"  # under which local layouts are served, whatever their own names are
 OBJECTS = "/objects/"  # timeline.py tells pages of them
+MEDIA = ("audio/", "font/", "image/", "video/")  # types of files
 OBJECT_POLLS, OBJECT_POLL_S = 40, 0.05
 SCRIPT_HEADERS = {
     "content-type": "text/javascript; charset=utf-8",
@@ -68,7 +70,7 @@ class Site:
     @property
     def parameters(self) -> dict[str, str]:
         """The query of the layout's address: free parameters of the page."""
-        return dict(parse_qsl(urlsplit(self.url).query))
+        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
 
     async def serve(self, context: BrowserContext, tell: Tell) -> None:
         """Answers all requests of the context's pages from now on."""
@@ -127,11 +129,17 @@ class Site:
     def local_file(self, path: str) -> tuple[bytes | None, str]:
         """What a path (decoded) of a local layout is answered with, and its type; None: nothing is
         there."""
-        top, _, rest = path.lstrip("/").partition("/")
-        folder = self.folder if top == self.name else BUILT_IN / top if top in COMMON else None
-        if folder is None:
-            return None, ""
-        found = page_of(folder) if rest in ("", "index.html") else folder / rest
+        asked = path.lstrip("/")
+        top, _, rest = asked.partition("/")
+        places = [(BUILT_IN / top, rest)] if top in COMMON else []
+        if self.folder is not None:
+            own = [(self.folder, rest)] if top == self.name else []
+            places = [*own, *places, (self.folder, asked)]  # builds ask from the root: /assets/…
+        answers = (self._in_folder(folder, name) for folder, name in places)
+        return next((answer for answer in answers if answer[0] is not None), (None, ""))
+
+    def _in_folder(self, folder: Path, name: str) -> tuple[bytes | None, str]:
+        found = page_of(folder) if name in ("", "index.html") else folder / name
         if found is None:
             return None, ""
         try:
@@ -139,7 +147,7 @@ class Site:
             found.is_file()
         except (OSError, ValueError):  # too long, or with characters that no name can have
             return None, ""
-        if found != SCENE_PAGE.resolve() and not found.is_relative_to(folder.resolve()):
+        if found != SCENE_PAGE.resolve() and not self._may_serve(found, folder.resolve(), name):
             return None, ""
         template = found if found.suffix == ".j2" else found.with_name(found.name + ".j2")
         name = template.stem
@@ -148,6 +156,20 @@ class Site:
         if template.is_file():
             return self._rendered(template).encode(), kind
         return (found.read_bytes(), kind) if found.is_file() else (None, "")
+
+    def _may_serve(self, found: Path, folder: Path, name: str) -> bool:
+        """Of the folder, but nothing hidden: keys and settings lie in such. Of a page that is a
+        single file, whose folder may be anybody's home, what pages are made of alone."""
+        if not found.is_relative_to(folder):
+            return False
+        page = unquote(urlsplit(self.url).path).rpartition("/")[2]
+        if page and found == folder / page:
+            return True
+        parts = (*PurePosixPath(name).parts, *found.relative_to(folder).parts)
+        if any(part.startswith(".") for part in parts):
+            return False
+        kind = mimetypes.guess_type(found.name)[0] or ""
+        return not page or bool(PARTS.fullmatch(found.name)) or kind.startswith(MEDIA)
 
     def _rendered(self, template: Path) -> str:
         environment = jinja2.Environment(
