@@ -27,6 +27,11 @@ NOT_LET = {
     "navigation": "The page stays where it is: change its contents instead of its address.",
     "missing": "Put the file into the layout's folder, or mend its address.",
 }
+MEDIA = "media"  # kind of what is let, but does not come out as it is heard and seen here
+OWN_MEDIA = (
+    "Its sound is not recorded, and its picture runs by the clock on the wall, not by the "
+    "recording's: share the video in the conference, or animate by CSS or script."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,20 @@ def _contract(looks: Looks, course: Course | None) -> Iterator[Finding]:
         )
     suppressed = dict.fromkeys([*looks.suppressed, *(course.suppressed if course else ())])
     for kind in dict.fromkeys(kind for kind, _ in suppressed):
-        details = [detail for one, detail in suppressed if one == kind]
-        text = f"Not allowed: {kind} ({_some(details)})."
-        yield Finding(FAULT, "contract", text, NOT_LET.get(kind, ""))
+        details = _some([detail for one, detail in suppressed if one == kind])
+        if kind == MEDIA:
+            text = f"The page plays media of its own: {details}."
+            yield Finding(ADVICE, "contract", text, OWN_MEDIA)
+        else:
+            text = f"Not allowed: {kind} ({details})."
+            yield Finding(FAULT, "contract", text, NOT_LET.get(kind, ""))
 
 
 def _mend_failure(reason: str) -> str:
     if "ready() was not called" in reason:
         return "Call mixerLayout.ready() once the first look is painted, also without participants."
+    if "lacks a script" in reason:
+        return "Put the script into the layout's folder, or mend its address."
     if "threw" in reason:
         return "Mend the error; open the page in `mixer preview` to see where it comes from."
     if "cannot be loaded" in reason or "answers" in reason or "not loaded" in reason:

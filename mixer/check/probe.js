@@ -21,10 +21,23 @@
     for (const over of document.elementsFromPoint((left + right) / 2, (top + bottom) / 2)) {
       if (around.has(over)) return false;
       const { opacity, backgroundColor } = getComputedStyle(over);
-      const solid = over.naturalWidth > 0 || over.readyState > 1 || backgroundColor.startsWith('rgb(');
+      const solid = over.naturalWidth > 0 || over.readyState > 1 || rgba(backgroundColor)[3] === 1;
       if (solid && opacity === '1') return true;
     }
     return false;
+  };
+  const dot = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const known = new Map();
+  /** Any CSS colour as sRGB: red, green, blue in 0..255, opacity in 0..1. */
+  const rgba = (colour) => {
+    if (!known.has(colour)) {
+      dot.clearRect(0, 0, 1, 1);
+      dot.fillStyle = colour;
+      dot.fillRect(0, 0, 1, 1);
+      const [red, green, blue, alpha] = dot.getImageData(0, 0, 1, 1).data;
+      known.set(colour, [red, green, blue, alpha / 255]);
+    }
+    return known.get(colour);
   };
   const lost = (box, clip) => Math.max(clip.left - box.left, box.right - clip.right, clip.top - box.top, box.bottom - clip.bottom);
 
@@ -62,7 +75,7 @@
       && lost(box, block.getBoundingClientRect()) > 2) cut = `runs out of ${named(block)}`;
     texts.push({ text: node.data.trim().slice(0, 80), where: named(element), cut, opacity,
       box: [shown.left, shown.top, shown.right, shown.bottom].map((side) => Math.round(side)),
-      colour: style.color, size: parseFloat(style.fontSize), weight: Number(style.fontWeight) });
+      colour: rgba(style.color), size: parseFloat(style.fontSize), weight: Number(style.fontWeight) });
   }
   const all = texts.map(({ text }) => text).join('\n');
   return {

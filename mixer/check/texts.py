@@ -20,7 +20,6 @@ PROBE = Path(__file__).with_name("probe.js")
 LARGE_PX, LARGE_BOLD_PX, BOLD = 24.0, 18.66, 700  # WCAG 2.2, "large scale"
 AA, AA_LARGE = 4.5, 3.0
 FAINT = 0.1  # opacity of what is not meant to be read
-_RGB = re.compile(r"[\d.]+")
 _READABLE = re.compile(r"\w")
 
 
@@ -65,23 +64,26 @@ def _text(told: dict[str, Any], pixels: NDArray[np.uint8]) -> Text:
     large = size >= LARGE_PX or (size >= LARGE_BOLD_PX and weight >= BOLD)
     contrast = None
     if _READABLE.search(told["text"]) and float(told["opacity"]) > FAINT:
-        contrast = _contrast(str(told["colour"]), [int(side) for side in told["box"]], pixels)
+        colour = [float(value) for value in told["colour"]]
+        contrast = _contrast(colour, [int(side) for side in told["box"]], pixels)
     cut = None if told["cut"] is None else str(told["cut"])
     where = str(told["where"])
     return Text(str(told["text"]), where, cut, contrast, AA_LARGE if large else AA)
 
 
-def _contrast(colour: str, box: Sequence[int], pixels: NDArray[np.uint8]) -> float | None:
-    """Between the text's own colour and the middle one of the pixels in its box: most of those
-    are what lies behind it."""
-    values = [float(value) for value in _RGB.findall(colour)]
-    if not colour.startswith("rgb") or len(values) < 3 or (len(values) > 3 and values[3] < FAINT):
+def _contrast(
+    colour: Sequence[float], box: Sequence[int], pixels: NDArray[np.uint8]
+) -> float | None:
+    """Between the text's own colour (sRGB in 0 to 255, opacity) and the middle one of the pixels in
+    its box: most of those are what lies behind it."""
+    red, green, blue, opacity = colour
+    if opacity < FAINT:
         return None
     left, top, right, bottom = (max(0, side) for side in box)
     behind = pixels[top:bottom, left:right].reshape(-1, 3)
     if behind.size == 0:
         return None
-    ink = float(luminance(np.array([values[:3]]))[0])
+    ink = float(luminance(np.array([[red, green, blue]]))[0])
     ground = float(np.median(luminance(behind)))
     lighter, darker = max(ink, ground), min(ink, ground)
     return (lighter + 0.05) / (darker + 0.05)

@@ -12,7 +12,8 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Request, Respon
 from mixer import __version__
 from mixer.layout.serving import Site, Tell
 
-MOST = 300
+MOST = 300  # lines of the console
+MOST_REQUESTS = 20_000  # a development server has a module each, at each size anew
 IGNORED = ("/favicon.ico",)
 
 
@@ -68,7 +69,7 @@ class WatchedSite(Site):
             self.noted.failed.setdefault(request.url, why)
 
     def _note(self, request: Request, status: int, why: str) -> None:
-        if len(self.noted.entries) >= MOST:
+        if len(self.noted.entries) >= MOST_REQUESTS:
             return
         nothing: dict[str, Any] = {
             "httpVersion": "HTTP/1.1",

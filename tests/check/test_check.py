@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from mixer.check.findings import judge, worst
 from mixer.check.looks import Looks, Picture, look_at
 from mixer.check.make import check_layout
 from mixer.check.texts import Probed, Text
+from mixer.check.watch import WatchedSite
 from mixer.errors import LayoutError
 from mixer.layout.browser import launched
 
@@ -142,12 +144,32 @@ def test_a_contrast_that_is_too_low_looks_so() -> None:
     assert "4.49 : 1" in advice.text
 
 
+def test_what_is_found_in_words() -> None:
+    """A script that is missing is to be put there; media of the page's own are let, with a word."""
+    reason = "the page lacks a script before it is ready: http://layout.mixer/assets/index.js"
+    (broken,) = judge(Looks(failure=("8x8", reason)), None)
+    assert broken.severity == "broken" and "Put the script" in broken.mend
+    looks = Looks(ready_ms=[(1.0, 1.0)], suppressed=[("media", "http://layout.mixer/page/a.mp4")])
+    (advice,) = [one for one in judge(looks, None) if one.severity != "good"]
+    assert advice.severity == "advice" and "plays media of its own: http" in advice.text
+    assert "sound is not recorded" in advice.mend
+
+
+def test_all_requests_of_a_development_server_are_kept() -> None:
+    """It has a module each: that the shared file was asked for is found among them."""
+    site: Any = WatchedSite("http://localhost/")
+    for number in range(3000):
+        site._note(SimpleNamespace(url=f"/m{number}.js", method="GET", resource_type=""), 200, "")
+    assert len(site.noted.entries) == 3000
+
+
 async def test_texts() -> None:
     """Names that are cut off, put in as markup, of those who are never drawn; faint text."""
     looked = await look(["1280x720"], str(PAGES / "names.html"), (4, 9))
     found = {"findings": [vars_of(one) for one in judge(looked, None)]}
     find(found, "fault", "does not fit", "is cut off by div.name")
-    find(found, "fault", "hard to read", "hard to read", "1.")
+    find(found, "fault", "hard to read", "hard to read", "pale ink", "1.")
+    assert "under it" not in json.dumps(found)
     find(found, "fault", "put in as markup")
     find(found, "fault", "must not be", cast.UNSEEN["mixer"])
 
