@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import (
-    FileResponse,
-    JSONResponse,
-    PlainTextResponse,
-    Response,
-    StreamingResponse,
-)
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from mixer.layout.shipped import BUILT_IN
@@ -44,7 +35,6 @@ class Subject:
     pages_port: int
     script: Mapping[str, Any] | None = None
     recording: bool = False
-    host: str = LOOPBACK  # that it listens at
 
 
 class Rig:
@@ -64,7 +54,7 @@ class Rig:
             Mount("/sdk", StaticFiles(directory=BUILT_IN / "sdk")),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
-        return Starlette(routes=routes, middleware=[Middleware(KnownHosts, self._subject.host)])
+        return Starlette(routes=routes)
 
     async def _page(self, _: Request) -> Response:
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-store"})
@@ -76,6 +66,7 @@ class Rig:
                 "layout": subject.layout,
                 "pages": f"http://{bracketed(request.url.hostname or '')}:{subject.pages_port}",
                 "path": self._pages.path,
+                "fragment": self._pages.fragment,
                 "script": subject.script,
                 "recording": subject.recording,
             }
@@ -134,10 +125,8 @@ class Rig:
         width, height = (
             max(LEAST_SIDE, min(MAX_SIDE, int(side))) // 2 * 2 for side in asked["size"]
         )
-        layout, _, _ = self._subject.layout.partition("?")
-        query = urlencode(list(asked.get("parameters", {}).items()))
         return Wish(
-            layout=f"{layout}?{query}" if query else layout,
+            layout=self._pages.layout_with(asked.get("parameters", {})),
             state=dict(asked["state"]),
             width=width,
             height=height,
@@ -152,33 +141,6 @@ def _line(answer: Mapping[str, Any], *, draft: bool) -> str:
     if "png" in told:
         told["png"] = f"data:image/png;base64,{base64.b64encode(told['png']).decode()}"
     return json.dumps(told) + "\n"
-
-
-class KnownHosts:
-    """Answers only who calls the preview by an address, `localhost` or the name that it listens at.
-
-    A web page elsewhere can have its own name lead to this machine (DNS rebinding), and would then
-    be taken for the preview's: by a name that is the page's, never by an address.
-    """
-
-    def __init__(self, app: ASGIApp, host: str) -> None:
-        self._app = app
-        self._names = {"localhost", host.lower()}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        host = HTTPConnection(scope).url.hostname or ""
-        app = self._app
-        if scope["type"] == "http" and not (host.lower() in self._names or _is_address(host)):
-            app = PlainTextResponse("call the preview by its address, not by a name", 400)
-        await app(scope, receive, send)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def bracketed(host: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import httpx2
 from starlette.concurrency import run_in_threadpool
@@ -25,7 +26,7 @@ from mixer.preview.upstream import Upstream
 STATIC = Path(__file__).with_name("static")
 OURS = "__mixer__"
 TEMPLATE = {"width": 1920, "height": 1080, "fps": 30, "language": "en"}
-HEADERS = {"cache-control": "no-store", "access-control-allow-origin": "*"}
+HEADERS = {"cache-control": "no-store"}  # nor is any other origin let in
 _HEAD = re.compile(rb"<head(\s[^>]*)?>", re.IGNORECASE)
 _DOCTYPE = re.compile(rb"^\s*(<!doctype[^>]*>)?", re.IGNORECASE)
 _SDK_TAG = re.compile(
@@ -81,6 +82,19 @@ class Pages:
     def path(self) -> str:
         """Path and query of the page."""
         return urlunsplit(("", "", self._address.path or "/", self._address.query, ""))
+
+    @property
+    def fragment(self) -> str:
+        """What stands behind `#` in the page's address: by that some pages know what to show."""
+        return self._address.fragment
+
+    def layout_with(self, parameters: Mapping[str, str]) -> str:
+        """The layout as a user calls it, with these parameters instead of its own."""
+        query = urlencode(list(parameters.items()))
+        if not self._is_local:
+            return urlunsplit(self._address._replace(query=query))
+        plain, fragment = self._layout.partition("?")[0], self.fragment and f"#{self.fragment}"
+        return f"{plain}?{query}{fragment}" if query or fragment else plain
 
     async def answer(self, request: Request) -> Response:
         top, _, rest = str(request.scope["path"]).lstrip("/").partition("/")

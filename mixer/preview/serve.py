@@ -16,6 +16,7 @@ import uvicorn
 
 from mixer.errors import MixerError, UsageError
 from mixer.preview.app import LOOPBACK, Both, Rig, Subject, bracketed
+from mixer.preview.hosts import KnownHosts
 from mixer.preview.journaled import Recorded
 from mixer.preview.pages import Pages
 from mixer.preview.rendering import Renderer
@@ -61,21 +62,20 @@ async def run_preview(settings: PreviewSettings, on_ready: Callable[[str], None]
             listen(settings.host, settings.pages_port) as pages_listener,
         ):
             pages_port = pages_listener.getsockname()[1]
-            subject = Subject(
-                settings.layout, pages_port, script, recorded is not None, settings.host
-            )
+            subject = Subject(settings.layout, pages_port, script, recorded is not None)
             async with Renderer(recorded) as renderer:
                 both = Both(Rig(subject, pages, renderer).app(), pages, pages_port)
                 host = LOOPBACK if settings.host in EVERYWHERE else settings.host
                 address = f"http://{bracketed(host)}:{listener.getsockname()[1]}/"
-                await _serve(both, [listener, pages_listener], renderer, address, on_ready)
+                known = KnownHosts(both, settings.host)
+                await _serve(known, [listener, pages_listener], renderer, address, on_ready)
     finally:
         if recorded is not None:
             recorded.close()
 
 
 async def _serve(
-    app: Both,
+    app: KnownHosts,
     listeners: list[socket.socket],
     renderer: Renderer,
     address: str,

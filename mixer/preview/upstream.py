@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import mimetypes
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 from urllib.parse import SplitResult, urlunsplit
 
 import httpx2
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket
@@ -58,7 +59,7 @@ class Upstream:
             request.method,
             self.url(request.url.path, request.url.query),
             content=await request.body(),
-            headers=self._headers(request.headers.items()),
+            headers=self._headers(request.headers),
         )
         async with contextlib.AsyncExitStack() as stack:
             client = await stack.enter_async_context(_client())
@@ -76,7 +77,7 @@ class Upstream:
 
     async def relay(self, socket: WebSocket) -> None:
         """A WebSocket of the page's, to its end. Other sites' pages get none."""
-        if socket.headers.get("origin", "").partition("://")[2] != socket.headers.get("host"):
+        if not _is_own(socket.headers):
             await socket.close(REFUSED)
             return
         url = f"ws{self.url(socket.url.path, socket.url.query).removeprefix('http')}"
@@ -98,13 +99,18 @@ class Upstream:
         with contextlib.suppress(RuntimeError):  # the page has closed it
             await socket.close(code if code in SENDABLE else GOING_AWAY)
 
-    def _headers(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        passed, origin = [], False
-        for name, value in given:
-            origin = origin or name == "origin"
-            if name not in _ONLY_HERE:
-                passed.append((name, value))
-        return [*passed, ("origin", self._origin)] if origin else passed
+    def _headers(self, given: Headers) -> list[tuple[str, str]]:
+        """The page's origin becomes the server's; another site's stays what it is, for the server
+        to refuse."""
+        passed = [(name, value) for name, value in given.items() if name not in _ONLY_HERE]
+        if (origin := given.get("origin")) is not None:
+            passed.append(("origin", self._origin if _is_own(given) else origin))
+        return passed
+
+
+def _is_own(given: Headers) -> bool:
+    """Whether it is a page of this very origin that asks."""
+    return given.get("origin", "").partition("://")[2] == given.get("host")
 
 
 async def _both_ways(near: WebSocket, far: ClientConnection) -> None:
@@ -137,7 +143,6 @@ def _with_headers(response: Response, got: httpx2.Response, kind: str) -> Respon
     if kind:
         response.headers["content-type"] = kind
     response.headers["cache-control"] = "no-store"
-    response.headers["access-control-allow-origin"] = "*"
     return response
 
 

@@ -14,7 +14,7 @@ from tests.room.serving import free_port
 
 async def test_for_this_machine() -> None:
     """Nobody else reaches it; a page elsewhere whose name leads here is not let in."""
-    async with previewed() as (address, _), httpx2.AsyncClient(timeout=PATIENCE_S) as client:
+    async with previewed() as (address, pages), httpx2.AsyncClient(timeout=PATIENCE_S) as client:
         for host, there in (
             ("localhost", "localhost"),
             ("LOCALHOST:1", "localhost"),
@@ -24,8 +24,12 @@ async def test_for_this_machine() -> None:
             answer = await client.get(f"{address}api/subject", headers={"host": host})
             assert answer.json()["pages"].rpartition(":")[0] == f"http://{there}"
         for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example"):
-            answer = await client.get(f"{address}api/subject", headers={"host": host})
-            assert answer.status_code == 400 and "by its address" in answer.text
+            for asked in (f"{address}api/subject", f"{pages}/default/"):
+                answer = await client.get(asked, headers={"host": host})
+                assert answer.status_code == 400 and "by its address" in answer.text
+        for asked in (f"{pages}/default/", f"{pages}/__mixer__/sdk.js", f"{pages}/nowhere"):
+            answer = await client.get(asked, headers={"origin": "https://evil.example"})
+            assert "access-control-allow-origin" not in answer.headers
 
 
 async def test_in_a_container(tmp_path: Path) -> None:

@@ -88,9 +88,11 @@ async def test_a_layout_is_shown_and_changes_at_once(browser: Browser, tmp_path:
     """People come by the slider, with moving pictures; a change on disk loads the page anew, with
     the same people; the mixer renders the same moment."""
     (tmp_path / "index.html").write_text(PAGE)
-    async with previewed(browser, layout=str(tmp_path)) as page:
+    async with previewed(browser, layout=f"{tmp_path}?width=7&dark#/place") as page:
         await page.wait_for_selector("#status.good")
         frame = await layout_frame(page)
+        told = "(({ width, dark }) => [width, dark, location.hash])(mixerLayout.parameters)"
+        assert await frame.evaluate(told) == [1920, "", "#/place"]
         await page.locator("#count").fill("3")
         await frame.wait_for_function("document.querySelectorAll('video').length === 3")
         await frame.wait_for_function(
@@ -106,6 +108,8 @@ async def test_a_layout_is_shown_and_changes_at_once(browser: Browser, tmp_path:
             "document.querySelector('#mode').textContent.includes('matte')"
         )
         assert await page.locator("#problems").is_hidden()
+        await page.evaluate("document.querySelector('#rendered img').dataset.old = true")
+        await page.wait_for_selector("#rendered img:not([data-old])")  # somebody else speaks
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -114,16 +118,48 @@ async def test_what_is_wrong_is_said(browser: Browser, tmp_path: Path) -> None:
     file = tmp_path / "bad.html"
     file.write_text(
         "<!doctype html><script>console.error('oh', {a: 1}); fetch('nowhere.json');"
-        "mixerLayout.state; undefinedFunction();</script>"
+        "alert('hello'); mixerLayout.state; undefinedFunction();</script>"
     )
     async with previewed(browser, layout=str(file)) as page:
         problems = page.locator("#problems")
         for text in ('oh {"a":1}', "nowhere.json answers 404", "undefinedFunction is not defined"):
             await problems.get_by_text(text).first.wait_for()
+        assert "alert" in await problems.locator("li.dialog").first.inner_text()
         await page.wait_for_function(
             "document.querySelector('#status').textContent.includes('ready() was not called')"
         )
         await page.locator("#rendered .bad").get_by_text("threw before it was ready").wait_for()
+
+
+THREW = "<!doctype html><div id=root></div><script>throw new Error('one')</script>"
+LACKS = "<!doctype html><div id=root></div><script src=none.js></script>"
+SHOWS = "<!doctype html><mixer-grid></mixer-grid><script>throw new Error('two')</script>"
+ENDS = """<!doctype html><input type="hidden" id="conferenceId"><b id="joinConference"></b>
+<script>
+const put = (id) => document.body.append(Object.assign(document.createElement('i'), { id }));
+joinConference.onclick = () => {
+  put('conferenceStartedVoxeet');
+  setTimeout(() => put('conferenceEndedVoxeet'), 1000);
+};
+</script>"""
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_states_of_a_page(browser: Browser, tmp_path: Path) -> None:
+    """Who shows nobody since its script has thrown or is missing is not ready; who shows somebody
+    nevertheless is; a page of Dolby.io's that has ended says so."""
+    file = tmp_path / "page.html"
+    file.write_text(THREW)
+    async with previewed(browser, layout=str(file)) as page:
+        await page.locator("#auto").uncheck()
+        for text, words in (
+            (THREW, "Not ready: the page threw before it was ready: Uncaught Error: one"),
+            (LACKS, "Not ready: the page lacks a script before it is ready: http"),
+            (SHOWS, "Ready after"),
+            (ENDS, "Finished"),
+        ):
+            file.write_text(text)
+            await page.locator("#status").get_by_text(words).wait_for()
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -95,6 +95,15 @@ async def test_requests(pages: str) -> None:
     assert told["origin"] == f"http://{told['host']}" != pages
 
 
+async def test_other_sites(pages: str) -> None:
+    """What another site's page sends is told to be that; it reads nothing of the answer."""
+    evil = "https://evil.example"
+    async with httpx2.AsyncClient(timeout=PATIENCE_S, trust_env=False) as client:
+        answer = await client.post(f"{pages}/heard", headers={"origin": evil})
+    assert answer.json()["origin"] == evil
+    assert "access-control-allow-origin" not in answer.headers
+
+
 async def test_a_stream_of_events(pages: str) -> None:
     """It comes as it is told, though it never ends."""
     async with (
@@ -121,6 +130,17 @@ async def test_websockets(pages: str) -> None:
     for path, source in (("/hot", Origin("https://evil.example")), ("/nowhere", origin)):
         with pytest.raises(InvalidStatus):
             await connect(f"{url}{path}", origin=source, subprotocols=protocols, proxy=None)
+    port = int(url.rpartition(":")[2])
+    place = f"evil.example:{port}"  # whose name leads here
+    with pytest.raises(InvalidStatus):
+        await connect(
+            f"ws://{place}/hot",
+            origin=Origin(f"http://{place}"),
+            subprotocols=protocols,
+            proxy=None,
+            host="127.0.0.1",
+            port=port,
+        )
 
 
 async def _twice(socket: Any) -> bool:

@@ -47,12 +47,14 @@ setInterval(() => {
 
 /** As in the mixer, a video that shows a stream of the conference plays, without being asked to. */
 const ours = new WeakSet();
+let isGiven = false; // a video of the page has one
 const srcObject = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'srcObject');
 Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
   ...srcObject,
   set(stream) {
     srcObject.set.call(this, stream);
     if (!ours.has(stream)) return;
+    isGiven = true;
     this.muted = true;
     this.autoplay = true;
     this.play().catch(() => {}); // not in the document yet: it plays when it is
@@ -127,11 +129,24 @@ for (const level of ['error', 'warn']) {
     wrong(level === 'error' ? 'console' : 'warning', values.map(inWords).join(' '));
   };
 }
-window.addEventListener('error', (event) => {
-  if (event.message) wrong('error', `${event.message}${event.filename ? ` (${event.filename.replace(location.origin, '')}:${event.lineno})` : ''}`);
-  else if (event.target?.src ?? event.target?.href) wrong('request', `${event.target.src ?? event.target.href} did not load`);
+let died = null; // how the first script of the page ended that did not do all it was there for
+window.addEventListener('error', ({ message, filename, lineno, target }) => {
+  if (message?.startsWith('ResizeObserver loop')) return; // the browser's word for: in the next frame
+  if (message) {
+    wrong('error', `${message}${filename ? ` (${filename.replace(location.origin, '')}:${lineno})` : ''}`);
+    died ??= `the page threw before it was ready: ${message}`;
+    return;
+  }
+  const address = (target?.src || target?.href) ?? '';
+  if (address) wrong('request', `${address} did not load`);
+  if (target instanceof HTMLScriptElement) {
+    died ??= `the page lacks a script before it is ready: ${address || 'a module that a script imports cannot be loaded'}`;
+  }
 }, true);
-window.addEventListener('unhandledrejection', (event) => wrong('error', `not caught: ${event.reason?.message ?? event.reason}`));
+window.addEventListener('unhandledrejection', ({ reason }) => {
+  wrong('error', `not caught: ${reason?.message ?? reason}`);
+  died ??= `the page threw before it was ready: ${reason?.message ?? reason}`;
+});
 window.fetch = async (...given) => {
   const address = given[0]?.url ?? given[0];
   try {
@@ -143,18 +158,18 @@ window.fetch = async (...given) => {
     throw error;
   }
 };
-window.alert = (text) => wrong('refused', `alert(“${text}”): a recording has no dialogs`);
-window.confirm = (text) => { wrong('refused', `confirm(“${text}”): a recording has no dialogs`); return false; };
-window.prompt = (text) => { wrong('refused', `prompt(“${text}”): a recording has no dialogs`); return null; };
-window.open = (url) => { wrong('refused', `window.open(${url}): a recording has no pop-ups`); return null; };
+window.alert = (text) => wrong('dialog', `alert(“${text}”): a recording has no dialogs`);
+window.confirm = (text) => { wrong('dialog', `confirm(“${text}”): a recording has no dialogs`); return false; };
+window.prompt = (text) => { wrong('dialog', `prompt(“${text}”): a recording has no dialogs`); return null; };
+window.open = (url) => { wrong('popup', `window.open(${url}): a recording has no pop-ups`); return null; };
 
 // ---- the host's side ------------------------------------------------------------------------------
 
-const progress = { ready: false, failed: null };
+const progress = { ready: false, failed: null, finished: false };
 host.createMediaStream = createMediaStream;
 host.onready = () => { progress.ready = true; tell('ready', { ms: Math.round(performance.now()) }); };
 host.onfail = (reason) => { progress.failed = reason; tell('failed', { reason }); };
-host.onfinish = () => tell('finished');
+host.onfinish = () => { progress.finished = true; };
 
 if (begin) {
   host.reset(begin.state, begin.parameters);
@@ -181,12 +196,14 @@ setInterval(() => {
   const theirs = host.touched ? null : legacy?.look();
   if (!host.touched) legacy?.act();
   const loaded = document.readyState === 'complete';
-  const ready = host.touched ? progress.ready : loaded && (theirs?.ready ?? true);
+  // As in mixer/layout/inject/host.js: what shows nobody, since its script is gone, is no layout.
+  const dead = host.touched || theirs?.concerned || isGiven || host.hasElements() ? null : died;
+  const ready = host.touched ? progress.ready : loaded && dead === null && (theirs?.ready ?? true);
   const kind = host.touched ? 'sdk' : theirs?.concerned ? 'voxeet' : 'elements';
   const awaits = !loaded ? 'the page is still loading'
-    : host.touched ? 'mixerLayout.ready() was not called' : theirs?.awaits ?? '';
+    : host.touched ? 'mixerLayout.ready() was not called' : dead ?? theirs?.awaits ?? '';
   tell('look', { ready, kind, awaits, failed: progress.failed, ms: Math.round(loadedAt ?? performance.now()),
-    finished: theirs?.finished ?? false });
+    finished: progress.finished || (theirs?.finished ?? false) });
 }, 250);
 
 host.touched = false;

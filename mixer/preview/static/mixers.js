@@ -35,6 +35,8 @@ export class MixersPicture {
     this.button.disabled = false;
   }
 
+  get isBusy() { return this.button.disabled; }
+
   async #ask(moment, signal) {
     const began = performance.now();
     const answer = await fetch('/api/render', {

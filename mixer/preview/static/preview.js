@@ -36,7 +36,7 @@ function load(wait = AUTO_MS) {
   problems.clear();
   status('Loading');
   stage.load({ state: conference.state, query: new URLSearchParams(parameters()).toString(), t: player.seconds, playing: player.playing,
-    parameters: { layoutType: $('type').value, language: $('language').value || 'en' } });
+    layoutType: $('type').value, language: $('language').value || 'en' });
   soon(wait);
 }
 
@@ -48,7 +48,7 @@ function status(text, kind = '') {
 let waiting = 0;
 function soon(wait = AUTO_MS) {
   clearTimeout(waiting);
-  if ($('auto').checked) waiting = setTimeout(() => mixers.render(), wait);
+  waiting = $('auto').checked ? setTimeout(() => { waiting = 0; mixers.render(); }, wait) : 0;
 }
 
 let loadedAt = performance.now();
@@ -59,12 +59,12 @@ stage.addEventListener('hello', () => {
 stage.addEventListener('ready', ({ detail }) => status(`Ready after ${detail.ms} ms`, 'good'));
 stage.addEventListener('failed', ({ detail }) => { status('Gave up', 'bad'); problems.tell('failed', detail.reason); });
 stage.addEventListener('wrong', ({ detail }) => problems.tell(detail.kind, detail.detail));
-stage.addEventListener('finished', () => status('Finished: this would end the recording'));
 stage.addEventListener('key', ({ detail }) => shortcut(detail.key));
 stage.addEventListener('fitted', ({ detail }) => { $('scale').textContent = `${Math.round(detail * 100)} %`; });
-stage.addEventListener('look', ({ detail: { ready, awaits, failed, kind, ms } }) => {
+stage.addEventListener('look', ({ detail: { ready, awaits, failed, finished, kind, ms } }) => {
   if (failed !== null) return;
-  if (ready && kind !== 'sdk') status(`Ready after ${ms} ms${kind === 'voxeet' ? ', page of Dolby.io' : ''}`, 'good');
+  if (finished) status('Finished: this would end the recording');
+  else if (ready && kind !== 'sdk') status(`Ready after ${ms} ms${kind === 'voxeet' ? ', page of Dolby.io' : ''}`, 'good');
   else if (!ready) {
     status(`Not ready: ${awaits}`, 'bad');
     if (performance.now() - loadedAt > 5000) problems.tell('not-ready', awaits);
@@ -104,7 +104,8 @@ $('auto').addEventListener('change', () => soon());
 conference.addEventListener('events', ({ detail }) => {
   stage.tell({ mixer: 'apply', events: detail });
   show();
-  if (detail.some(({ type }) => type !== 'participant.speaking')) soon();
+  const isSpeech = detail.every(({ type }) => type === 'participant.speaking');
+  if (!isSpeech || (waiting === 0 && !mixers.isBusy)) soon(); // else a picture would never be done
 });
 
 function show() {

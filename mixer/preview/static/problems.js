@@ -2,12 +2,13 @@
 
 const WORDS = {
   error: 'Error', console: 'Console', warning: 'Warning', request: 'Request', refused: 'Refused', missing: 'Missing',
-  glyphs: 'No glyphs', navigation: 'Navigation', popup: 'Pop-up', dialog: 'Dialog', download: 'Download', 'not-ready': 'Not ready', failed: 'Gave up',
+  media: 'Own media', glyphs: 'No glyphs', navigation: 'Navigation', popup: 'Pop-up', dialog: 'Dialog', download: 'Download', 'not-ready': 'Not ready', failed: 'Gave up',
 };
 const ADVICE = {
   refused: 'Allow it with --layout-allow if the mixer is to reach it.',
+  media: 'It runs by the clock on the wall, and its sound is not recorded.',
   glyphs: 'Load a web font that has them, or install one on the mixer\'s machine.',
-  'not-ready': 'The mixer waits 10 s, then shows its default layout.',
+  'not-ready': 'The mixer waits 10 s at most, then shows its default layout.',
   failed: 'The mixer shows its default layout instead.',
 };
 

@@ -21,18 +21,19 @@ export class Stage extends EventTarget {
   }
 
   /** Loads the page anew. What it begins with goes in the frame's name: it is there at once. */
-  load({ state, parameters, query, t, playing }) {
+  load({ state, language, layoutType, query, t, playing }) {
     this.#run += 1;
     this.#isThere = false;
     const [width, height] = this.size;
     const frame = document.createElement('iframe');
     const begin = { run: this.#run, state, t, playing, recording: this.#subject.recording,
-      parameters: { width, height, fps: 30, ...parameters, ...Object.fromEntries(new URLSearchParams(query)) } };
+      parameters: { language, ...Object.fromEntries(new URLSearchParams(query)), width, height, fps: 30, layoutType } }; // as in mixer/layout/page.py
     frame.name = JSON.stringify(begin);
     frame.title = 'The layout';
     frame.allow = 'autoplay';
     frame.setAttribute('sandbox', 'allow-scripts allow-same-origin');
-    frame.src = `${this.#subject.pages}${this.#subject.path.split('?')[0]}${query ? `?${query}` : ''}`;
+    const { pages, path, fragment } = this.#subject;
+    frame.src = `${pages}${path.split('?')[0]}${query ? `?${query}` : ''}${fragment ? `#${fragment}` : ''}`;
     this.#frame?.remove();
     this.#frame = frame;
     this.#box.append(frame);
