@@ -14,15 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
-STILL = """
-import asyncio, pathlib, sys
-import mixer.layout.shipped
-from mixer.layout.still import still
-person = {"id": "p1", "name": "Ada Lovelace", "streams": []}
-png = asyncio.run(still("default", {"participants": [person]}, (320, 180), seconds=0.1))
-pathlib.Path(sys.argv[1]).write_bytes(png)
-print(mixer.layout.shipped.shipped_layouts())
-"""
+STILL = ROOT / "tests" / "instruments" / "still.py"
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +63,9 @@ def test_an_installed_mixer_paints_its_layouts(wheel: Path, python: Path, tmp_pa
     """Installed away from the checkout, a still of the default layout is the checkout's."""
     run(*PIP, "--python", str(python), "install", "--no-deps", "--no-index", str(wheel))
     installed, ours = tmp_path / "installed.png", tmp_path / "ours.png"
-    lies = run(str(python), "-c", STILL, str(installed), cwd=tmp_path)
+    lies = run(str(python), "-P", str(STILL), str(installed), cwd=tmp_path)
     assert Path(lies).is_relative_to(tmp_path / "venv")
-    lies = run(sys.executable, "-c", STILL, str(ours), cwd=ROOT)
+    lies = run(sys.executable, "-m", "tests.instruments.still", str(ours), cwd=ROOT)
     assert Path(lies) == ROOT / "layouts"
     assert installed.read_bytes() == ours.read_bytes()
     assert "inspect" in run(str(python.with_name("mixer")), "--help", cwd=tmp_path)
