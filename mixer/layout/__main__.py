@@ -115,6 +115,8 @@ async def run(given: list[str]) -> int:
         except MixerError as error:
             port.emit("error", message=str(error), exit_code=error.exit_code)
             return error.exit_code
+        if not work.writer.finished:  # told to leave: the track is to be gone on with
+            return 1
         port.emit("ended", frames=frames)
         return 0
 

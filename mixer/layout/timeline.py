@@ -77,10 +77,9 @@ class Timeline:
     def known(self) -> int:
         """All events that are to be seen in frames before this one are known."""
         total = self.total
-        if self._journal.finished and total is not None:
-            return total
-        seen = self._edits.first_frame_showing(self._journal.watermark_ns)
-        return seen if total is None else min(seen, total)
+        if total is None:
+            return self._edits.first_frame_showing(self._journal.watermark_ns)
+        return total
 
     def state_at(self, frame: int) -> conference.State:
         """The conference as it is to be seen in a frame."""

@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,7 @@ class RenderJob:
     async def _run(self) -> RenderResult:
         self._learn_end()
         self._prepare()
+        failed: MixerError | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -131,7 +133,9 @@ class RenderJob:
                 for task in tasks:
                     task.cancel()
         except* MixerError as errors:
-            raise first_of(errors) from errors
+            failed = first_of(errors)  # raised in here it would become a group of its own
+        if failed:
+            raise failed
         assert self._result is not None
         return self._result
 
@@ -315,12 +319,18 @@ class RenderJob:
             piece = found[0]
             self._busy[number] = piece.seq
             await child.send("segment", seq=piece.seq, first=piece.first, count=piece.count)
-            await self._made(
-                number, await _reply(events, "segment", SEGMENT_TIMEOUT_S, self._making(number))
-            )
+            heard = self._making(number)
+            is_due = partial(self._is_final, piece)
+            made = await _reply(events, "segment", SEGMENT_TIMEOUT_S, heard, is_due)
+            await self._made(number, made)
         if number == 0:
             await self._finish(child, events)
         return True
+
+    def _is_final(self, piece: Piece) -> bool:
+        """Whether a worker has all it needs for a segment; in a long pause it waits for it."""
+        end = piece.first + piece.count
+        return self.progress.final >= min(end, self.progress.total or end)
 
     def _making(self, number: int) -> Callable[[dict[str, Any]], None]:
         """Hears how far a worker is within its segment."""
@@ -430,15 +440,32 @@ def _all_errors(kind: type[MixerError]) -> list[type[MixerError]]:
 async def _reply(
     events: Any,
     wanted: str,
-    timeout_s: float,
+    silence_s: float,
     other: Callable[[dict[str, Any]], None] = lambda event: None,
+    is_due: Callable[[], bool] = lambda: True,
 ) -> dict[str, Any]:
-    """The child's next event of that name. Raises StopAsyncIteration when it died instead."""
-    async with asyncio.timeout(timeout_s):
-        while True:
-            event: dict[str, Any] = await anext(events)
-            if event["event"] == wanted:
-                return event
-            if event["event"] == "error":
-                raise_for(event)
-            other(event)
+    """The child's next event of that name. Raises StopAsyncIteration when it died instead, and
+    TimeoutError when it told nothing for so long although something `is_due`."""
+    while True:
+        event = await _next_event(events, silence_s, is_due)
+        if event["event"] == wanted:
+            return event
+        if event["event"] == "error":
+            raise_for(event)
+        other(event)
+
+
+async def _next_event(events: Any, silence_s: float, is_due: Callable[[], bool]) -> dict[str, Any]:
+    coming = asyncio.ensure_future(anext(events))
+    try:
+        was_due = is_due()
+        while not (await asyncio.wait({coming}, timeout=silence_s))[0]:
+            if was_due:
+                raise TimeoutError
+            was_due = is_due()
+        event: dict[str, Any] = coming.result()
+        return event
+    finally:
+        if not coming.done():
+            coming.cancel()
+            await asyncio.wait({coming})  # nobody else may read meanwhile

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from mixer.journal import Journal
+import pytest
+
+from mixer.clock import SECOND
+from mixer.engine.child import spawnable
+from mixer.journal import Journal, JournalWriter, Note
+from mixer.journal.model import PAUSED
 from mixer.layout.look import Look, VideoElement
 from mixer.layout.schedule import Rates, Waiting
 from mixer.layout.timeline import Timeline
 from tests.layout.support import added, journal, speaking
+from tests.system.processes import until
 
 RATES = Rates(fps=30)
 STILL = Look(
@@ -104,3 +111,31 @@ def test_events_before_the_start_are_the_first_state(tmp_path: Path) -> None:
     assert len(timeline.state_at(0)["participants"]) == 2
     assert timeline.next_event_after(0) == 12
     assert timeline.total == 15
+
+
+def test_a_mix_that_ran_in_a_pause_only_is_known_while_the_pause_goes_on(tmp_path: Path) -> None:
+    """Its one frame is final as soon as the journal is known beyond its end."""
+    with JournalWriter.create(tmp_path / "j", conference="made") as writer:
+        writer.note(Note(SECOND, PAUSED))
+        writer.watermark(4 * SECOND)
+        opened = Journal.open(tmp_path / "j")
+        timeline = Timeline(opened, start_ns=2 * SECOND, stop_ns=3 * SECOND, fps=30)
+        until(lambda: timeline.refresh() and timeline.total == 1, "the pause is journalled")
+        assert not opened.finished
+        assert timeline.known == 1
+
+
+@pytest.mark.system
+def test_a_page_pass_told_to_leave_has_not_ended(tmp_path: Path) -> None:
+    """SIGTERM, as from an init system that stops all of a unit at once: its parent starts another,
+    which goes on with the track."""
+    with JournalWriter.create(tmp_path / "j", conference="made") as writer:
+        writer.watermark(SECOND)
+        argv = ["mixer.layout", str(tmp_path / "j"), str(tmp_path / "mattes"), "--start-ns"]
+        argv = spawnable([*argv, str(2 * SECOND)])  # it waits for that; its browser is not started
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            until(lambda: (tmp_path / "mattes").exists(), "the page pass has begun its track")
+            child.terminate()
+            assert child.stdout
+            assert child.stdout.read() == b""
+            assert child.wait() == 1
