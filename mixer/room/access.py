@@ -45,10 +45,11 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What a visitor may do. `external_id`: whom their token names, '' if it names nobody."""
+    """What a visitor may do. `external_id`: who they are, '' for nobody in particular; None:
+    whoever they say that they are."""
 
     permissions: frozenset[str]
-    external_id: str = ""
+    external_id: str | None = None
 
 
 class Host(Protocol):

@@ -131,7 +131,7 @@ async def _participants(request: Request, by: Attendance) -> dict[str, frozenset
             raise HTTPException(400, f"permissions are of {', '.join(sorted(PERMISSIONS))}")
         if not set(names) <= by.permissions:
             raise HTTPException(403, "you cannot give permissions that you do not have")
-        if not 0 < len(external_id) <= checked.MAX_EXTERNAL_ID_CHARS:
+        if not checked.external_id(external_id):
             raise HTTPException(400, "an external id has 1 to 250 characters")
         found[external_id] = frozenset(names)
     return found

@@ -30,6 +30,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from mixer.conference.state import find
 from mixer.room import input as checked
 from mixer.room.access import Ended, Host, Moderated, Visitor
 from mixer.room.attendance import Attendance, Origin
@@ -173,7 +174,7 @@ class RoomInterface:
         admission = await self._host.admit(conference, visitor)
         if conference.ended:
             raise Ended("the conference has ended", "ended")
-        if admission.external_id:
+        if admission.external_id is not None:
             profile["externalId"] = admission.external_id
         conference.join(
             id,
@@ -207,6 +208,7 @@ class RoomInterface:
         records = checked.records(body, attendance.type)
         if attendance.id not in conference.attendances:  # left while the body came
             raise HTTPException(401, "no participant has this token: join first")
+        _check_who(conference, attendance, profile)
         conference.update(attendance.id, profile, muted)
         if records is not None:
             conference.record(attendance.id, records)
@@ -223,6 +225,8 @@ class RoomInterface:
             raise HTTPException(403, "this token is another participant's")
         if id not in conference.attendances:
             raise HTTPException(404, "there is no such participant")
+        if conference.attendances[id].type == "mixer":
+            raise HTTPException(403, "this is a recorder: stop the recording instead")
         conference.kick(id)
         return JSONResponse({})
 
@@ -244,6 +248,15 @@ class RoomInterface:
         await serve_proxy(
             websocket, conference, attendance, self._janus, self._settings.bitrate_bps
         )
+
+
+def _check_who(conference: LiveConference, attendance: Attendance, profile: dict[str, Any]) -> None:
+    """Nobody takes another's external id while being there, and the permissions that go with it.
+    Raises HTTPException."""
+    someone = find(conference.state, attendance.id)
+    known = someone["externalId"] if someone else ""
+    if profile.get("externalId", known) != known:
+        raise HTTPException(403, "externalId stays as it is: join anew to be somebody else")
 
 
 def _visitor(request: Request, body: dict[str, Any], id: str, type: Any) -> Visitor:

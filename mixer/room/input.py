@@ -7,6 +7,7 @@ Errors are HTTPException with a status and one line for the caller.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -37,8 +38,12 @@ async def read_json(request: Request, most: int = MAX_BODY_BYTES) -> dict[str, A
             raise HTTPException(413, f"the body is longer than {most} bytes")
     try:
         value = json.loads(body)
+        # half of a surrogate pair is a text for Python, and nobody could be told of it
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "the body is not JSON") from error
+        raise HTTPException(
+            400, "the body is not JSON, or has texts that are no Unicode"
+        ) from error
     if not isinstance(value, dict):
         raise HTTPException(400, "the body is not a JSON object")
     return value
@@ -133,10 +138,20 @@ def _name(value: Any) -> str:
     return clean
 
 
-def _external_id(value: Any) -> str:
-    if value is not None and (not isinstance(value, str) or len(value) > MAX_EXTERNAL_ID_CHARS):
-        raise HTTPException(400, f"externalId is a text of up to {MAX_EXTERNAL_ID_CHARS}")
-    return value or ""
+def external_id(value: Any) -> str:
+    """ "" for none. Without control characters: a database may refuse them."""
+    if value is None:
+        return ""
+    most = MAX_EXTERNAL_ID_CHARS
+    if not isinstance(value, str) or len(value) > most or any(map(_is_control, value)):
+        raise HTTPException(
+            400, f"externalId is a text of up to {most} characters, without control characters"
+        )
+    return value
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) == "Cc"
 
 
 def _avatar_url(value: Any) -> str:
@@ -155,6 +170,6 @@ def _avatar_url(value: Any) -> str:
 
 _PROFILE: Mapping[str, Callable[[Any], Any]] = {
     "name": _name,
-    "externalId": _external_id,
+    "externalId": external_id,
     "avatarUrl": _avatar_url,
 }

@@ -163,7 +163,9 @@ async def terminate(service: Service, conf_id: str, reason: str) -> bool:
 
 
 async def _live(db: AsyncSession, app_key: str, alias: str) -> Conference | None:
+    """Locked: what several give to its participants at once is joined."""
     live = select(Conference).where(Conference.app_key == app_key, Conference.ended_at.is_(None))
+    live = live.with_for_update(**LOCKED)
     found = await db.scalar(live.where(Conference.alias_key == alias_key(alias)))
     if found is None and is_conference_id(alias.lower()):
         found = await db.scalar(live.where(Conference.id == alias.lower()))

@@ -2,7 +2,8 @@
 
 Under access control people show a conference access token of this conference with JOIN; what REST
 or a participant has given somebody since holds instead of the token's own permissions. Recorders
-show a mixer token always, robots where not everybody may send.
+and the robots of replays show a mixer token: they may do what nobody else does, such as bringing
+files to the server.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def admission(tokens: Tokens, hosted: Hosted, visitor: Visitor) -> Admission:
     if visitor.type == "mixer":
         _check_mixer(tokens, hosted, visitor)
         return Admission(LISTENING)
-    if visitor.type == "robot" and (hosted.row.protected or hosted.replays):
+    if visitor.type == "robot":
         _check_mixer(tokens, hosted, visitor)
         return Admission(EVERYBODY - {"RECORD"})
     claims = shown_claims(tokens, hosted.row, visitor.conference_token)
@@ -49,7 +50,8 @@ def admission(tokens: Tokens, hosted: Hosted, visitor: Visitor) -> Admission:
         permissions = hosted.permissions.get(external_id, frozenset(claims.permissions))
     if "JOIN" not in permissions:
         raise HTTPException(403, "this access token does not permit to join: ask for another")
-    return Admission(permissions & LISTENING if hosted.replays else permissions, external_id)
+    named = external_id if external_id or hosted.row.protected else None
+    return Admission(permissions & LISTENING if hosted.replays else permissions, named)
 
 
 def shown_claims(tokens: Tokens, row: Conference, token: str) -> Claims | None:
@@ -92,7 +94,7 @@ def check_ending(hosted: Hosted, attendance: Attendance) -> None:
 def _check_mixer(tokens: Tokens, hosted: Hosted, visitor: Visitor) -> None:
     if not visitor.mixer_token:
         raise HTTPException(
-            401, "recorders are started by this server alone: start the recording by REST"
+            401, "recorders and replays are started by this server alone: start them by REST"
         )
     if tokens.read(visitor.mixer_token, "mixer").conf_id != hosted.row.id:
         raise HTTPException(403, "this mixer token is of another conference")

@@ -77,9 +77,13 @@ class RoomHost:
         someone = find(conference.state, visitor.id)
         if known is not None and someone is not None and known.type == visitor.type:
             return Admission(known.permissions, someone["externalId"])
-        admitted = room_access.admission(self._tokens, hosted, visitor)
-        if visitor.type != "mixer":
-            await self._check_places(hosted)
+        app = await applications.get(self._database, hosted.row.app_key)
+        if hosted.row.protected:
+            await self._rooms.renew_permissions(hosted.row.id)
+        # nothing is waited for from here on: nobody comes in with what was just taken from them
+        admitted = room_access.admission(self._tokens, self._hosted(conference), visitor)
+        if visitor.type != "mixer" and app is not None:
+            _check_places(hosted, app.settings.max_participants)
         return admitted
 
     def check_watching(self, conference: LiveConference, conference_token: str) -> None:
@@ -220,9 +224,9 @@ class RoomHost:
                 return row
         return (await self._rooms.find(name)).row
 
-    async def _check_places(self, hosted: Hosted) -> None:
-        """Raises RoomFull when the application allows no more people in a conference."""
-        app = await applications.get(self._database, hosted.row.app_key)
-        people = sum(one.type != "mixer" for one in hosted.live.attendances.values())
-        if app is not None and people >= app.settings.max_participants:
-            raise RoomFull(f"the conference has its {app.settings.max_participants} participants")
+
+def _check_places(hosted: Hosted, most: int) -> None:
+    """Raises RoomFull when the application allows no more people in a conference."""
+    people = sum(one.type != "mixer" for one in hosted.live.attendances.values())
+    if people >= most:
+        raise RoomFull(f"the conference has its {most} participants")

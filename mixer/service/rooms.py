@@ -199,6 +199,20 @@ class HostedRooms:
             else:
                 hosted.live.permit(id, now)
 
+    async def renew_permissions(self, conf_id: str) -> None:
+        """Those that another server has given meanwhile, to whoever creates the conference there;
+        what is given here while they are read is newer."""
+        hosted = self._by_id.get(conf_id)
+        if hosted is None:
+            return
+        before = dict(hosted.permissions)
+        async with self._database.reading() as db:
+            chosen = select(Conference.permissions).where(Conference.id == conf_id)
+            given = await db.scalar(chosen)
+        for external_id, names in _sets(given or {}).items():
+            if hosted.permissions.get(external_id) == before.get(external_id):
+                hosted.permissions[external_id] = names
+
     def recording_changed(self, conf_id: str) -> None:
         """A recording has been started, stopped, paused or resumed: people are told how it is."""
         self._host.recording_changed(conf_id)
@@ -250,6 +264,8 @@ class HostedRooms:
 
     async def _look_up(self, name: str) -> None:
         """Opens what the database has of that name: of before `run`, or made by somebody else."""
+        if "\0" in name:
+            return  # no conference has it, and PostgreSQL takes no such text
         async with self._database.reading() as db:
             row = await db.get(Conference, name.lower()) if is_conference_id(name.lower()) else None
             if row is not None and (row.ended_at is not None or row.id in self._ended):

@@ -24,7 +24,7 @@ module = pytest.mark.asyncio(loop_scope="module")
 @module
 async def test_a_protected_conference_takes_a_token(house: House, guarded: Any) -> None:
     """None, a broken one, another's, one without JOIN: refused and told why. A good one names its
-    owner, whoever they say that they are."""
+    owner, whoever they say that they are, then or later."""
     made, other = await house.create(app=guarded), await house.create(app=guarded)
     for token, status in (
         ("", 401),
@@ -41,13 +41,24 @@ async def test_a_protected_conference_takes_a_token(house: House, guarded: Any) 
     answer = await joined(house, made, "Ada", cat, externalId="somebody else")
     assert answer.status_code == 201
     assert answer.json()["permissions"] == ["JOIN", "RECORD"]
-    state = (await ask(house, "GET", f"/rooms/{made.id}/state", cat=cat)).json()
-    assert state["participants"][0]["externalId"] == "ada"
+    path, token = f"/rooms/{made.id}", answer.json()["token"]
+    me = f"{path}/participants/{answer.json()['participantId']}"
+    change = await ask(house, "PATCH", me, {"externalId": "somebody else"}, token)
+    assert change.status_code == 403 and "join anew" in change.json()["error"]
+    same = {"externalId": "ada", "name": "Ada King"}
+    assert (await ask(house, "PATCH", me, same, token)).status_code == 200
+    nobody = house.token(made, "", "JOIN")
+    assert (await joined(house, made, "Eve", nobody, externalId="ada")).status_code == 201
+    people = (await ask(house, "GET", f"{path}/state", cat=cat)).json()["participants"]
+    assert [(one["externalId"], one["name"]) for one in people] == [
+        ("ada", "Ada King"),
+        ("", "Eve"),
+    ]
 
 
 @module
 async def test_recorders_show_a_mixer_token(house: House, guarded: Any) -> None:
-    """Nobody else joins as a mixer; robots need one where not everybody may send."""
+    """Nobody else joins as a mixer or as a robot, who may do what others may not."""
     made, protected = await house.create(), await house.create(app=guarded)
     tokens = house.service.tokens
     assert (await joined(house, made, "M", type="mixer")).status_code == 401
@@ -60,7 +71,8 @@ async def test_recorders_show_a_mixer_token(house: House, guarded: Any) -> None:
     path = f"/rooms/{protected.id}/participants"
     by_header = await ask(house, "POST", path, {"name": "M", "type": "mixer"}, token=wrong)
     assert by_header.status_code == 201
-    assert (await joined(house, made, "R", type="robot")).status_code == 201
+    assert (await joined(house, made, "R", type="robot")).status_code == 401
+    assert (await joined(house, made, "R", type="robot", mixerToken=right)).status_code == 201
     assert (await joined(house, protected, "R", cat, type="robot")).status_code == 401
 
 
@@ -150,7 +162,8 @@ async def test_presenting_takes_a_permission(house: House, guarded: Any) -> None
 
 @module
 async def test_kick_and_end_take_a_permission(house: House, guarded: Any) -> None:
-    """Without KICK nobody removes others or ends a protected conference; with it, both."""
+    """Without KICK nobody removes others or ends a protected conference; with it, both; a recorder
+    is stopped, not removed."""
     made = await house.create(app=guarded)
     path = f"/rooms/{made.id}"
     ada = (await joined(house, made, "Ada", house.token(made, "ada", "JOIN"))).json()
@@ -161,6 +174,11 @@ async def test_kick_and_end_take_a_permission(house: House, guarded: Any) -> Non
     victim = f"{path}/participants/{ada['participantId']}"
     assert (await ask(house, "DELETE", victim, token=boss["token"])).status_code == 200
     assert (await ask(house, "DELETE", victim, token=boss["token"])).status_code == 404
+    mixer = house.service.tokens.mixer_token(made.id)
+    recorder = (await joined(house, made, "M", type="mixer", mixerToken=mixer)).json()
+    recorder_path = f"{path}/participants/{recorder['participantId']}"
+    refused = await ask(house, "DELETE", recorder_path, token=boss["token"])
+    assert refused.status_code == 403 and "stop the recording" in refused.json()["error"]
     assert (await ask(house, "DELETE", path, token=boss["token"])).status_code == 200
     assert (await joined(house, made, "Ada", house.token(made, "ada", "JOIN"))).status_code == 410
 
