@@ -96,11 +96,6 @@ class Child:
     def is_running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    @property
-    def is_buried(self) -> bool:
-        """It has ended, and what it left behind, too."""
-        return self._buried
-
     async def begin(
         self, argv: list[str], *, environment: Mapping[str, str], log_path: Path | None
     ) -> None:

@@ -5,42 +5,30 @@ Neighbours: edit.py says which stretches, mix.py makes each of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.edit import EditList, Stretch
-from mixer.sound.mix import SoundSource, mix_segment, needed_ns, track_segment
+from mixer.sound.mix import SoundSource, mix_segment, needed_ns
 from mixer.sound.opus import Samples
 from mixer.sound.place import FADE
 
 
-def edited_segment(
-    journal: SoundSource,
-    edits: EditList,
-    first_frame: int,
-    count: int,
-    tracks: Collection[int] | None = None,
-) -> Samples:
+def edited_segment(journal: SoundSource, edits: EditList, first_frame: int, count: int) -> Samples:
     """What is heard with output frames first_frame … + count − 1: float32 (samples, 2), 48 kHz.
 
-    `tracks`: these alone, else all. `mix_segment` where no spans meet; where they do, the sound
-    goes within 5 ms before the seam and comes within 5 ms after it. Final once the journal's
-    watermark has reached `edited_needed_ns` of the same frames.
+    `mix_segment` where no spans meet; where they do, the sound goes within 5 ms before the seam and
+    comes within 5 ms after it. Final once the journal's watermark has reached `edited_needed_ns` of
+    the same frames.
     """
     parts = [
-        fade_at_seams(_segment(journal, stretch, tracks), stretch)
+        fade_at_seams(mix_segment(journal, stretch.start_ns, stretch.samples), stretch)
         for stretch in edits.stretches(first_frame, count)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, 2), dtype=np.float32)
-
-
-def _segment(journal: SoundSource, stretch: Stretch, tracks: Collection[int] | None) -> Samples:
-    if tracks is None:
-        return mix_segment(journal, stretch.start_ns, stretch.samples)
-    return track_segment(journal, tracks, stretch.start_ns, stretch.samples)
 
 
 def edited_needed_ns(edits: EditList, first_frame: int, count: int) -> int:

@@ -1,4 +1,4 @@
-"""What one hears at a stretch of time: all voices together, or some of them alone.
+"""What one hears at a stretch of time: all voices together, or each of them alone.
 
 A segment depends on its arguments and the journal only: decoders start afresh PREROLL samples
 before it, and the limiter sees a fixed neighbourhood. Segments can be made in any order and on any
@@ -27,9 +27,7 @@ PREROLL = 28_800
 """Samples (0.6 s) that are decoded before a segment, so that decoders agree where segments meet."""
 
 _LOOK_AHEAD = AHEAD + ENCODER_DELAY + LONGEST_REPAIR + 2 * MAX_PACKET_SAMPLES
-
-LOOK_AHEAD_NS = _LOOK_AHEAD * 1_000_000_000 // SAMPLE_RATE_HZ
-"""A segment is final once the journal is, up to so long (about 0.35 s) after the segment's end."""
+"""Samples (about 0.35 s) after a segment's end up to which the journal has to be final."""
 
 
 class SoundSource(Protocol):
@@ -69,15 +67,6 @@ def mix_segment(journal: SoundSource, start_ns: int, samples: int) -> Samples:
     found = voices(journal, audio_tracks(journal), start_ns, samples)
     sounds = [voice.sound for _, voice in found]
     return together([*sounds, *played_sounds(journal, start_ns, samples)], samples)
-
-
-def track_segment(
-    journal: SoundSource, tracks: Collection[int], start_ns: int, samples: int
-) -> Samples:
-    """These tracks alone, without presented videos, else as `mix_segment`, and aligned with it to
-    the sample."""
-    found = voices(journal, tracks, start_ns, samples)
-    return together((voice.sound for _, voice in found), samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +129,9 @@ def needed_ns(start_ns: int, samples: int) -> int:
     return start_ns + (samples + _LOOK_AHEAD) * 1_000_000_000 // SAMPLE_RATE_HZ
 
 
-def audio_tracks(
-    journal: SoundSource, participant: str | None = None, source: str | None = None
-) -> list[int]:
-    """Tracks with sound; of one participant, or of one source ("Camera", "ScreenShare"), or all."""
-    return [
-        track.id
-        for track in journal.tracks.values()
-        if track.kind == "audio"
-        and participant in (None, track.participant)
-        and source in (None, track.source)
-    ]
+def audio_tracks(journal: SoundSource) -> list[int]:
+    """Tracks with sound."""
+    return [track.id for track in journal.tracks.values() if track.kind == "audio"]
 
 
 def _runs(journal: SoundSource, track: int, frames: Sequence[Frame], start_ns: int) -> list[Run]:

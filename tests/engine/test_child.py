@@ -108,7 +108,6 @@ async def test_what_a_child_leaves_behind_ends_with_it(
         told = [event async for event in child.events]
         left = psutil.Process(told[0]["left"])
         await child.wait()
-        await asyncio.to_thread(until, lambda: child.is_buried, "it was buried")
         await asyncio.to_thread(until, lambda: not _lives(left), "what it left has ended")
         monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("somebody else may be killed"))
         child.kill()

@@ -7,7 +7,7 @@ import pytest
 
 from mixer.edit import EditList, Span, edit_list, joined
 from mixer.journal import Journal
-from mixer.sound import audio_tracks, edited_needed_ns, edited_segment, mix_segment
+from mixer.sound import edited_needed_ns, edited_segment, mix_segment
 from tests.sound.voices import RATE, SECOND, Voice, decibels, journal_of, opus, speech
 
 FPS = 30
@@ -81,13 +81,9 @@ def test_pieces_are_the_whole(journal: Journal, edits: EditList, count: int) -> 
     assert decibels(pieces - whole) < -100
 
 
-def test_parts_that_join_and_single_tracks(journal: Journal) -> None:
-    """Parts one after the other, also with one voice alone; what it waits for lies behind both."""
+def test_parts_that_join(journal: Journal) -> None:
+    """What parts one after the other wait for lies behind both."""
     parts = joined([edit_list(0, SECOND, (), FPS), edit_list(5 * SECOND, 6 * SECOND, (), FPS)])
-    ada, bob = (
-        edited_segment(journal, parts, 0, 60, audio_tracks(journal, name))
-        for name in ("ada", "bob")
-    )
-    assert np.abs(ada + bob - edited_segment(journal, parts, 0, 60)).max() < 1e-6
+    assert len(edited_segment(journal, parts, 0, 60)) == 2 * RATE
     assert 6 * SECOND < edited_needed_ns(parts, 0, 60) < 6_500_000_000
     assert edited_needed_ns(parts, 0, 30) < 1_500_000_000

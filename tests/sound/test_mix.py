@@ -9,17 +9,19 @@ import pytest
 
 from mixer.journal import Alignment, Frame, FrameFlag, Journal, JournalWriter
 from mixer.sound.limiter import CEILING
-from mixer.sound.mix import audio_tracks, mix_segment, needed_ns, track_segment
+from mixer.sound.mix import audio_tracks, mix_segment, needed_ns
 from tests.sound.voices import (
     RATE,
     SECOND,
     Voice,
+    alone,
     chirp,
     decibels,
     journal_of,
     offset,
     opus,
     speech,
+    tracks_of,
 )
 
 SPOKEN = opus(speech(8), bit_rate=32_000)
@@ -102,7 +104,7 @@ def test_a_loud_mix_joins_as_well(tmp_path: Path) -> None:
     voices = [Voice(opus(speech(6, n, 0.4)), participant=f"p{n}") for n in range(4)]
     journal = journal_of(tmp_path, voices)
     whole = mix_segment(journal, 0, 6 * RATE)
-    plain = sum(track_segment(journal, [t], 0, 6 * RATE) for t in audio_tracks(journal))
+    plain = sum(alone(journal, [t], 0, 6 * RATE) for t in audio_tracks(journal))
     assert np.abs(plain).max() > 1.2
     assert np.abs(whole).max() <= np.float32(CEILING)
     for second in (1, 2, 3, 4):
@@ -138,12 +140,9 @@ def test_voices_alone_line_up_with_the_mix(tmp_path: Path) -> None:
     ]
     journal = journal_of(tmp_path, voices)
     mix = mix_segment(journal, SECOND, 4 * RATE)
-    ada, bob = (track_segment(journal, audio_tracks(journal, p), SECOND, 4 * RATE) for p in "ab")
+    ada, bob = (alone(journal, tracks_of(journal, p), SECOND, 4 * RATE) for p in "ab")
     assert not ada.any() and not bob.any()  # nobody is called so
-    legs = [
-        track_segment(journal, audio_tracks(journal, name), SECOND, 4 * RATE)
-        for name in ("ada", "bob")
-    ]
+    legs = [alone(journal, tracks_of(journal, name), SECOND, 4 * RATE) for name in ("ada", "bob")]
     assert all(decibels(leg) > -40 for leg in legs)
     assert np.abs(mix - legs[0] - legs[1]).max() < 1e-6
 
@@ -258,4 +257,4 @@ def test_nobody_there_is_silence(tmp_path: Path) -> None:
     journal = journal_of(tmp_path, [Voice(SPOKEN, start_ns=5 * SECOND)])
     assert not mix_segment(journal, 0, 4 * RATE).any()
     assert not mix_segment(journal, 30 * SECOND, RATE).any()
-    assert track_segment(journal, [], 5 * SECOND, 77).shape == (77, 2)
+    assert alone(journal, [], 5 * SECOND, 77).shape == (77, 2)

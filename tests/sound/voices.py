@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mixer.journal import Alignment, Event, Frame, Gap, Journal, JournalWriter, Note
 from mixer.journal.model import Source
+from mixer.sound import mix
 
 RATE = 48_000
 SECOND = 1_000_000_000
@@ -115,6 +116,18 @@ def frames_of(writer: JournalWriter, voice: Voice) -> list[Frame]:
                 frames.append(Frame(track.id, rtp, from_ns + DELAY_NS, data))
         rtp += voice.samples
     return frames
+
+
+def alone(journal: Journal, tracks: Collection[int], start_ns: int, samples: int) -> Samples:
+    """These tracks alone, without presented videos, else as `mix_segment`."""
+    found = mix.voices(journal, tracks, start_ns, samples)
+    return mix.together((voice.sound for _, voice in found), samples)
+
+
+def tracks_of(journal: Journal, participant: str) -> list[int]:
+    """With sound."""
+    tracks = journal.tracks
+    return [id_ for id_ in mix.audio_tracks(journal) if tracks[id_].participant == participant]
 
 
 def chirp(seconds: float, low_hz: float = 200, high_hz: float = 4_000) -> Samples:
