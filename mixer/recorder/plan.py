@@ -76,6 +76,12 @@ class MixPlan:
         return self.stop_ns is None
 
     @property
+    def shown_until_ns(self) -> int | None:
+        """Where its file ends: at the stop, unless its layout had nothing more to show before."""
+        ends = (at_ns for at_ns in (self.stop_ns, self.ends_ns) if at_ns is not None)
+        return min(ends, default=None)
+
+    @property
     def merge_key(self) -> tuple[Any, ...]:
         """Parts that have this in common can be joined without encoding them again."""
         shown = (self.layout, self.width, self.height, self.fps, self.language)

@@ -33,6 +33,16 @@ _WORDS = {
         "recording",
         "A process that renders crashed {times} and was started again; nothing is lost by that.",
     ),
+    "audio-restart": (
+        "note",
+        "recording",
+        "What makes the sound crashed {times} and was started again; nothing is lost by that.",
+    ),
+    "loudness-missed": (
+        "problem",
+        "sound",
+        "The loudness that was asked for could not be reached; the file is as loud as it is.",
+    ),
     "unsupported-codec": (
         "problem",
         "recording",

@@ -113,14 +113,14 @@ def _irregularities(
     told = [
         entry
         for entry in facts.get("irregularities", ())
-        if entry.get("mix") in (None, file.label) and entry.get("participantId") in known_ids
+        if entry.get("mix") in (None, file.noted_as) and entry.get("participantId") in known_ids
     ]
     known = {(entry["type"], entry.get("t")) for entry in told}
     for note in file.notes:
         t = None if note.get("t_ns") is None else round(note["t_ns"] / 1e9, 3)
         if (note["type"], t) not in known:
             rest = {key: value for key, value in note.items() if key != "t_ns"}
-            told.append({"t": t, "mix": file.label, **rest})
+            told.append({"t": t, "mix": file.noted_as, **rest})
     for entry in told:
         if (t := entry.get("t")) is None:
             yield dict(entry)

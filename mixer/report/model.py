@@ -14,6 +14,7 @@ Interval = tuple[float, float]  # seconds of a file: from, to
 OnProgress = Callable[[float], None]
 VERSION = 1  # of report.json and timeline.json (docs/report.md)
 LEAST_S = 0.001
+SOUND = "sound"  # how the recording names what it notes of the sound of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class OutputFile:
     @property
     def seconds(self) -> float:
         return (self.edits.frames or 0) / self.edits.fps
+
+    @property
+    def noted_as(self) -> str:
+        """What recording.json calls it where it tells of irregularities (`mix`)."""
+        return SOUND if self.kind == "audio" else self.label
 
     def at(self, t_ns: int) -> float | None:
         """Where in the file a journal time is, in seconds; None if the file does not show it."""

@@ -38,9 +38,9 @@ def facts_of(folder: RecordFolder) -> dict[str, Any]:
 def _videos(folder: RecordFolder, plan: Plan, journal: Journal) -> Iterator[OutputFile]:
     for name, parts in plan.groups().items():
         path = folder.mix_file(name)
-        spans = [(mix.start_ns, mix.stop_ns) for mix in parts if mix.start_ns is not None]
+        spans = [Span(m.start_ns, m.shown_until_ns) for m in parts if m.start_ns is not None]
         if path.exists() and spans:
-            edits = _joined(journal, (Span(*span) for span in spans), parts[0].fps)
+            edits = _joined(journal, spans, parts[0].fps)
             yield OutputFile(path, "video", name, edits, layout_name=parts[0].layout_name)
 
 

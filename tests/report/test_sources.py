@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,32 @@ def part(number: int, start: int, stop: int, mix_id: str = "default") -> MixPlan
         finished=True,
         layout_name="The stage",
     )
+
+
+def test_a_video_that_its_layout_ended(tmp_path: Path) -> None:
+    """The report is of what the file shows, not of all until the stop."""
+    journal = journal_in(tmp_path / "journal")
+    folder = RecordFolder(tmp_path)
+    film(folder.mix_file("default"), moving, seconds=6, fps=10)
+    mix = replace(part(1, 1, 9), ends_ns=7 * SECOND)
+    [output] = outputs_of(folder, Plan("http://x", mixes=(mix,)), journal)
+    assert output.seconds == 6.0
+
+
+def test_what_was_noted_of_the_sound(tmp_path: Path) -> None:
+    """Is told of the sound of all, whose file has another name, and of nothing else."""
+    journal = journal_in(tmp_path / "journal")
+    plan = Plan("http://x", mixes=(part(1, 1, 5),), format="both", audio_parts=(AudioPart(SECOND),))
+    folder = RecordFolder(tmp_path)
+    film(folder.mix_file("default"), moving, seconds=4, fps=10)
+    tone(folder.audio / "record_1_conf_x.mp3", seconds=4)
+    noted = {"t": 1.0, "type": "loudness-missed", "mix": "sound", "lufs": -31.5}
+    outputs = outputs_of(folder, plan, journal)
+    report = make_report(journal, outputs, {"irregularities": [noted]}, tmp_path / "report")
+    video, sound = report.document["files"]
+    assert [entry["type"] for entry in sound["irregularities"]] == ["loudness-missed"]
+    assert any("could not be reached" in finding["text"] for finding in sound["findings"])
+    assert video["irregularities"] == []
 
 
 def test_merged_parts_and_sound_are_found_with_what_they_show(tmp_path: Path) -> None:
