@@ -50,6 +50,15 @@ def test_json_and_exit_code_when_the_browser_is_missing() -> None:
     assert found["Codecs"]["state"] == "ok"
 
 
+def test_all_that_encodes_is_looked_for() -> None:
+    """Also what only MP3 files need."""
+    assert {name for name, mode, _ in software.CODECS if mode == "w"} == {
+        "libx264",
+        "aac",
+        "libmp3lame",
+    }
+
+
 def test_a_browser_that_does_not_start_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

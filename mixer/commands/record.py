@@ -25,6 +25,7 @@ from .running import Folder, Json, console, on_signals, run, say_result
 from .upload import check_destination, upload_files
 
 COMMANDS = ("status", "start-mix", "stop-mix", "pause", "resume", "stop")
+OF_A_MIX = ("start-mix", "stop-mix")  # all others are of the whole recording
 
 
 def record(
@@ -108,6 +109,10 @@ def record(
 
     async def session() -> None:
         check_destination(upload)
+        if upload and not live:
+            raise UsageError(
+                "--upload: --no-live makes no files to upload; `mixer render`, then `mixer upload`"
+            )
         if resume and mix:
             raise UsageError("--resume goes on with the mixes there are; `mixer ctl` starts others")
         allow_layouts(layout_allow, url)
@@ -178,6 +183,8 @@ def ctl(
     async def talk() -> None:
         if command not in COMMANDS:
             raise UsageError(f"unknown command {command!r}: {', '.join(COMMANDS)}")
+        if mix and command not in OF_A_MIX:
+            raise UsageError(f"--mix: {command} is of the whole recording; leave it out")
         fields: dict[str, Any] = {}
         if command == "stop-mix":
             fields = {"id": mix or "default"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,6 +76,7 @@ def render(
     from ..recorder.render_display import progress_for
 
     wishes = (format_, mix, size, layout, fps, from_, to, without, preset, crf, vbr, loudness)
+    looks = {"layout": layout, "size": size, "fps": fps, "preset": preset, "crf": crf}
     changed = participant_audio or cut_silence or audio_bit_rate != KBIT
     changed = changed or any(wish is not None for wish in wishes)
 
@@ -83,6 +85,8 @@ def render(
             _check_name(out)
         if out is not None and report:
             raise UsageError("--report is of the recording's own files: leave it out, or --out")
+        if format_ == "mp3":
+            _check_sound_only(looks)
         task = asyncio.current_task()
         assert task is not None
         on_signals(lambda _reason: task.cancel())
@@ -150,6 +154,13 @@ def _check_name(out: Path) -> None:
             f"--out {out}: videos are MP4; give it the ending .mp4 "
             "(sound alone: --format mp3 with a folder)"
         )
+
+
+def _check_sound_only(looks: Mapping[str, object]) -> None:
+    """What would change nothing is a mistake."""
+    asked = ", ".join(f"--{name}" for name, value in looks.items() if value is not None)
+    if asked:
+        raise UsageError(f"{asked}: of videos, of which --format mp3 makes none; mp4 or both do")
 
 
 def _told(note: dict[str, Any]) -> str:

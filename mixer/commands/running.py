@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import shlex
 import signal
 import sys
@@ -40,7 +41,7 @@ def guarded(act: Callable[[], T], as_json: bool = False) -> T:
         say_error(str(error), error.exit_code, as_json)
         raise typer.Exit(error.exit_code) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print("mixer: interrupted; run it again to go on", file=sys.stderr)
+        say_error("interrupted; run it again to go on", 130, as_json)
         raise typer.Exit(130) from None
 
 
@@ -91,6 +92,7 @@ class Command(TyperCommand):
             param.split_envvar_value = _words  # type: ignore[method-assign]
             if param.type_descriptor.is_path:  # type: ignore[attr-defined]
                 _refuse_empty(param)
+            _refuse_endless(param)
         return super().parse_args(ctx, args)
 
 
@@ -111,6 +113,19 @@ def _refuse_empty(param: Any) -> None:
         return process(ctx, value)
 
     param.process_value = process_path
+
+
+def _refuse_endless(param: Any) -> None:
+    """What Python takes for a number, but nobody can wait for or be as loud as."""
+    process = param.process_value
+
+    def process_finite(ctx: Any, value: Any) -> Any:
+        found = process(ctx, value)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise typer.BadParameter(f"{value} is no finite number", ctx=ctx, param=param)
+        return found
+
+    param.process_value = process_finite
 
 
 _Mistake: type[Any] = typer.BadParameter.__bases__[0]  # what all that the parser finds is

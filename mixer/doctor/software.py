@@ -20,6 +20,7 @@ TIMEOUT_S = 15.0
 CODECS: tuple[tuple[str, Literal["r", "w"], str], ...] = (
     ("libx264", "w", "mixes"),
     ("aac", "w", "mixes' sound"),
+    ("libmp3lame", "w", "MP3 files"),
     ("vp8", "r", "participants' video"),
     ("h264", "r", "participants' video"),
     ("libopus", "r", "participants' sound"),

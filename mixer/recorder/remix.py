@@ -24,7 +24,7 @@ from ..layout.content import layout_digest
 from ..layout.shipped import layout_path
 from ..lock import folder_locked, locked
 from ..render.audio_settings import AudioSettings
-from ..render.job import MADE_ALREADY, RenderJob, clean, warmed
+from ..render.job import MADE_ALREADY, RenderJob, RenderResult, clean, warmed
 from ..render.settings import RenderSettings
 from .alias import alias
 from .disk import check_room, legs_of, made_in, seconds_of, sound_need, video_need
@@ -111,6 +111,10 @@ def _check_finished(folder: RecordFolder, journal: Journal, options: RenderOptio
         raise UsageError(
             f"{going_on}: who was left out could come back under a new id; "
             "use --without when it has ended"
+        )
+    if options.mix:
+        raise UsageError(
+            f"{going_on}: mix {options.mix!r} may stop and start again; use --mix when it has ended"
         )
     if max(options.from_s or 0.0, options.to_s or 0.0) > journal.watermark_ns / SECOND:
         raise UsageError(f"{going_on}, and not as far as --from or --to; render it later")
@@ -257,9 +261,11 @@ class _Version:
             whole = self._folder.work(self._name).directory
             into = whole / f"{number}-{_digest(span)}.mp4" if several else out
             files.append(into)
-            facts = into.with_suffix(".json")
+            facts = into.with_suffix(".facts.json")
             if several and into.exists() and facts.exists():
-                self._video[number] = _ending(span, json.loads(facts.read_text()))
+                known = json.loads(facts.read_text())
+                self._video[number] = _ending(span, known["ends_ns"])
+                self._note(known["notes"])
                 continue
             job = RenderJob(
                 self._journal,
@@ -271,10 +277,12 @@ class _Version:
                 on_progress=lambda progress: self._show(self._mix.id, progress, self._mix.fps),
                 warm=self._warm,
             )
-            ends_ns = await self._until_end(job, span)
+            made = await self._until_end(job, span)
+            self._note(made.notes)
             if several:
-                self._video[number] = _ending(span, ends_ns)
-                write_whole(facts, json.dumps(ends_ns).encode())
+                self._video[number] = _ending(span, made.ends_ns)
+                known = {"ends_ns": made.ends_ns, "notes": made.notes}
+                write_whole(facts, json.dumps(known).encode())
             if not self._options.keep_work:
                 clean(work)
         if several:
@@ -302,11 +310,8 @@ class _Version:
             hindsight=self._hindsight,
         )
 
-    async def _until_end(self, job: RenderJob, span: Span) -> int | None:
-        """Runs a job; where its end is that of a growing journal, tells it when that has come.
-
-        Gives the journal time at which the layout ended it, if it did.
-        """
+    async def _until_end(self, job: RenderJob, span: Span) -> RenderResult:
+        """Runs a job; where its end is that of a growing journal, tells it when that has come."""
         task = asyncio.ensure_future(job.run())
         try:
             while job.progress.total is None and not task.done():
@@ -317,9 +322,7 @@ class _Version:
                 self._journal.refresh()
                 if not self._journal.finished and not self._journal.is_live():
                     await asyncio.to_thread(recover, self._journal.directory)
-            result = await task
-            self._note(result.notes)
-            return result.ends_ns
+            return await task
         finally:
             task.cancel()
 

@@ -60,6 +60,56 @@ def test_wishes_that_would_change_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--layout", "default"),
+        ("--size", "640x360"),
+        ("--fps", "25"),
+        ("--crf", "23", "--preset", "x"),
+    ],
+)
+def test_the_look_of_a_sound(record: Path, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """MP3 files have none: whoever asks for one would wait for something else."""
+    out = ("--out", str(tmp_path / "out"), "--format", "mp3")
+    text = said("render", str(record), *out, *flags, code=2)
+    assert text.startswith(
+        f"mixer: {', '.join(sorted(f for f in flags if f[0] == '-')[::-1])}: of "
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_upload_of_nothing(tmp_path: Path) -> None:
+    """Without live renders there is no file to upload when the recording ends."""
+    flags = ("--no-live", "--upload", f"file://{tmp_path}/up")
+    text = said(
+        "record", "http://127.0.0.1:1/rooms/x", "--out", str(tmp_path / "rec"), *flags, code=2
+    )
+    assert text.startswith("mixer: --upload: --no-live") and text.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_numbers_that_are_none(tmp_path: Path, number: str) -> None:
+    """Python reads them, but nobody can wait for them, or be as loud."""
+    record = ("record", "http://127.0.0.1:1/rooms/x", "--out", str(tmp_path / "rec"))
+    for command in (
+        *((*record, flag, number) for flag in ("--duration", "--empty-timeout", "--loudness")),
+        ("render", "nowhere", "--from", number),
+        ("replay", "nowhere", "--into", "http://127.0.0.1:1/rooms/x", "--offset", number),
+    ):
+        text = said(*command, code=2)
+        assert text.startswith("mixer: Invalid value for '--") and text.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["status", "pause", "resume", "stop"])
+def test_one_mix_of_what_is_said_to_all(tmp_path: Path, command: str) -> None:
+    """`stop --mix phone` is not to end the whole recording."""
+    text = said("ctl", str(tmp_path), command, "--mix", "phone", code=2)
+    assert text == f"mixer: --mix: {command} is of the whole recording; leave it out\n"
+
+
 def test_a_report_of_another_version(record: Path, tmp_path: Path) -> None:
     """There is none; who does not ask for one is not told so."""
     out = ("--out", str(tmp_path / "out.mp4"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,20 @@ def test_a_task_group_s_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         run(work())
     assert error.value.exit_code == StorageError.exit_code
     assert capsys.readouterr().err.startswith("mixer: No such file or directory: ")
+
+
+def test_an_interrupt(capsys: pytest.CaptureFixture[str]) -> None:
+    """Is told to machines as all else is: docs/exit-codes.md."""
+
+    def act() -> None:
+        raise KeyboardInterrupt
+
+    line = told(act, capsys)
+    assert line == ("mixer: interrupted; run it again to go on\n", 130)
+    with pytest.raises(Exit):
+        guarded(act, as_json=True)
+    event = json.loads(capsys.readouterr().out)
+    assert event == {"event": "error", "message": line[0][7:-1], "code": 130}
 
 
 def test_a_mistake_of_the_caller(capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,10 +92,12 @@ def test_each_part_ends_with_its_layout(record: RecordFolder, tmp_path: Path) ->
 
 
 def test_one_part_of_several(record: RecordFolder, tmp_path: Path) -> None:
-    """The others are whole."""
+    """The others are whole. Who goes on with what was made before tells of it all the same."""
     finish = f"setTimeout(() => mixerLayout.finish(), {AFTER_MS});"
     page = page_of(tmp_path, BODY.format(then=in_the_second(record, finish)))
-    ends = remixed(record, out := tmp_path / "1.mp4", page)
+    ends = remixed(record, out := tmp_path / "1.mp4", page, keep_work=True)
+    assert remixed(record, tmp_path / "2.mp4", page) == ends
+    assert (tmp_path / "2.mp4").read_bytes() == out.read_bytes()
     assert len(ends) == 1 and PARTS_S[1][0] < ends[0] < PARTS_S[1][1]
     frames, seconds = lengths(out)
     assert frames == 60 + round((ends[0] - PARTS_S[1][0]) * FPS) + 60

@@ -12,7 +12,7 @@ import pytest
 
 from mixer.clock import SECOND
 from mixer.errors import UsageError
-from mixer.journal import Journal
+from mixer.journal import Journal, JournalWriter
 from mixer.lock import folder_locked
 from mixer.recorder import MixPlan, Plan, RecordFolder
 from mixer.recorder.forget import forget
@@ -61,6 +61,17 @@ def test_what_one_mix_ran(record: RecordFolder, tmp_path: Path, mix: str, length
     wish = RenderOptions(tmp_path, format="mp3", mix=mix)
     [sound] = asyncio.run(remix(record, wish, shown)).files
     assert seconds(sound) == pytest.approx(length_s, abs=0.03)
+
+
+def test_what_one_mix_ran_so_far(tmp_path: Path) -> None:
+    """Nobody knows: it may stop, and start again, while the remix follows the recording."""
+    folder = RecordFolder(tmp_path)
+    folder.save(Plan("made", "made", (replace(SMALL, start_ns=0),)))
+    with JournalWriter.create(folder.journal, conference="made") as writer:
+        writer.watermark(SECOND)
+        wish = RenderOptions(tmp_path / "out", format="mp3", mix="one")
+        with pytest.raises(UsageError, match=r"still being recorded: mix 'one' may stop"):
+            asyncio.run(remix(folder, wish, shown))
 
 
 def test_whose_sound_is_in_which_file(record: RecordFolder, tmp_path: Path) -> None:
