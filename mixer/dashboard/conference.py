@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..errors import MixerError, UsageError
 from ..records.models import Conference, Recording, Session
-from ..service import applications, conference_listing, conferences, files, listing
+from ..service import applications, attendance, conferences, files, listing
 from ..service.context import Service
 from ..service.errors import ApiError
 from ..service.sessions import MixOrder
@@ -49,7 +49,7 @@ async def shown(request: Request, service: Service) -> Response:
     row = await found(request, service)
     app = await applications.get(service.database, row.app_key)
     async with service.database.reading() as db:
-        stays = (await conference_listing.stays_of(db, [row.id]))[row.id]
+        stays = await attendance.all_stays(db, row.id)
         of_it = Recording.conference_id == row.id, listing.downloadable()
         recorded = list(await db.scalars(select(Recording).where(*of_it)))
         chosen = select(Session).where(Session.conference_id == row.id)
@@ -65,7 +65,7 @@ async def shown(request: Request, service: Service) -> Response:
         urls=await _addresses(service, recorded),
         archive=files.archive_url(service, app, row.id) if app and recorded else None,
         raw=[Raw(one, reports.report_of(service, one) is not None) for one in sessions],
-        join=_join_address(service, row, request.state.visit.operator),
+        join=_join_address(service, row),
         sizes=SIZES,
         **await _going_on(service, row),
     )
@@ -96,12 +96,13 @@ async def _going_on(service: Service, row: Conference) -> dict[str, Any]:
     return {"state": state, "remix": remix}
 
 
-def _join_address(service: Service, row: Conference, operator: str) -> str:
-    """The join page; under access control with a token that may everything."""
+def _join_address(service: Service, row: Conference) -> str:
+    """The join page; under access control with a token that may everything, and names nobody: an
+    operator's log-in is no business of the participants and of whoever gets the webhooks."""
     address = f"{service.settings.base_url}/rooms/{row.id}"
     if not row.protected:
         return address
-    token = service.tokens.conference_token(row.app_key, row.id, operator, conferences.PERMISSIONS)
+    token = service.tokens.conference_token(row.app_key, row.id, "", conferences.PERMISSIONS)
     return f"{address}#cat={token}"
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..records import Database
 from ..records.models import Attendance, Conference, Mix, Session
 from . import recorded_time
 from .context import now_ms
@@ -17,7 +21,23 @@ from .pattern import Pattern
 from .recorded_time import Span, Stretch
 
 BATCH = 500
+_matching = ThreadPoolExecutor(1, "patterns")  # one at a time: none slows down all else
 MIX_TIMES = Mix.started_at, Mix.began_at, Mix.stopped_at, Mix.error
+_OF_A_STAY = (
+    Attendance.conference_id,  # the first
+    Attendance.participant_id,
+    Attendance.external_id,
+    Attendance.name,
+    Attendance.avatar_url,
+    Attendance.type,
+    Attendance.ip_address,
+    Attendance.joined_at,
+    Attendance.left_at,
+)
+_Stay = namedtuple("_Stay", [column.key for column in _OF_A_STAY])  # type: ignore[misc]
+
+Told = TypeVar("Told")
+Stays = Sequence[Any]  # Attendance, or what has its fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +52,10 @@ class Filters:
 async def page(
     db: AsyncSession, app_key: str, given: Range, filters: Filters
 ) -> tuple[list[Conference], list[Position]]:
-    """A page's conferences, and the positions of them and of the next page's first."""
+    """A page's conferences, and the positions of them and of the next page's first.
+
+    Raises PatternError when it takes too long to find the aliases that match.
+    """
     chosen = select(Conference.created_at, Conference.id, Conference.alias)
     query: Any = chosen.where(
         Conference.app_key == app_key, Conference.created_at.between(given.since, given.latest)
@@ -66,30 +89,50 @@ async def _places(
     batch = query
     while True:
         rows = (await db.execute(batch.limit(BATCH))).all()
-        matching = [row for row in rows if alias.matches(row.alias)]
-        found += [Position(row.created_at, row.id) for row in matching]
+        aliases = [row.alias for row in rows]
+        loop = asyncio.get_running_loop()
+        matching = await loop.run_in_executor(_matching, list, map(alias.matches, aliases))
+        found += [
+            Position(row.created_at, row.id)
+            for row, matches in zip(rows, matching, strict=True)
+            if matches
+        ]
         if len(found) > given.most or len(rows) < BATCH:
             return found[: given.most + 1]
         batch = query.where(place < tuple_(rows[-1].created_at, rows[-1].id))
 
 
-async def stays_of(db: AsyncSession, ids: Sequence[str]) -> dict[str, list[Attendance]]:
-    """All stays, by conference, in the order of joining."""
-    found: dict[str, list[Attendance]] = {id: [] for id in ids}
-    query = select(Attendance).where(Attendance.conference_id.in_(ids))
-    for row in await db.scalars(query.order_by(Attendance.joined_at, Attendance.id)):
-        found[row.conference_id].append(row)
-    return found
+async def summed_up(
+    database: Database,
+    conferences: Sequence[Conference],
+    told: Callable[[Conference, Stays, int], Told],
+) -> list[Told]:
+    """What `told` makes of each, its stays in the order of joining, and for how many ms it was
+    recorded. On another thread: a page of conferences may have a hundred thousand stays."""
+    ids = [one.id for one in conferences]
+    stays = select(*_OF_A_STAY).where(Attendance.conference_id.in_(ids))
+    stays = stays.order_by(Attendance.joined_at, Attendance.id)
+    found, mixes = await database.fetched(stays, _mixes(ids))
+
+    def all_told() -> list[Told]:
+        of: dict[str, list[Any]] = {id: [] for id in ids}
+        for row in found:
+            of[row[0]].append(_Stay._make(row))
+        recorded = _by_conference(mixes)
+        return [told(one, of[one.id], recorded.get(one.id, 0)) for one in conferences]
+
+    return await asyncio.to_thread(all_told)
 
 
 async def recorded_ms(db: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
     """For how long at least one mix was recorded, pauses apart, by conference."""
-    query = (
-        select(Session.id, Session.conference_id, Session.wanted, *MIX_TIMES)
-        .join(Mix, Mix.session_id == Session.id)
-        .where(Session.conference_id.in_(ids), Session.kind == "record")
-    )
-    return {**dict.fromkeys(ids, 0), **_by_conference((await db.execute(query)).all())}
+    return {**dict.fromkeys(ids, 0), **_by_conference((await db.execute(_mixes(ids))).all())}
+
+
+def _mixes(ids: Sequence[str]) -> Select[Any]:
+    query = select(Session.id, Session.conference_id, Session.wanted, *MIX_TIMES)
+    query = query.join(Mix, Mix.session_id == Session.id)
+    return query.where(Session.conference_id.in_(ids), Session.kind == "record")
 
 
 def stretch_of(row: Row[Any]) -> Stretch:
@@ -111,7 +154,7 @@ def _by_conference(rows: Sequence[Row[Any]]) -> dict[str, int]:
     return {id: recorded_time.length_ms(recorded_time.union(of)) for id, of in spans.items()}
 
 
-def most_at_once(stays: Sequence[Attendance], type: str) -> int:
+def most_at_once(stays: Stays, type: str) -> int:
     """The largest number of one type that was there at the same time."""
     changes: list[tuple[int, int]] = []
     for stay in stays:

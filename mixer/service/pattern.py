@@ -5,6 +5,10 @@ deterministic states made when they are met (K. Thompson, CACM 11(6), 1968; R. C
 Expression Matching Can Be Simple And Fast"). Known are literals, `.`, classes, `\\d \\w \\s`,
 groups, `|`, `* + ? {m,n}`, `^`, `$`; neither backreferences nor looking around. The whole text
 has to match; upper and lower case are the same.
+
+A step from a set of states depends on which of the pattern's atoms a character passes, not on the
+character: what is remembered is small for what people write. What hostile ones may remember, and
+how much they may have worked out, is bounded.
 """
 
 from __future__ import annotations
@@ -13,13 +17,17 @@ import re
 from collections.abc import Callable
 
 MAX_PATTERN_CHARS = 250
-MAX_STATES = 2000
+MAX_STATES = 600
 MAX_REPEAT = 250
 MAX_DEPTH = 30
-MAX_REMEMBERED = 20_000
+MAX_REMEMBERED = 1000  # sets of states, 30 kB each at most
+MAX_CHARS = 20_000
+MAX_EFFORT = 10_000_000  # states and characters looked at: some seconds
 SPECIAL = frozenset(".*+?()[]{}|^$\\")
 
 Test = Callable[[str], bool]
+States = frozenset[int]
+Atoms = frozenset[str]
 _CLASSES: dict[str, Test] = {
     "d": str.isdecimal,
     "w": lambda char: char.isalnum() or char == "_",
@@ -42,42 +50,65 @@ class Pattern:
         if len(text) > MAX_PATTERN_CHARS:
             raise PatternError(f"it has more than {MAX_PATTERN_CHARS} characters")
         self.literal = None if SPECIAL & set(text) else text
-        self._tests: list[Test | None] = []  # of each state; None: it only leads on
+        self._atoms: dict[str, Test] = {}  # by their text
+        self._reads: list[str | None] = []  # the atom of each state; None: it only leads on
         self._next: list[list[int]] = []
         start, end = _Parser(text, self).parse()
         self._end = end
         self._start = self._closure({start})
-        self._remembered: dict[tuple[frozenset[int], str], frozenset[int]] = {}
+        self._remembered: dict[tuple[States, Atoms], States] = {}
+        self._sets: dict[States, States] = {}  # the same ones once
+        self._passed: dict[str, Atoms] = {}
+        self._effort = 0
+        self._size = len(text)  # no more members are in all of its classes
 
     def matches(self, text: str) -> bool:
-        """Whether the whole text does."""
+        """Whether the whole text does. Raises PatternError when all texts so far took too much."""
         states = self._start
         for char in text:
-            key = states, char
-            following = self._remembered.get(key)
+            passed = self._passed.get(char)
+            if passed is None:
+                passed = self._passed_by(char)
+            following = self._remembered.get((states, passed))
             if following is None:
-                following = self._step(states, char)
-                if len(self._remembered) >= MAX_REMEMBERED:
-                    self._remembered.clear()
-                self._remembered[key] = following
+                following = self._step(states, passed)
             if not following:
                 return False
             states = following
         return self._end in states
 
-    def _step(self, states: frozenset[int], char: str) -> frozenset[int]:
+    def _passed_by(self, char: str) -> Atoms:
+        self._work(self._size)
+        if len(self._passed) >= MAX_CHARS:
+            self._passed.clear()
+        passed = frozenset(atom for atom, test in self._atoms.items() if test(char))
+        self._passed[char] = passed
+        return passed
+
+    def _step(self, states: States, passed: Atoms) -> States:
         found: set[int] = set()
         for state in states:
-            test = self._tests[state]
-            if test is not None and test(char):
+            if self._reads[state] in passed:
                 found.update(self._next[state])
-        return self._closure(found)
+        closed = self._closure(found)
+        self._work(len(states) + len(closed))
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+            self._sets.clear()
+        following = self._sets.setdefault(closed, closed)
+        self._remembered[states, passed] = following
+        return following
 
-    def _closure(self, states: set[int]) -> frozenset[int]:
+    def _work(self, effort: int) -> None:
+        self._effort += effort
+        if self._effort > MAX_EFFORT:
+            raise PatternError("it takes too long to look for; make it simpler")
+
+    def _closure(self, states: set[int]) -> States:
         waiting, found = list(states), set(states)
         while waiting:
             state = waiting.pop()
-            if self._tests[state] is None:
+            if self._reads[state] is None:
                 for following in self._next[state]:
                     if following not in found:
                         found.add(following)
@@ -86,12 +117,15 @@ class Pattern:
 
     # what the parser builds with
 
-    def state(self, test: Test | None = None) -> int:
-        if len(self._tests) >= MAX_STATES:
+    def state(self, atom: str | None = None, test: Test | None = None) -> int:
+        """`atom`: the text of what it reads, `test` what that is."""
+        if len(self._reads) >= MAX_STATES:
             raise PatternError("it is too big; repeat less")
-        self._tests.append(test)
+        if atom is not None and test is not None:
+            self._atoms.setdefault(atom, test)
+        self._reads.append(atom)
         self._next.append([])
-        return len(self._tests) - 1
+        return len(self._reads) - 1
 
     def link(self, state: int, following: int) -> None:
         self._next[state].append(following)
@@ -192,10 +226,10 @@ class _Parser:
     def _again(self, atom: str) -> Piece:
         parser = _Parser(atom, self._into)
         parser._depth = self._depth
-        return parser.parse()
+        return parser._repeated()
 
     def _atom(self) -> Piece:
-        char = self._text[self._at]
+        began, char = self._at, self._text[self._at]
         self._at += 1
         match char:
             case "(":
@@ -206,16 +240,16 @@ class _Parser:
                     raise PatternError("a ( without its )")
                 return piece
             case "[":
-                return self._one(self._class())
+                return self._one(began, self._class())
             case ".":
-                return self._one(lambda char: True)
+                return self._one(began, lambda char: True)
             case "\\":
-                return self._one(self._escaped())
+                return self._one(began, self._escaped())
             case "^" | "$":
                 return self._anchor(char)
             case "*" | "+" | "?" | "{":
                 raise PatternError(f"there is nothing that {char} could repeat")
-        return self._one(_same(char))
+        return self._one(began, _same(char))
 
     def _anchor(self, char: str) -> Piece:
         """Whole texts have to match anyhow: at the ends of an alternative anchors say nothing;
@@ -225,7 +259,7 @@ class _Parser:
         else:
             fits = self._at == len(self._text) or self._text[self._at] in ")|"
         if not fits:
-            return self._one(lambda other: False)
+            return self._one(self._at - 1, lambda other: False)
         state = self._into.state()
         return state, state
 
@@ -266,8 +300,9 @@ class _Parser:
             return lambda other: any(char <= way <= upper for way in _ways(other))
         return _same(char)
 
-    def _one(self, test: Test) -> Piece:
-        first, last = self._into.state(test), self._into.state()
+    def _one(self, began: int, test: Test) -> Piece:
+        """A character that passes the test; it is written from `began` to here."""
+        first, last = self._into.state(self._text[began : self._at], test), self._into.state()
         self._into.link(first, last)
         return first, last
 

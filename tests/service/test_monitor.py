@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from typing import Any
 
 import httpx2
+import pytest
 from sqlalchemy import update
 
 from mixer.records.models import Recording
-from mixer.service import applications
+from mixer.service import applications, conference_listing
 from mixer.service.context import Service, now_ms
+from mixer.service.pages import Range
+from mixer.service.pattern import Pattern
 
 from .conftest import BOTH_DATABASES, Credentials, bearer
 from .published import EPOCH, Archive, Asked
@@ -383,6 +388,39 @@ async def test_conferences_are_filtered(archive: Archive, api: httpx2.AsyncClien
     assert await aliases(active="True", livestats="False") == {"foobar"}
     assert await aliases(exid="o3") == {"in 2019"}
     assert await aliases(**{"from": str(EPOCH + 4)}) == {"in 2020"}
+
+
+async def test_looking_for_aliases_stops_nothing_else(archive: Archive, service: Service) -> None:
+    """The server goes on while a pattern is looked for, and while a page is summed up."""
+    loop = asyncio.get_running_loop()
+
+    def goes_on(*_: Any) -> bool:
+        done = threading.Event()
+        loop.call_soon_threadsafe(done.set)
+        return done.wait(20)
+
+    class Slow(Pattern):
+        def matches(self, text: str) -> bool:
+            return goes_on()
+
+    conference = await archive.conference()
+    given = Range(0, now_ms(), 10, None)
+    wanted = conference_listing.Filters(Slow(".*"))
+    async with service.database.reading() as db:
+        rows, _ = await conference_listing.page(db, archive.app_key, given, wanted)
+    assert [row.id for row in rows] == [conference.id]
+    assert await conference_listing.summed_up(service.database, rows, goes_on) == [True]
+
+
+async def test_a_pattern_that_takes_too_long(
+    archive: Archive, api: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is the caller's to mend."""
+    await archive.conference()
+    monkeypatch.setattr("mixer.service.pattern.MAX_EFFORT", 10)
+    answer = await api.get("/v1/monitor/conferences", params={"alias": ".*x.*"})
+    assert_error(answer, 400, 400)
+    assert "simpler" in answer.json()["error_description"]
 
 
 async def test_ongoing_conferences(archive: Archive, api: httpx2.AsyncClient) -> None:

@@ -12,6 +12,7 @@ from ...records.models import Attendance, Conference
 from .. import attendance, conference_listing, conferences
 from ..applications import ApplicationSettings
 from ..auth import GivenService
+from ..conference_listing import Stays
 from ..context import now_ms
 from ..errors import ApiError, answers
 from ..pages import Position, tokens
@@ -57,17 +58,18 @@ async def list_conferences(
     wanted = conference_listing.Filters(
         pattern("alias", alias) if alias else None, active, exid or None
     )
-    async with service.database.reading() as db:
-        rows, places = await conference_listing.page(db, reader.app_key, given, wanted)
-        ids = [row.id for row in rows]
-        stays = await conference_listing.stays_of(db, ids)
-        recorded = await conference_listing.recorded_ms(db, ids)
-    region = service.settings.region
-    told = [
-        summary(row, stays[row.id], recorded[row.id], region, reader.app.settings, livestats)
-        for row in rows
-    ]
-    return json_answer({**tokens(places, given), "conferences": told})
+    try:
+        async with service.database.reading() as db:
+            rows, places = await conference_listing.page(db, reader.app_key, given, wanted)
+    except PatternError as error:
+        raise _refused("alias", error) from None
+    region, settings = service.settings.region, reader.app.settings
+
+    def told(row: Conference, stays: Stays, recorded: int) -> dict[str, Any]:
+        return summary(row, stays, recorded, region, settings, livestats)
+
+    found = await conference_listing.summed_up(service.database, rows, told)
+    return json_answer({**tokens(places, given), "conferences": found})
 
 
 @router.get(
@@ -157,7 +159,7 @@ async def participant(
 
 def summary(
     row: Conference,
-    stays: Sequence[Attendance],
+    stays: Stays,
     recorded: int,
     region: str,
     settings: ApplicationSettings,
@@ -198,11 +200,15 @@ def pattern(field: str, text: str) -> Pattern:
     try:
         return Pattern(text)
     except PatternError as error:
-        sentence = f"{field}: no regular expression that is known here: {error}."
-        raise ApiError(400, 400, "INVALID_REQUEST", sentence) from None
+        raise _refused(field, error) from None
 
 
-def _numbers(stays: Sequence[Attendance]) -> dict[str, int]:
+def _refused(field: str, error: PatternError) -> ApiError:
+    sentence = f"{field}: no regular expression that is known here: {error}."
+    return ApiError(400, 400, "INVALID_REQUEST", sentence)
+
+
+def _numbers(stays: Stays) -> dict[str, int]:
     """How many different ones there were."""
     ids: dict[str, set[str]] = {"user": set(), "listener": set()}
     for stay in stays:
@@ -210,13 +216,13 @@ def _numbers(stays: Sequence[Attendance]) -> dict[str, int]:
     return {"nbUsers": len(ids["user"]), "nbListeners": len(ids["listener"]), "nbPstn": 0}
 
 
-def _statistics(stays: Sequence[Attendance]) -> dict[str, Any]:
+def _statistics(stays: Stays) -> dict[str, Any]:
     types = ("user", "listener", "mixer", "pstn")
     most = {name.upper(): conference_listing.most_at_once(stays, name) for name in types}
     return {"maxParticipants": most, "network": {}}  # of which nothing is measured
 
 
-def _owner(row: Conference, stays: Sequence[Attendance]) -> dict[str, Any]:
+def _owner(row: Conference, stays: Stays) -> dict[str, Any]:
     theirs = [stay for stay in stays if stay.external_id == row.owner_external_id]
     known = theirs[0] if theirs and row.owner_external_id else None
     return {
@@ -225,7 +231,7 @@ def _owner(row: Conference, stays: Sequence[Attendance]) -> dict[str, Any]:
     }
 
 
-def _metadata(stay: Attendance | None) -> dict[str, str]:
+def _metadata(stay: Any) -> dict[str, str]:
     return {
         "userID": stay.participant_id if stay else "",
         "externalName": stay.name if stay else "",
