@@ -11,12 +11,17 @@ from starlette.routing import BaseRoute, Route
 from ..records.models import Application, Conference, Event
 from ..service.applications import DEPRECATED_EVENTS, EVENTS
 from ..service.context import Service
+from ..webhooks.outbox import says_something
 from . import pages
 from .visits import private
 
 A_PAGE = 30
 STATES = {"": "all", "pending": "due", "delivered": "delivered", "dead": "given up"}
 AGAIN_AT_ONCE = 1000
+CANNOT_BE_SENT = (
+    "This cannot be sent any more: what it was about has been deleted, or the application has no"
+    " webhook address; set one."
+)
 
 
 async def listed(request: Request, service: Service) -> Response:
@@ -37,7 +42,8 @@ async def listed(request: Request, service: Service) -> Response:
         query = query.where(Event.id <= int(before))
     async with service.database.reading() as db:
         rows = (await db.execute(query.order_by(Event.id.desc()).limit(A_PAGE + 1))).all()
-        dead = await db.scalar(select(func.count()).where(Event.state == "dead")) or 0
+        given_up = Event.state == "dead", says_something()
+        dead = await db.scalar(select(func.count()).where(*given_up)) or 0
     return pages.page(
         request,
         "webhooks.html.j2",
@@ -64,16 +70,20 @@ async def again(request: Request, service: Service) -> Response:
     """Sends one again, or all that were given up."""
     uid = request.path_params["uid"]
     chosen = select(Event.app_key, Event.uid).order_by(Event.id).limit(AGAIN_AT_ONCE)
-    chosen = chosen.where(Event.state == "dead" if uid == "dead" else Event.uid == uid)
+    if uid == "dead":
+        chosen = chosen.where(Event.state == "dead", says_something())
+    else:
+        chosen = chosen.where(Event.uid == uid)
     async with service.database.reading() as db:
         events = (await db.execute(chosen)).all()
-    for app_key, wanted in events:
-        await service.outbox.send_again(app_key, wanted)
+    sent = [await service.outbox.send_again(*event) for event in events]
     if not events:
         return pages.to(request, "/webhooks", "There was nothing to send again.", failed=True)
-    if uid == "dead":
-        return pages.to(request, "/webhooks", f"{len(events)} events are being sent again.")
-    return pages.to(request, f"/webhooks/{uid}", "The event is being sent again.")
+    page = "/webhooks" if uid == "dead" else f"/webhooks/{uid}"
+    if not any(sent):
+        return pages.to(request, page, CANNOT_BE_SENT, failed=True)
+    told = f"{sum(sent)} events are" if uid == "dead" else "The event is"
+    return pages.to(request, page, f"{told} being sent again.")
 
 
 ROUTES: list[BaseRoute] = [

@@ -81,7 +81,9 @@ async def usage(request: Request, service: Service) -> Response:
     app_key = asked if asked in names else None
     async with service.database.reading() as db:
         months = await sums.by_month(db, formats.months(now, MONTHS), app_key)
-        recorded = await sums.recorded_by_month(db, formats.months(now, MONTHS), now, app_key)
+    recorded = await sums.recorded_by_month(
+        service.database, formats.months(now, MONTHS), now, app_key
+    )
     most = max((sum(kinds.values(), sums.Sum()).ms for _, kinds in months), default=0)
     return pages.page(
         request,

@@ -15,6 +15,7 @@ from ..records.models import Attendance, Conference, Event, Recording, Session
 from ..service import applications, listing
 from ..service.attendance import PEOPLE
 from ..service.context import Service, now_ms
+from ..webhooks.outbox import says_something
 from . import formats, pages, sums
 from .visits import private
 
@@ -34,7 +35,7 @@ async def shown(request: Request, service: Service) -> Response:
             "remixes": await _count(
                 db, Session, Session.closed_at.is_(None), Session.kind == "remix"
             ),
-            "dead": await _count(db, Event, Event.state == "dead"),
+            "dead": await _count(db, Event, Event.state == "dead", says_something()),
             "pending": await _count(db, Event, Event.state == "pending"),
         }
         latest = (await db.execute(_latest())).all()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import Row, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..records import Database
 from ..records.models import Application, Mix, Recording, Session
 from ..service import listing, recorded_time
 from ..service.applications import stored_settings
@@ -81,58 +84,71 @@ async def by_month(
 
 
 async def recorded_by_month(
-    db: AsyncSession, months: Sequence[tuple[str, int, int]], now: int, app_key: str | None = None
+    database: Database, months: Sequence[tuple[str, int, int]], now: int, app_key: str | None = None
 ) -> dict[str, int]:
     """For how many ms recorders recorded, by the month in which they ended, whatever was made of
-    it: also where nothing is rendered live. Pauses apart; several mixes at once count once."""
+    it: also where nothing is rendered live. Pauses apart; several mixes at once count once. On
+    another thread, a month at a time: a year may have very many."""
     query = (
-        select(Session.id, Session.wanted, Session.closed_at, *MIX_TIMES)
+        select(Session.id, Session.wanted, *MIX_TIMES)
         .join(Mix, Mix.session_id == Session.id)
         .where(Session.kind == "record")
-        .where(or_(Session.closed_at.is_(None), Session.closed_at >= months[-1][1]))
+        .order_by(Session.id)
     )
     if app_key is not None:
         query = query.where(Session.app_key == app_key)
-    found = dict.fromkeys((name for name, *_ in months), 0)
-    for _, rows in groupby(await db.execute(query.order_by(Session.id)), lambda row: row.id):
-        mixes = list(rows)
-        ended_at, wanted = mixes[0].closed_at or now, mixes[0].wanted
-        name = next((name for name, start, _ in months if ended_at >= start), None)
-        if name is not None:
-            spans = recorded_time.spans(map(stretch_of, mixes), wanted, now)
-            found[name] += recorded_time.length_ms(spans)
+    found = {}
+    for name, start, end in months:
+        ended = (Session.closed_at >= start) & (Session.closed_at < end)
+        within = or_(ended, Session.closed_at.is_(None)) if start <= now < end else ended
+        (rows,) = await database.fetched(query.where(within))
+        found[name] = await asyncio.to_thread(_recorded_ms, rows, now)
     return found
+
+
+def _recorded_ms(rows: Sequence[Row[Any]], now: int) -> int:
+    """`rows`: mixes, those of a session one after the other."""
+    total = 0
+    for _, of_one in groupby(rows, lambda row: row.id):
+        mixes = list(of_one)
+        spans = recorded_time.spans(map(stretch_of, mixes), mixes[0].wanted, now)
+        total += recorded_time.length_ms(spans)
+    return total
 
 
 async def due(db: AsyncSession, now: int, days: Sequence[int]) -> list[tuple[int, int, Sum, int]]:
     """What goes from one number of days to the next: both, files, and raw recordings."""
-    files = await db.execute(
-        select(Recording.keep_until, Recording.size).where(
-            listing.downloadable(), Recording.keep_until <= now + days[-1] * DAY_MS
-        )
-    )
-    ends = [(int(at or 0), Sum(1, size)) for at, size in files]
-    raw = await _raw_ends(db)
-    found, earlier, since = [], 0, 0
-    for day in days:
-        until = now + day * DAY_MS
-        going = sum((one for at, one in ends if since < at <= until), Sum())
-        found.append((earlier, day, going, sum(since < at <= until for at in raw)))
-        earlier, since = day, until
+    day = _within(Recording.keep_until, now, days, 0).label("in_day")
+    last = now + days[-1] * DAY_MS
+    query = select(day, *_SUMS).where(listing.downloadable(), Recording.keep_until <= last)
+    files = {until: _sum(rest) for until, *rest in await db.execute(query.group_by("in_day"))}
+    raw = await _raw_due(db, now, days)
+    return [
+        (earlier, until, files.get(until, Sum()), raw.get(until, 0))
+        for earlier, until in zip((0, *days), days, strict=False)
+    ]
+
+
+async def _raw_due(db: AsyncSession, now: int, days: Sequence[int]) -> Counter[int]:
+    """How many raw recordings there are that may be removed then, what is overdue with the first.
+    Asked once for each number of days that applications keep theirs."""
+    keys: dict[int, list[str]] = {}
+    for app in await db.scalars(select(Application)):
+        keys.setdefault(stored_settings(app.settings).retention_raw_days, []).append(app.key)
+    found: Counter[int] = Counter()
+    for kept_days, of_them in keys.items():
+        day = _within(Session.closed_at, now, days, kept_days).label("in_day")
+        there = Session.deleted_at.is_(None), Session.app_key.in_(of_them)
+        closed = Session.closed_at <= now + (days[-1] - kept_days) * DAY_MS
+        query = select(day, func.count()).where(*there, closed).group_by("in_day")
+        for until, count in await db.execute(query):
+            found[until] += count
     return found
 
 
-async def _raw_ends(db: AsyncSession) -> list[int]:
-    """When the raw recordings that are there may be removed."""
-    apps = await db.scalars(select(Application))
-    settings = {app.key: stored_settings(app.settings) for app in apps}
-    there = select(Session.app_key, Session.closed_at).where(
-        Session.deleted_at.is_(None), Session.closed_at.is_not(None)
-    )
-    return [
-        (closed_at or 0) + settings[app_key].retention_raw_days * DAY_MS
-        for app_key, closed_at in await db.execute(there)
-    ]
+def _within(column: Any, now: int, days: Sequence[int], later: int) -> Any:
+    """The first of `days` that has not passed so many days after the column's time."""
+    return case(*((column <= now + (day - later) * DAY_MS, day) for day in days))
 
 
 async def gone(db: AsyncSession, now: int) -> list[tuple[int, Sum, int]]:

@@ -21,8 +21,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x6D697865  # "mixe", of PostgreSQL's advisory locks
 
 
-async def upgrade(database: Database) -> None:
-    """Creates or changes the tables where needed.
+async def upgrade(database: Database, to: str = "head") -> None:
+    """Creates or changes the tables where needed. `to`: a revision; the newest.
 
     Raises UsageError when the database was made by a newer version, StorageError when it cannot be
     reached or written.
@@ -31,7 +31,7 @@ async def upgrade(database: Database) -> None:
         async with database.engine.connect() as connection:
             wanted = await connection.execution_options(mixer_writes=True)
             async with wanted.begin():
-                await wanted.run_sync(_upgrade)
+                await wanted.run_sync(_upgrade, to)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StorageError(f"the database cannot be used: {reason}") from error
@@ -57,13 +57,13 @@ def configuration() -> Config:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, to: str) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     _revision(connection)
     config = configuration()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _revision(connection: Connection) -> str | None:

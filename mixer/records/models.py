@@ -57,7 +57,6 @@ class Application(Base):
     secret_hash: Mapped[str] = mapped_column(String(200))
     settings: Mapped[dict[str, Any]]  # mixer/service/applications.py: ApplicationSettings
     created_at: Mapped[int]
-    deleted_at: Mapped[int | None]
 
 
 class Conference(Base):
@@ -188,6 +187,14 @@ class Recording(Base):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        # all applications', for the dashboard
+        Index(
+            "recordings_latest",
+            "end_time",
+            "id",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("recordings_of", "conference_id", "end_time", "id"),
         Index(
             "recordings_due",
@@ -236,6 +243,14 @@ class Event(Base):
     __table_args__ = (
         Index("events_due", "state", "next_attempt_at"),
         Index("events_of", "conference_id", "id"),
+        # whether an event waits for another is asked for each that is due
+        Index(
+            "events_waiting",
+            "conference_id",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
         Index("events_by_time", "app_key", "created_at", "id"),
     )
 
@@ -266,7 +281,6 @@ class Secret(Base):
     name: Mapped[str] = mapped_column(String(60), primary_key=True)  # "tokens", "webhook:KEYID"
     value: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[int]
-    retired_at: Mapped[int | None]
 
 
 class Operator(Base):

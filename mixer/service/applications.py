@@ -141,13 +141,13 @@ async def authenticate(database: Database, key: str, secret: str) -> Application
         row = await db.get(tables.Application, key)
     known = row.secret_hash if row is not None else _digest("")
     same = hmac.compare_digest(known, _digest(secret))
-    return _value(row) if row is not None and same and row.deleted_at is None else None
+    return _value(row) if row is not None and same else None
 
 
 async def get(database: Database, key: str) -> Application | None:
-    """The application with that key, None when there is none (any more)."""
-    of_key = tables.Application.key == key, tables.Application.deleted_at.is_(None)
-    (found,) = await database.fetched(select(*tables.Application.__table__.columns).where(*of_key))
+    """The application with that key, None when there is none."""
+    of_key = tables.Application.key == key
+    (found,) = await database.fetched(select(*tables.Application.__table__.columns).where(of_key))
     return _value(found[0]) if found else None
 
 
@@ -185,15 +185,15 @@ async def change(database: Database, key: str, fields: Mapping[str, Any]) -> App
 
 async def list_all(database: Database) -> list[Application]:
     """All applications, oldest first."""
-    chosen = select(tables.Application).where(tables.Application.deleted_at.is_(None))
+    chosen = select(tables.Application).order_by(tables.Application.created_at)
     async with database.reading() as db:
-        rows = await db.scalars(chosen.order_by(tables.Application.created_at))
+        rows = await db.scalars(chosen)
     return [_value(row) for row in rows]
 
 
 async def _row(db: AsyncSession, key: str) -> tables.Application:
     row = await db.get(tables.Application, key, with_for_update=True)
-    if row is None or row.deleted_at is not None:
+    if row is None:
         raise _unknown(key)
     return row
 

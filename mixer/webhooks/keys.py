@@ -72,7 +72,7 @@ class WebhookKeys:
         keys = [
             SigningKey(row.name.removeprefix(PREFIX), row.value, row.created_at)
             for row in rows
-            if row.name != ROOT and row.retired_at is None
+            if row.name != ROOT
         ]
         self._keys = sorted(keys, key=lambda key: (key.created_at, key.id))
         self._root = next((row.value for row in rows if row.name == ROOT), b"")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import event, exists, select, update
+from sqlalchemy import Text, cast, event, exists, literal_column, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -43,6 +43,8 @@ AT_ONCE = 32
 AT_ONCE_EACH = 8  # of one application: a slow receiver leaves room for the others
 POLL_S = 1.0  # for events of other instances, and those whose time comes
 GONE = "its recordings were deleted before it could be sent"
+# written out, not given as a parameter: only so an index of pending events is known to have it
+PENDING: Any = literal_column("'pending'")
 UNWANTED = "the application has no webhook address any more"
 
 
@@ -109,15 +111,20 @@ class Outbox:
         event.listen(db.sync_session, "after_commit", lambda _: self._wake.set(), once=True)
 
     async def send_again(self, app_key: str, uid: str) -> bool:
-        """Sends an event once more, whatever became of it. False: there is no such event."""
+        """Sends an event once more, whatever became of it. False: there is no such event, or it
+        cannot be sent any more; what is known of its attempts stays as it is then."""
+        chosen = select(Event).where(Event.uid == uid, Event.app_key == app_key)
         async with self._database.writing() as db:
-            done = await db.execute(
-                update(Event)
-                .where(Event.uid == uid, Event.app_key == app_key)
-                .values(state="pending", attempts=0, next_attempt_at=now_ms())
-            )
+            one = await db.scalar(chosen.with_for_update())
+            if one is None:
+                return False
+            settings = stored_settings((await db.get_one(Application, app_key)).settings)
+            rows = await _recordings(db, one.recordings)
+            if _obstacle(one, settings.webhook_url, rows) is not None:
+                return False
+            one.state, one.attempts, one.next_attempt_at = "pending", 0, now_ms()
         self._wake.set()
-        return bool(done.rowcount)  # type: ignore[attr-defined]
+        return True
 
     async def run(self) -> None:
         """Delivers until cancelled."""
@@ -191,8 +198,8 @@ class Outbox:
             rows = await _recordings(db, one.recordings)
         settings = stored_settings(app.settings)
         url = settings.webhook_url  # of now: a wrong address can be mended within the day
-        if url is None or (one.recordings and not rows) or not one.body:
-            why = UNWANTED if url is None else GONE
+        why = _obstacle(one, url, rows)
+        if url is None or why is not None:
             await self._settled(one, one.url, None, Answer(error=why), dead=True)
             return
         now = now_ms()
@@ -250,12 +257,24 @@ def open_outbox(settings: ServiceSettings, database: Database, storage: Storage)
     return Outbox(database, storage, keys, destination, region=settings.region)
 
 
+def says_something() -> Any:
+    """Of events: those that do not have been made blank with the people of their conference."""
+    return cast(Event.body, Text) != "{}"
+
+
+def _obstacle(one: Event, url: str | None, rows: Sequence[Recording]) -> str | None:
+    """Why an event cannot be sent; None: it can. `rows`: those of its recordings that are there."""
+    if url is None:
+        return UNWANTED
+    return GONE if not one.body or (one.recordings and not rows) else None
+
+
 def _due(now: int, without: Sequence[str]) -> Any:
     """Events whose time has come, and that wait for no other of their conference."""
     earlier = aliased(Event)
     waits = exists().where(
         earlier.conference_id == Event.conference_id,
-        earlier.state == "pending",
+        earlier.state == PENDING,
         earlier.id < Event.id,
     )
     query = select(Event).where(

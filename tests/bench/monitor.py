@@ -109,7 +109,7 @@ def _fill(path: Path, conferences: int) -> list[str]:
     chance = random.Random(7)
     ids = [str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in range(conferences)]
     with sqlite3.connect(path) as db:
-        db.execute("insert into applications values ('app', 'Bench', '', '{}', 0, null)")
+        db.execute("insert into applications values ('app', 'Bench', '', '{}', 0)")
         db.executemany(
             "insert into conferences (id, app_key, alias, alias_key, type, owner_external_id,"
             " parameters, permissions, protected, created_at, started_at, ended_at)"

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from mixer.errors import StorageError, UsageError
 from mixer.records import Database
 from mixer.records.migrate import upgrade
-from mixer.records.models import Base
+from mixer.records.models import Application, Base, Conference, Secret
 from tests.instruments.postgresql import new_database
 
 
@@ -66,6 +66,27 @@ def test_new_file_opened_by_several(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(several) as threads:
         list(threads.map(opened, range(several)))
+
+
+async def test_an_older_database_keeps_its_rows(address: str) -> None:
+    """Columns that go take nothing else with them, also where other tables refer to the rows."""
+    database = Database(address)
+    await upgrade(database, "0002")
+    async with database.writing() as db:
+        for row in (
+            "applications (key, name, secret_hash, settings, created_at) "
+            "VALUES ('a', 'A', 'x', '{}', 1)",
+            "secrets (name, value, created_at) VALUES ('tokens', 'k', 1)",
+            "conferences (id, app_key, alias, alias_key, type, owner_external_id, parameters,"
+            " permissions, protected, created_at)"
+            " VALUES ('c', 'a', 'C', 'c', 'SDK_CONF', '', '{}', '{}', false, 1)",
+        ):
+            await db.execute(text(f"INSERT INTO {row}"))
+    await upgrade(database)
+    async with database.reading() as db:
+        for kind in (Application, Secret, Conference):
+            assert len((await db.scalars(select(kind))).all()) == 1
+    await database.close()
 
 
 async def test_newer_database(address: str) -> None:

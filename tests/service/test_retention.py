@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -83,6 +84,13 @@ async def known(service: Service) -> set[str]:
     return {row.conference_id for row in rows}
 
 
+async def named(service: Service) -> set[str]:
+    """Ids of the conferences that still say whose they are, or who may do what."""
+    async with service.database.reading() as db:
+        rows = list(await db.scalars(select(Conference)))
+    return {row.id for row in rows if row.owner_external_id or row.permissions}
+
+
 async def test_people_are_forgotten_with_what_was_recorded(
     service: Service, archive: Archive
 ) -> None:
@@ -106,12 +114,16 @@ async def test_people_are_forgotten_with_what_was_recorded(
 async def test_people_of_whom_nothing_was_recorded(service: Service, archive: Archive) -> None:
     """They are forgotten after the days of mixes; those of a conference that goes on are not."""
     ended = await archive.conference(ended_at=now_ms())
-    live = await archive.conference("Live", ended_at=None)
+    live = await archive.conference("Live", ended_at=None, owner_external_id="owner")
     for conference in (ended, live):
         await archive.stay(conference, "a", ip_address="192.0.2.7")
+    await archive.conference("Nobody came", ended_at=now_ms(), owner_external_id="owner")
+    given = {"ext-b": ["JOIN"]}
+    await archive.conference("Nor here", ended_at=now_ms(), permissions=given)
     assert (await files.sweep(service, now_ms() + 179 * DAY_MS)).people == 0
+    assert len(await named(service)) == 3
     assert (await files.sweep(service, now_ms() + 181 * DAY_MS)).people == 1
-    assert await known(service) == {live.id}
+    assert await known(service) == await named(service) == {live.id}
 
 
 async def test_deletion_forgets_whose_file_it_was(
@@ -139,6 +151,7 @@ async def test_deletion_forgets_who_was_there(
     for id in (row.conference_id, other.conference_id, live.id):
         async with service.database.writing() as db:
             conference = await db.get_one(Conference, id)
+            conference.owner_external_id = "ext-a"
             for type in ("Participant.Joined", "Participant.Left"):
                 body = {"participant": {"externalName": "Ada"}}
                 await service.outbox.add(db, archive.app_key, id, type, body)
@@ -148,24 +161,22 @@ async def test_deletion_forgets_who_was_there(
         await archive.stay(conference, "a", ip_address="192.0.2.7")
         await api.delete(f"/v2/monitor/conferences/{id}/recordings")
         if id == row.conference_id:
-            assert await known(service) == set()
+            assert await known(service) == await named(service) == set()
             assert await telling(service, id) == {
                 "Participant.Joined",
                 "Recordings.Available",
                 "Recording.MP4.Available",
             }
-    assert await known(service) == {live.id}
+    assert await known(service) == await named(service) == {live.id}
     assert await telling(service, live.id) == {"Participant.Joined", "Participant.Left"}
     async with service.database.writing() as db:
         await db.execute(update(Event).values(state="delivered"))
     await files.sweep(service)
     assert await telling(service, row.conference_id) == set()
     assert (await files.sweep(service)).people == 0
-    again = next(one for one in await archive.events() if not one.body)
-    assert await service.outbox.send_again(archive.app_key, again.uid)
-    (claimed,) = await service.outbox._claimed()
-    await service.outbox._delivered(claimed)
-    assert [one.state for one in await archive.events() if one.uid == again.uid] == ["dead"]
+    blank = next(one for one in await archive.events() if not one.body)
+    assert not await service.outbox.send_again(archive.app_key, blank.uid)
+    assert [one.state for one in await archive.events() if one.uid == blank.uid] == ["delivered"]
 
 
 async def telling(service: Service, id: str) -> set[str]:
@@ -236,6 +247,46 @@ async def test_a_folder_that_stays_is_told_and_swept(
 
 def refuse(folder: Path) -> None:
     raise OSError(39, "Directory not empty")
+
+
+async def test_what_stays_keeps_nothing_else(
+    service: Service, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object and two folders that cannot be removed: all the rest goes, people too, and the
+    sweep says that something stays. It goes as soon as it can."""
+    rows = [await archive.recorded(f"Meeting {number}") for number in range(4)]
+    for row in rows:
+        async with service.database.reading() as db:
+            conference = await db.get_one(Conference, row.conference_id)
+        await archive.stay(conference, "a", ip_address="192.0.2.7")
+    objects = [service.storage.local_file(row.object_key) for row in rows]
+    folders = [service.settings.sessions_folder / row.session_id for row in rows]
+    assert objects[0] is not None
+    objects[0].unlink()
+    (objects[0] / "in it").mkdir(parents=True)  # a folder is no file that could be deleted
+    left = folders[3]
+    await service.sessions.end_recorder(rows[3].session_id)
+    remove = shutil.rmtree
+
+    def stubborn(folder: Path) -> None:
+        if folder in (folders[1], left):
+            refuse(folder)
+        remove(folder)
+
+    later = now_ms() + 181 * DAY_MS
+    with monkeypatch.context() as failing:
+        failing.setattr("shutil.rmtree", stubborn)
+        with pytest.raises(StorageError, match="2 more"):
+            await files.sweep(service, later)
+    assert [folder.exists() for folder in folders] == [False, True, False, True]
+    async with service.database.reading() as db:
+        there = select(Recording.id).where(Recording.deleted_at.is_(None))
+        assert list(await db.scalars(there)) == [rows[0].id]
+    assert await known(service) == {rows[number].conference_id for number in (0, 1, 3)}
+    (objects[0] / "in it").rmdir()
+    objects[0].rmdir()
+    last = await files.sweep(service, later)
+    assert (last.files, last.raw, last.people) == (1, 2, 3)
 
 
 async def test_a_session_at_work_keeps_its_conferences_raw_recordings(

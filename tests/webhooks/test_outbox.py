@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from mixer.records.models import Application, Event
 from mixer.service.context import now_ms
 from mixer.webhooks.schedule import DAY_MS
+from tests.instruments.plans import plans
 from tests.room.serving import until
 
 from .conftest import BOTH_DATABASES, Desk, Receiver, delivering
@@ -160,6 +161,40 @@ async def test_an_address_that_was_taken_away_gets_nothing_more(
     async with delivering(outbox):
         await until(lambda: _all(desk, "dead"), "all to be given up")
     assert receiver.events == []
+
+
+async def test_what_cannot_be_sent_again_stays_as_it_is(desk: Desk, receiver: Receiver) -> None:
+    """What was sent and answered is not lost for a try that has to fail: its words or its
+    recordings are gone, or there is nobody to send it to."""
+    outbox = desk.outbox()
+    await desk.add(outbox, "c0")
+    async with delivering(outbox):
+        await until(lambda: _all(desk, "delivered"), "all to be delivered")
+    for change in ({"recordings": ["gone"]}, {"recordings": [], "body": {}}, {}):
+        async with desk.database.writing() as db:
+            one = (await db.scalars(select(Event))).one()
+            for name, value in change.items():
+                setattr(one, name, value)
+        if not change:
+            await settings(desk, webhook_url=None)
+        assert not await outbox.send_again("app", one.uid)
+        async with desk.database.reading() as db:
+            same = (await db.scalars(select(Event))).one()
+        assert (same.state, same.sent_body) == ("delivered", one.sent_body)
+        assert same.response == one.response and same.response is not None
+    assert len(receiver.events) == 1
+
+
+async def test_whether_events_wait_is_looked_up(desk: Desk) -> None:
+    """Among those that are pending: a conference with many that were sent is as quick."""
+    if not desk.database.is_sqlite:
+        pytest.skip("PostgreSQL scans tables as small as this one")
+    outbox = desk.outbox()
+    await desk.add(outbox, "c0")
+    with plans(desk.database) as found:
+        await outbox._claimed()
+    (plan,) = {plan for statement, plan in found.items() if "NOT (EXISTS" in statement}
+    assert "events_waiting" in plan and "events_due" in plan
 
 
 async def test_private_receivers_are_refused_by_default(desk: Desk, receiver: Receiver) -> None:

@@ -67,7 +67,8 @@ async def _due(service: Service, app_key: str, latest: int, after: str) -> Seque
     query = (
         select(Conference.id)
         .where(Conference.app_key == app_key, Conference.ended_at.is_not(None))
-        .where(Conference.id > after, or_(known.exists(), told.exists()), ~raw, ~file)
+        .where(Conference.id > after, ~raw, ~file)
+        .where(or_(known.exists(), told.exists(), *_names_somebody()))
         .where(or_(recorded, Conference.ended_at <= latest))
     )
     async with service.database.reading() as db:
@@ -80,9 +81,8 @@ async def _forget(db: AsyncSession, conference_ids: Sequence[str]) -> int:
         .where(Attendance.conference_id.in_(conference_ids), _is_known())
         .values(dict.fromkeys(_PERSONAL, ""))
     )
-    await db.execute(  # external ids and what they might do
-        update(Conference).where(Conference.id.in_(conference_ids)).values(permissions={})
-    )
+    nobodys: dict[str, Any] = {"permissions": {}, "owner_external_id": ""}  # both have external ids
+    await db.execute(update(Conference).where(Conference.id.in_(conference_ids)).values(nobodys))
     blank: dict[str, Any] = {"body": {}, "sent_body": None}
     theirs = Event.conference_id.in_(conference_ids), *_is_told()
     await db.execute(update(Event).where(*theirs).values(blank))
@@ -93,6 +93,11 @@ async def _forget(db: AsyncSession, conference_ids: Sequence[str]) -> int:
 
 def _is_known() -> Any:
     return or_(*(column != "" for column in _PERSONAL))
+
+
+def _names_somebody() -> tuple[Any, ...]:
+    """Of conferences: the owner's external id, those that something was permitted to."""
+    return Conference.owner_external_id != "", cast(Conference.permissions, Text) != "{}"
 
 
 def _is_told() -> tuple[Any, ...]:

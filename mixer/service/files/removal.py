@@ -121,15 +121,16 @@ async def remove_raw(service: Service, sessions: Sequence[Session]) -> Removed:
     return Removed(raw=len(sessions))
 
 
-async def remove_left_behind(service: Service) -> None:
-    """Folders of raw recordings that were removed before and are there again, or still: somebody
-    wrote into them meanwhile. Raises StorageError."""
+async def left_behind(service: Service) -> list[Session]:
+    """Raw recordings that were removed before and whose folders are there again, or still: somebody
+    wrote into them meanwhile."""
     names = await asyncio.to_thread(_names, service.settings.sessions_folder)
+    found: list[Session] = []
     for first in range(0, len(names), 500):
         chosen = select(Session).where(Session.id.in_(names[first : first + 500]))
         async with service.database.reading() as db:
-            found = list(await db.scalars(chosen.where(Session.deleted_at.is_not(None))))
-        await remove_raw(service, found)
+            found += await db.scalars(chosen.where(Session.deleted_at.is_not(None)))
+    return found
 
 
 def _names(folder: Path) -> list[str]:
