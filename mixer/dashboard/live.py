@@ -25,10 +25,10 @@ from ..service import servers
 from ..service.context import Service
 from . import health, pages, pictures
 from .health import Health
-from .visits import private
+from .visits import private, visit_of_operator
 
 EVERY_S = 2.0
-STREAM_S = 600.0  # then the browser comes again, and is asked again who it is
+STREAM_S = 600.0  # then the browser comes again
 AT_ONCE = 50
 
 
@@ -104,13 +104,16 @@ async def events(request: Request, service: Service) -> Response:
 
 
 async def _told(request: Request, service: Service) -> AsyncIterator[str]:
-    """Server-sent events until the stream's time is over or nobody listens."""
+    """Server-sent events until the stream's time is over, nobody listens, or who listens is no
+    operator any more."""
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_S
     shapes: list[tuple[str, ...]] | None = None
     sent: dict[str, str] = {}
     yield "retry: 2000\n\n"
     while loop.time() < until and not service.rooms.stopping:
+        if await visit_of_operator(request) is None:
+            return
         now = await going(service)
         if [one.shape for one in now] != shapes:
             if shapes is not None:

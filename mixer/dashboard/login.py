@@ -60,11 +60,13 @@ async def _logged_in(request: Request, service: Service) -> Response:
         all_failed.check(address, ANYBODY)
     except ApiError:
         return await _form(request, service, 429, "Too many wrong passwords: wait a minute.", email)
+    failed.add(address, email)  # before it is looked at: those that come at once count, too
+    all_failed.add(address, ANYBODY)
     operator = await operators.authenticate(service.database, email, password)
     if operator is None:
-        failed.add(address, email)
-        all_failed.add(address, ANYBODY)
         return await _form(request, service, 401, WRONG, email)
+    failed.forgive(address, email)
+    all_failed.forgive(address, ANYBODY)
     return _welcome(request, operator, field_of(form, "next"))
 
 
@@ -122,9 +124,10 @@ async def account(request: Request, service: Service) -> Response:
         try:
             failed.check(address, email)
             old, new = str(form.get("old", "")), str(form.get("new", ""))
+            failed.add(address, email)
             if await operators.authenticate(service.database, email, old) is None:
-                failed.add(address, email)
                 raise UsageError("the old password is another one")
+            failed.forgive(address, email)
             await operators.put(service.database, email, new)
         except (UsageError, ApiError) as error:
             return pages.to(request, "/account", sentence(error), failed=True)

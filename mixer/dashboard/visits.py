@@ -121,8 +121,8 @@ def private(act: Act) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         service = service_of(request)
-        visit = visit_of(request)
-        if visit is None or not await _is_operators(service, visit):
+        visit = await visit_of_operator(request)
+        if visit is None:
             return _to_login(request, service)
         if request.method == "POST":
             await check_form(request, visit)
@@ -132,9 +132,14 @@ def private(act: Act) -> Endpoint:
     return endpoint
 
 
-async def _is_operators(service: Service, visit: Visit) -> bool:
-    operator = await operators.find(service.database, visit.operator) if visit.operator else None
-    return operator is not None and operators.fingerprint(operator) == visit.password
+async def visit_of_operator(request: Request) -> Visit | None:
+    """None when nobody has logged in, and for who is no operator any more."""
+    visit = visit_of(request)
+    if visit is None or not visit.operator:
+        return None
+    operator = await operators.find(service_of(request).database, visit.operator)
+    same = operator is not None and operators.fingerprint(operator) == visit.password
+    return visit if same else None
 
 
 def _to_login(request: Request, service: Service) -> Response:

@@ -153,6 +153,11 @@ class FailedSecrets:
         while len(self._recent) > REMEMBERED_FAILURES:
             self._recent.popitem(last=False)
 
+    def forgive(self, address: str, key: str) -> None:
+        """Takes one back: what was added before it was looked at has proved right."""
+        if (address, key) in self._recent:
+            self._recent[address, key] = self._kept(address, key)[:-1]
+
     def _kept(self, address: str, key: str) -> list[float]:
         oldest = time.monotonic() - 60
         return [at for at in self._recent.get((address, key), ()) if at > oldest]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 
 import httpx2
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mixer.dashboard import health, reports
 from mixer.records.models import Conference, Event, Recording, Session
@@ -14,7 +15,7 @@ from mixer.service import applications
 from mixer.service.context import Service, now_ms
 from tests.service.published import Archive
 
-from .conftest import send
+from .conftest import EMAIL, send
 from .seeded import PEOPLE, Site, recorder, seed, video
 
 
@@ -158,6 +159,23 @@ async def test_a_recording_is_started_paused_and_stopped(
     assert "wide" in (await operator.get(f"/dashboard{path}/status")).text
 
 
+async def test_an_operators_log_in_is_told_to_nobody(
+    service: Service, operator: httpx2.AsyncClient
+) -> None:
+    """Neither as the owner of the conferences they open, nor in the token they join with."""
+    key, _ = await applications.create(service.database, "Tests", "https://example.org/hooks")
+    await applications.change(service.database, key, {"access_control": True})
+    opened = await send(operator, "/conferences", alias="sync", app=key)
+    page = await operator.get(opened.headers["location"])
+    (token,) = re.findall(r"#cat=([^\"&]+)", page.text)
+    claims = service.tokens.read(token, "conference")
+    assert claims.external_id == "" and "JOIN" in claims.permissions
+    (conference,) = await only(service, Conference)
+    assert conference.owner_external_id == ""
+    (created,) = await only(service, Event)
+    assert EMAIL not in json.dumps(created.body)
+
+
 async def test_ending_and_deleting_want_a_confirmation(
     service: Service, operator: httpx2.AsyncClient
 ) -> None:
@@ -194,6 +212,23 @@ async def test_dead_letters_are_sent_again(service: Service, operator: httpx2.As
     await send(operator, "/webhooks/dead")
     events = await only(service, Event)
     assert {event.state for event in events if event.id in {one.id for one in dead}} == {"pending"}
+
+
+async def test_blank_dead_letters_are_not_sent_again(
+    service: Service, operator: httpx2.AsyncClient
+) -> None:
+    """What they said is deleted: they are not counted among those to be sent, and say why."""
+    await seed(service, conferences=20)
+    async with service.database.writing() as db:
+        await db.execute(update(Event).values(body={}, sent_body=None))
+    assert "Send all of them again" not in (await operator.get("/dashboard/webhooks")).text
+    dead = next(event for event in await only(service, Event) if event.state == "dead")
+    page = await operator.get(f"/dashboard/webhooks/{dead.uid}")
+    assert "has been deleted" in page.text and "Send again" not in page.text
+    refused = await told(operator, await send(operator, f"/webhooks/{dead.uid}"))
+    assert refused.startswith("This cannot be sent any more")
+    assert "nothing to send" in await told(operator, await send(operator, "/webhooks/dead"))
+    assert next(e for e in await only(service, Event) if e.id == dead.id).response is not None
 
 
 async def test_players_get_ranges_and_downloads_fresh_addresses(

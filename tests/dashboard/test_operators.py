@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import httpx2
 import pytest
 
 from mixer import dashboard
-from mixer.dashboard import operators
+from mixer.dashboard import live, operators
+from mixer.dashboard.site import WRONG_PASSWORDS_A_MINUTE
 from mixer.errors import UsageError
 from mixer.service.context import Service
 
@@ -56,6 +60,35 @@ async def test_wrong_passwords_are_refused_and_then_bounded(
     assert (await log_in(anybody)).status_code == 429
 
 
+async def test_guesses_at_once_are_bounded_too(
+    service: Service, anybody: httpx2.AsyncClient
+) -> None:
+    """Those that come while others are looked at; right passwords use up nothing."""
+    await operators.put(service.database, EMAIL, PASSWORD)
+    for _ in range(WRONG_PASSWORDS_A_MINUTE + 1):
+        assert (await log_in(anybody)).status_code == 303
+    token = token_in(await anybody.get("/dashboard/login"))
+    wrong = {"email": EMAIL, "password": "wrong password!", "token": token}
+    guesses = (anybody.post("/dashboard/login", data=wrong) for _ in range(12))
+    statuses = [answer.status_code for answer in await asyncio.gather(*guesses)]
+    assert sorted(statuses) == [401] * 5 + [429] * 7
+
+
+async def test_passwords_are_looked_at_apart(service: Service) -> None:
+    """On a thread of their own: neither waits for the other work that threads do."""
+    await operators.put(service.database, EMAIL, PASSWORD)
+    let_go = threading.Event()
+    loop = asyncio.get_running_loop()
+    busy = [loop.run_in_executor(None, let_go.wait) for _ in range(64)]  # more than there are
+    try:
+        async with asyncio.timeout(60):
+            found = await operators.authenticate(service.database, EMAIL, PASSWORD)
+    finally:
+        let_go.set()
+        await asyncio.gather(*busy)
+    assert found is not None and found.email == EMAIL
+
+
 async def test_forged_forms_do_nothing(operator: httpx2.AsyncClient) -> None:
     """Neither without the token, nor with another visit's, nor from another site."""
     token = token_in(await operator.get("/dashboard/account"))
@@ -93,6 +126,26 @@ async def test_removed_operators_are_out_at_once(
     assert (await operator.get("/dashboard/")).status_code == 303
     with pytest.raises(UsageError, match="no operator"):
         await operators.remove(service.database, EMAIL)
+
+
+async def test_the_live_pages_stream_ends_with_its_operator(
+    service: Service, operator: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is removed sees nothing more of what is being recorded."""
+    monkeypatch.setattr(live, "EVERY_S", 0.02)
+    looked = asyncio.Event()
+    going = live.going
+
+    async def seen(service: Service) -> list[live.Going]:
+        looked.set()
+        return await going(service)
+
+    monkeypatch.setattr(live, "going", seen)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        stream = group.create_task(operator.get("/dashboard/live/events"))
+        await looked.wait()
+        await operators.remove(service.database, EMAIL)
+    assert stream.result().status_code == 200
 
 
 async def test_log_out(operator: httpx2.AsyncClient) -> None:
