@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -35,6 +35,8 @@ from mixer.room.presentations.shelf import PREFIX  # what a killed server leaves
 from mixer.room.visit import attendance_of, room_name, token_of
 
 MAX_KEPT_BYTES = 4 << 30  # of one conference
+MAX_ALL_BYTES = 16 << 30  # of all conferences of this server
+MIN_FREE_BYTES = 2 << 30  # that are left to others where the files are
 MAX_BODY_BYTES = 64 << 10  # a presentation of 300 pages has 30 kB
 MAX_PAGES = 300
 MAX_SIDE = 8192  # pixels
@@ -94,21 +96,25 @@ class Replayed:
 
     def _store(self, conference: LiveConference) -> _Store:
         if conference not in self._stores:
-            store = self._stores[conference] = _Store()
+            store = self._stores[conference] = _Store(self._kept_bytes)
             conference.on_close.append(store.close)
         return self._stores[conference]
 
+    def _kept_bytes(self) -> int:
+        return sum(store.bytes for store in self._stores.values() if not store.closed)
+
 
 class _Store:
-    """A folder with the files of one conference."""
+    """A folder with the files of one conference; `all_bytes`: of all conferences together."""
 
-    def __init__(self) -> None:
+    def __init__(self, all_bytes: Callable[[], int]) -> None:
         self.shown: set[str] = set()  # ids of presentations
+        self.bytes = 0
+        self._all_bytes = all_bytes
         self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self._lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as long as this process lives
-        self._bytes = 0
-        self._closed = False
+        self.closed = False
 
     def path(self, name: str) -> Path | None:
         path = self._folder / Path(name).name
@@ -116,31 +122,41 @@ class _Store:
 
     async def keep(self, name: str, request: Request) -> None:
         """Raises HTTPException where it is not what it is called, or there is no place for it."""
+        self._check_room()
         aside = self._folder / f"{secrets.token_hex(8)}.part"
         digest, size, head = hashlib.sha256(), 0, b""
         try:
             with aside.open("wb") as file:
                 async for chunk in request.stream():
                     size += len(chunk)
-                    self._bytes += len(chunk)
-                    if self._bytes > MAX_KEPT_BYTES:
-                        raise HTTPException(413, f"only {MAX_KEPT_BYTES >> 30} GB of files here")
+                    self.bytes += len(chunk)
+                    self._check_room()
                     head = (head + chunk)[:HEAD_BYTES] if len(head) < HEAD_BYTES else head
                     digest.update(chunk)
                     file.write(chunk)
+            self._check_room()
             if digest.hexdigest() != Path(name).stem or not _is_kind(head, Path(name).suffix):
                 raise HTTPException(400, "the file is not what it is called")
-            if self._closed:
-                raise HTTPException(410, "the conference has ended")
             aside.replace(self._folder / name)
         except BaseException:
-            self._bytes -= size
+            self.bytes -= size
             aside.unlink(missing_ok=True)
             raise
 
+    def _check_room(self) -> None:
+        """Raises HTTPException where the files would be too many for this server, or have gone."""
+        if self.closed:
+            raise HTTPException(410, "the conference has ended")
+        if self.bytes > MAX_KEPT_BYTES:
+            raise HTTPException(413, f"only {MAX_KEPT_BYTES >> 30} GB of files here")
+        if self._all_bytes() > MAX_ALL_BYTES:
+            raise HTTPException(413, "this server has no room for more files of replays just now")
+        if shutil.disk_usage(self._folder).free < MIN_FREE_BYTES:
+            raise HTTPException(413, "the server's disk is nearly full: make room there")
+
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             shutil.rmtree(self._folder, ignore_errors=True)
             os.close(self._lock)
 

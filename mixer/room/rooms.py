@@ -81,12 +81,14 @@ class Rooms:
         return self._ended.get(id)
 
     async def admit(self, conference: LiveConference, visitor: Visitor) -> Admission:
-        """Everybody; mixers with the server's mixer token if it has one."""
+        """Everybody; mixers and robots with the server's mixer token if it has one."""
         wanted = self._settings.mixer_token
         shown = visitor.mixer_token.encode()
-        if visitor.type == "mixer" and wanted and not hmac.compare_digest(shown, wanted.encode()):
+        guarded = wanted and visitor.type in ("mixer", "robot")
+        if guarded and not hmac.compare_digest(shown, wanted.encode()):
             raise HTTPException(
-                403, "mixers need this server's mixer token: give the recorder MIXER_ROOM_TOKEN"
+                403,
+                "recorders and replays need this server's mixer token: give them MIXER_ROOM_TOKEN",
             )
         return Admission(EVERYBODY - {"RECORD"})
 

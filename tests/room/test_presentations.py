@@ -157,7 +157,10 @@ class Presenter:
         return await self._client.request(method, url, headers=headers, timeout=60, **more)
 
     async def upload(
-        self, content: bytes, kind: str = "application/pdf", name: str = "plan.pdf"
+        self,
+        content: bytes | AsyncIterator[bytes],
+        kind: str = "application/pdf",
+        name: str = "plan.pdf",
     ) -> httpx2.Response:
         headers = {"content-type": kind}
         return await self.ask("POST", f"?name={name}", content=content, headers=headers)
@@ -216,6 +219,18 @@ async def test_refusals(server: Server, client: httpx2.AsyncClient) -> None:
         large = await ada.upload(b"%PDF-1.7" + bytes(MAX_FILE_BYTES))
         assert (large.status_code, "50 MB" in large.text) == (413, True)
         assert (await eve.upload(pdf(RED))).status_code == 403
+        begun, rest = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"%PDF-1.7"
+            begun.set()
+            await rest.wait()
+
+        slowly = asyncio.create_task(ada.upload(slow()))
+        await asyncio.wait_for(begun.wait(), 60)
+        assert (await ada.upload(b"no pdf")).status_code == 429  # the other is on its way
+        rest.set()
+        assert (await slowly).status_code == 400
         nobody = await client.post(f"{a.base_url}/presentations", content=pdf(RED))
         assert nobody.status_code == 401
         assert "presentation" not in await ada.state()

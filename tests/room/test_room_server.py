@@ -73,7 +73,8 @@ async def test_a_mixer_tells_whether_it_records(server: Server) -> None:
 async def test_a_mixer_token_keeps_other_mixers_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the server has one, mixers show it: by body, by header, a recorder by environment."""
+    """Where the server has one, mixers and robots show it: by body, by header, a recorder by
+    environment."""
     monkeypatch.setenv("MIXER_ROOM_TOKEN", "a secret")
     async with serving(tmp_path) as server:
         url = server.room("guarded")
@@ -81,6 +82,10 @@ async def test_a_mixer_token_keeps_other_mixers_out(
             await join(url, "M", "mixer")
         with pytest.raises(ConferenceRefused):
             await join(url, "M", "mixer", mixer_token="another")
+        with pytest.raises(ConferenceRefused, match="MIXER_ROOM_TOKEN"):
+            await join(url, "R", "robot")
+        async with await join(url, "R", "robot", mixer_token="a secret"):
+            pass
         async with await join(url, "M", "mixer", mixer_token="a secret"):
             pass
         own = await join_own(url, "M")

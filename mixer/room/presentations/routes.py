@@ -28,7 +28,7 @@ from mixer.room.ranges import RangedFile
 from mixer.room.visit import attendance_of, room_name, token_of
 
 CONVERTING = 1  # at a time, of all conferences: each takes a core
-MAX_UPLOADS = 4  # that are under way, of all conferences
+MAX_UPLOADS = 4  # that are under way, of all conferences; one of each participant
 MAX_NAME_CHARS = 200
 KINDS = ("application/pdf", "image/png", "image/jpeg", "image/webp", "image/gif")
 # The file of a presentation that a robot of a replay shows; None if that is not one of theirs.
@@ -53,7 +53,7 @@ class _Presentations:
         self._of_robots = of_robots
         self._shelves: WeakKeyDictionary[LiveConference, Shelf] = WeakKeyDictionary()
         self._converting = asyncio.Semaphore(CONVERTING)
-        self._uploads = 0
+        self._uploading: set[str] = set()  # participants
 
     async def start(self, request: Request) -> Response:
         if _content_type(request) == "application/json":
@@ -63,14 +63,16 @@ class _Presentations:
         name = _file_name(request)
         if int(request.headers.get("content-length") or 0) > MAX_FILE_BYTES:
             raise HTTPException(413, TOO_LARGE)
-        if self._uploads >= MAX_UPLOADS:
+        if attendance.id in self._uploading:
+            raise HTTPException(429, "your last file is still being read: wait for it")
+        if len(self._uploading) >= MAX_UPLOADS:
             raise HTTPException(429, "other files are being read: try again in a moment")
-        self._uploads += 1
+        self._uploading.add(attendance.id)
         try:
             shelf = self._shelf(conference)
             id, pages = await shelf.add(request.stream(), self._converting)
         finally:
-            self._uploads -= 1
+            self._uploading.discard(attendance.id)
         if conference.ended:
             raise Ended("the conference has ended", "ended")
         attendance = _presenter(request, conference, "file")  # who may have gone meanwhile
