@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
 
 from mixer.conference.session import RoomSession, join
 from mixer.conference.state import State
@@ -261,9 +261,17 @@ async def test_everything_works_by_tls(tmp_path: Path, browser: Browser) -> None
 
 
 async def test_the_lobby_leads_in(server: Server, browser: Browser) -> None:
-    """By hand: preview moves, the name is asked for, devices are offered, Join leads in."""
+    """By hand: preview moves, the name is asked for, devices are offered, Join leads in; a network
+    that fails for a moment just then changes nothing of that."""
     page = await browser.new_page(viewport={"width": 400, "height": 800})
     person = Person(page)
+    told: list[str] = []
+
+    async def first_fails(route: Route) -> None:
+        told.append(route.request.method)
+        await (route.abort() if told == ["PATCH"] else route.continue_())
+
+    await page.route("**/participants/*", first_fails)
     await page.goto(server.room("lobby"))
     await page.wait_for_function("() => document.getElementById('preview-video').currentTime > 0.2")
     await page.wait_for_function("() => document.getElementById('lobby-camera-list').value")
@@ -281,6 +289,7 @@ async def test_the_lobby_leads_in(server: Server, browser: Browser) -> None:
             lambda: camera_of(watcher.state, "<b>Ada</b>") is not None, "the camera to be published"
         )
         assert camera_of(watcher.state, "<b>Ada</b>")["audio"] is None
+        await until(lambda: told == ["PATCH", "PATCH"], "what is muted to be told again")
         await page.click("#microphone")
         await until(
             lambda: (camera_of(watcher.state, "<b>Ada</b>") or {}).get("audio") is not None,

@@ -111,7 +111,7 @@ export class Conference extends EventTarget {
       audio: !stream.getAudioTracks().length,
       video: !stream.getVideoTracks().length,
     };
-    await this.#tellMuted();
+    this.#tellMutedUntilHeard(); // what is sent does not wait for that
     this.#media.publish('camera', stream);
   }
 
@@ -248,7 +248,7 @@ export class Conference extends EventTarget {
     }
     this.local.camera = stream.getTracks().length ? stream : null;
     this.#emit('local', { name: 'camera', mediaStream: this.local.camera });
-    this.#tellMuted().catch(() => {});
+    this.#tellMutedUntilHeard();
     this.#media.publish('camera', this.local.camera);
   }
 
@@ -311,6 +311,18 @@ export class Conference extends EventTarget {
   async #tellMuted() {
     const streams = this.#mutedStreams();
     await this.#request('PATCH', `/participants/${this.participantId}`, { streams });
+  }
+
+  // Again and again while the server is away; not if it refuses.
+  async #tellMutedUntilHeard() {
+    let away = true;
+    for (let failures = 0; away && !this.#left; failures++) {
+      if (failures) await backoff(failures - 1);
+      away = await this.#tellMuted().then(
+        () => false,
+        ({ status }) => status === undefined,
+      );
+    }
   }
 
   // Receives the streams of the others, no more and no less. Mixers have their own way.
