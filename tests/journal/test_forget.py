@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from mixer.clock import SECOND
+from mixer.conference.presentation import JOURNALLED, OBJECTS
 from mixer.errors import JournalMissing, UsageError
 from mixer.journal import Event, Frame, Journal, JournalWriter, Note, Track
 from mixer.journal.forget import forget
+from mixer.journal.presented import object_files
 from mixer.journal.writer import media_path, meta_path
+from tests.instruments.film import made_object
 from tests.instruments.killing import killed_at, linked
 from tests.journal.small import write_small
 
@@ -125,6 +128,31 @@ def _microphone(writer: JournalWriter, name: str) -> Track:
         codec="opus",
         clock_rate=48_000,
     )
+
+
+def test_what_a_later_run_says_of_their_video(tmp_path: Path) -> None:
+    """A video that one run tells of and the next has loaded, without saying whose it is: its file
+    goes with its owner, and the events that name it."""
+    directory = tmp_path / "journal"
+    video = {"kind": "video", "id": "v", "ownerId": "a", "name": "secret film", "streamId": "a.v",
+             "url": "https://x.example.org/f.mp4", "playing": True, "positionMs": 0,
+             "sinceNs": 0}  # fmt: skip
+    with JournalWriter.create(directory, conference="c") as writer:
+        film = made_object(directory, b"secret film", ".mp4")
+        writer.event(Event(0, "presentation.started", {"presentation": video}))
+        writer.watermark(SECOND)
+    with JournalWriter.create(directory, conference="c") as writer:
+        loaded = {"id": "v", "object": JOURNALLED + film, "durationMs": 9}
+        writer.event(Event(2 * SECOND, "presentation.updated", loaded))
+        writer.note(Note(2 * SECOND, "presentation-missing", {"presentation": "v", "page": 0}))
+        writer.event(Event(3 * SECOND, "presentation.stopped", {"id": "v"}))
+        writer.watermark(4 * SECOND)
+        writer.close(final=True)
+    seen = Journal.open(directory, {"a"})
+    assert not seen.events() and not seen.notes and not object_files(seen)
+    forget(directory, ["a"], keep)
+    assert film.encode() not in bytes_of(directory)
+    assert not list((directory / OBJECTS).iterdir())
 
 
 def test_what_pages_fetched_is_looked_through(tmp_path: Path) -> None:
