@@ -4,6 +4,8 @@
 const Modes = (() => {
   const CROWD = 12;
   const NAME_LINES = 2.8; // height of a name and what keeps it apart, by the size of its text
+  const LEAST_DISC = 2; // of an avatar above a name, by the size of its text
+  const LEAST_NAME = 4; // width of a name, by the size of its text
 
   const { even } = Grid;
 
@@ -15,7 +17,8 @@ const Modes = (() => {
     return all.map((face, index) => {
       const tile = Tiles.tile(face, cells[index], sizes, look);
       const room = even(tile.box.height - NAME_LINES * tile.text); // its name lies below
-      return { ...tile, disc: Math.min(tile.disc, room) };
+      const isLabelled = room >= LEAST_DISC * tile.text && tile.box.width >= LEAST_NAME * tile.text;
+      return { ...tile, isLabelled, disc: isLabelled ? Math.min(tile.disc, room) : tile.disc };
     });
   }
 

@@ -3,6 +3,8 @@
 
 const Tiles = (() => {
   const LEAST_KEPT = 0.45; // of a camera picture; less: show it whole
+  const LEAST_SIDE = 5.5; // of a tile with a name, by the size of its text: it would cover the face of a smaller one
+  const COUNT = { wide: 1.3, high: 2.8 }; // room for "+N": of each character, of the line, by the size of its text
 
   const { even, clamp } = Grid;
 
@@ -59,25 +61,33 @@ const Tiles = (() => {
     return { ...Grid.contained(aspect, whole), fit: 'contain' };
   }
 
+  /** How many more there are has no other place to be told: it is made to fit. */
+  function countSize(caption, box, text) {
+    return Math.floor(Math.min(text, box.width / COUNT.wide / caption.length, box.height / COUNT.high));
+  }
+
   /**
    * A face in a box. `look`: {name: of the style; disc: size of an avatar by the box's shorter side;
-   * isFull: corners are not rounded; isLabelled; letters: size of text by the usual}.
+   * isFull: corners are not rounded; isLabelled: else as there is room; letters: size of text by the usual}.
    */
   function tile(face, box, { short, ring }, look) {
+    const usual = Math.round(textSize(box, short) * (look.letters ?? 1));
+    const caption = face.kind === 'more' ? `+${face.count}` : face.caption ?? '';
+    const text = face.kind === 'more' ? countSize(caption, box, usual) : usual;
     const corner = look.isFull ? 0 : clamp(4, Math.min(box.width, box.height) / 26, short / 76);
     return {
       ...face,
       streamId: face.stream?.id ?? null,
       picture: pictureBox(face, box),
       sheetUrl: face.sheet?.url ?? '',
-      caption: face.kind === 'more' ? `+${face.count}` : face.caption ?? '',
+      caption,
       box,
       ring,
       radius: Math.round(corner),
-      text: Math.round(textSize(box, short) * (look.letters ?? 1)),
+      text,
       disc: even(Math.min(box.width, box.height) * look.disc),
       look: look.name,
-      isLabelled: look.isLabelled ?? true,
+      isLabelled: look.isLabelled ?? Math.min(box.width, box.height) >= LEAST_SIDE * text,
     };
   }
 

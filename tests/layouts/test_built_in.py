@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -216,6 +216,30 @@ def test_names_of_many_voices_are_read(open_layout: LayoutOpener, size: tuple[in
         }"""
     )
     assert (cut, covering) == (0, 0)
+
+
+@pytest.mark.parametrize("size", [(320, 180), (426, 240)])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_small_pages(open_layout: LayoutOpener, layout: str, size: tuple[int, int]) -> None:
+    """Where a name would cover a face there is none; avatars and counts fit into their tiles."""
+    page = open_layout(layout, *size)
+    for count, camera in product((9, 25, 50), (True, False)):
+        reset(page, *(participant(number, camera=camera) for number in range(count)))
+        bad = page.evaluate(
+            """() => [...document.querySelectorAll('.tile')].filter((tile) => {
+              const box = tile.getBoundingClientRect();
+              const part = (name) => tile.querySelector(name).getBoundingClientRect();
+              const [label, disc] = [part('.label'), part('.picture')];
+              const range = document.createRange();
+              range.selectNodeContents(tile.querySelector('.caption'));
+              const caption = range.getBoundingClientRect();
+              const covers = label.height > 0 && label.top < box.top + 0.55 * box.height;
+              const isLost = tile.matches('.avatar') && (disc.width < 8 || disc.top < 0);
+              return covers || isLost || caption.width > box.width || caption.height > box.height;
+            }).map((tile) => [tile.className, tile.textContent.trim(), tile.style.cssText])"""
+        )
+        assert bad == [], (count, camera)
+    assert page.evaluate("told.errors") == []
 
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "audio"])
