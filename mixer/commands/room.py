@@ -35,8 +35,8 @@ def room(
         str,
         typer.Option(
             envvar="MIXER_ROOM_TOKEN",
-            help="Only who shows it may join as a mixer or a robot. Rather by MIXER_ROOM_TOKEN, which "
-            "no list of processes shows; recorders and replays take it from there, too.",
+            help="Only who shows it may join as a mixer or a robot. Rather by MIXER_ROOM_TOKEN, "
+            "which no list of processes shows; recorders and replays take it from there, too.",
         ),
     ] = "",
 ) -> None:
