@@ -124,7 +124,7 @@ async def test_what_is_wrong_is_said(browser: Browser, tmp_path: Path) -> None:
         problems = page.locator("#problems")
         for text in ('oh {"a":1}', "nowhere.json answers 404", "undefinedFunction is not defined"):
             await problems.get_by_text(text).first.wait_for()
-        assert "alert" in await problems.locator("li.dialog").first.inner_text()
+        await problems.locator("li.dialog").get_by_text("alert").first.wait_for()
         await page.wait_for_function(
             "document.querySelector('#status').textContent.includes('ready() was not called')"
         )
