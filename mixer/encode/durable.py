@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -91,6 +92,23 @@ def whole_file(path: Path) -> Iterator[WholeFile]:
             aside.unlink(missing_ok=True)
         with explained(path):
             raise
+
+
+def check_free(path: Path, needed: int, keep_free: int) -> None:
+    """Raises StorageError where so many bytes more, at `path`, would fill the disk, or take from it
+    what is to be kept free of what is free now."""
+    free = shutil.disk_usage(path.parent).free
+    kept = keep_free if free >= keep_free else 0
+    if needed + kept > free:
+        besides = f", of which {_mb(kept)} are kept free" if kept else ""
+        raise StorageError(
+            f"cannot write {path}: it takes {_mb(needed)}, the disk has {_mb(free)} left{besides}; "
+            "free some, then go on"
+        )
+
+
+def _mb(count: int) -> str:
+    return f"{-(-count >> 20):,} MB"
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import av
 
 from mixer.encode.audio import FRAME_SAMPLES, PRIMING_SAMPLES
 from mixer.encode.boxes import SegmentTable, read_adts, read_segment
-from mixer.encode.durable import WholeFile, whole_file
+from mixer.encode.durable import WholeFile, check_free, whole_file
 from mixer.encode.pcm import SAMPLE_RATE_HZ
 from mixer.errors import RenderError
 
@@ -42,6 +42,7 @@ def assemble(
     created: datetime,
     title: str,
     frames: int,
+    keep_free: int = 0,
 ) -> None:
     """Joins segments of video.py, or files of this function's, and the sound of audio.py into the
     MP4 file `out`.
@@ -49,8 +50,10 @@ def assemble(
     Both streams start at 0 and end after `frames` / fps seconds; the encoder's priming and what
     lies beyond the end are hidden by edit lists. Equal input gives equal bytes. `out` appears
     whole or not at all. Segments of the null encoder give an empty file.
+    `keep_free`: bytes of its disk that are left to others; where there are less already, nobody
+    counts on them.
     Raises RenderError when the segments do not have `frames` frames in all, do not belong
-    together or are damaged; StorageError when the disk refuses.
+    together or are damaged; StorageError when the disk refuses, or beforehand when it is too full.
     """
     if segments and all(path.exists() and not path.stat().st_size for path in segments):
         with whole_file(out):
@@ -59,6 +62,8 @@ def assemble(
     _check(tables, frames)
     if sound is not None and not sound.exists():
         raise RenderError(f"{sound} is missing; render again")
+    needed = sum(path.stat().st_size for path in (*segments, sound) if path is not None)
+    check_free(out, needed + index_bound(frames, _frames_for(frames, fps), title), keep_free)
     with whole_file(out) as file:
         _mux(tables, sound, file, _muxer_options(frames, title, fps), _tags(title, created), fps)
 

@@ -18,7 +18,7 @@ from .model import (
 )
 from .reader import Journal, media_time_ns
 from .recovery import recover
-from .unused import UnusedFrame, unused_frames
+from .unused import UnusedFrames
 from .writer import JournalWriter, write_whole
 
 __all__ = [
@@ -36,12 +36,11 @@ __all__ = [
     "Note",
     "Picture",
     "Track",
-    "UnusedFrame",
+    "UnusedFrames",
     "damage_within",
     "media_time_ns",
     "names",
     "people",
     "recover",
-    "unused_frames",
     "write_whole",
 ]

@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from ..errors import MixerError, StorageError
-from ..journal import Journal
+from ..journal import Journal, UnusedFrames
 from .outputs import Output, audio_job, audio_outputs, merged_video, recall, same_file
 from .plan import Plan, RecordFolder
 from .result import SOUND, Ending, part_name, sound_name, write_result
@@ -50,11 +50,15 @@ async def finish(
     ending: Ending,
     errors: Mapping[str, str],
     *,
+    unused: UnusedFrames | None = None,
     keep_work: bool = False,
+    keep_free: int = 0,
 ) -> Files:
     """Joins the parts of each mix, and of the sound, and writes recording.json and the plan.
 
-    `errors`: why parts are missing, by their name. What cannot be joined is told in the result.
+    `errors`: why parts are missing, by their name; `unused`: what is known of unused frames;
+    `keep_free`: bytes of the disk that files must leave to others. What cannot be joined is told in
+    the result.
     """
     files = Files(errors=dict(errors))
     if plan.has_video:
@@ -62,7 +66,7 @@ async def finish(
             if all(mix.finished for mix in parts):
                 try:
                     files.videos[name] = await asyncio.to_thread(
-                        merged_video, folder, journal, name, parts
+                        merged_video, folder, journal, name, parts, keep_free
                     )
                 except (MixerError, OSError) as error:
                     files.failed(name, error)
@@ -74,13 +78,29 @@ async def finish(
     whole = not files.errors and _is_whole(plan, files)
     if whole:
         files.unnamed = frozenset(_only_parts(plan, journal, files))
-    await asyncio.to_thread(write_result, folder, plan, journal, ending, files)
+    await asyncio.to_thread(write_result, folder, plan, journal, ending, files, unused)
     folder.save(replace(plan, merged=whole))
     if whole:
         _hide_only_parts(folder, plan, files.unnamed)
         if not keep_work:
             await asyncio.to_thread(_clean, folder)
     return files
+
+
+def is_there(folder: RecordFolder, plan: Plan) -> bool:
+    """Whether all files of the whole recording were made and still lie there."""
+    if not plan.merged:
+        return False
+    videos = not plan.has_video or all(folder.mix_file(name).exists() for name in plan.groups())
+    return videos and (not plan.has_audio or any(folder.audio.glob("*.mp3")))
+
+
+def files_of(folder: RecordFolder, plan: Plan) -> Iterator[Path]:
+    """The files of the whole recording, where they are there."""
+    if plan.has_video:
+        yield from map(folder.mix_file, plan.groups())
+    if plan.has_audio:
+        yield from sorted(folder.audio.glob("*.mp3"))
 
 
 def _clean(folder: RecordFolder) -> None:

@@ -17,8 +17,8 @@ from ..journal import (
     RESUMED,
     FrameFlag,
     Journal,
+    UnusedFrames,
     damage_within,
-    unused_frames,
 )
 from ..journal.run import Damage
 
@@ -30,13 +30,22 @@ Entry = dict[str, Any]
 
 
 def irregularities(
-    journal: Journal, notes_of_mixes: Mapping[str, Iterable[Mapping[str, Any]]]
+    journal: Journal,
+    notes_of_mixes: Mapping[str, Iterable[Mapping[str, Any]]],
+    unused: UnusedFrames | None = None,
 ) -> list[Entry]:
     """Gaps, unused frames, reconnects, restarts, page failures, damage: in order of time.
 
     `notes_of_mixes`: what each mix's render noted, with `type` and perhaps `t_ns`, by the mix's id.
+    `unused`: of this journal, as far as it was looked through before.
     """
-    found = [*_gaps(journal), *_unused(journal), *_notes(journal), *_of_mixes(notes_of_mixes)]
+    unused = unused or UnusedFrames()
+    found = [
+        *_gaps(journal),
+        *_unused(journal, unused),
+        *_notes(journal),
+        *_of_mixes(notes_of_mixes),
+    ]
     found += map(_timed, damage_notes(journal, [Span(0)], read=False))
     return sorted(found, key=lambda entry: (entry["t"] is None, entry["t"] or 0.0))
 
@@ -69,11 +78,11 @@ def _gaps(journal: Journal) -> Iterable[Entry]:
         yield entry | _whose(journal, gap.track)
 
 
-def _unused(journal: Journal) -> Iterable[Entry]:
+def _unused(journal: Journal, unused: UnusedFrames) -> Iterable[Entry]:
     """Frames that came late, and pictures whose reference is missing: one entry a stretch."""
     times: dict[tuple[int, FrameFlag], list[int]] = {}
     begun = {track: _first_picture_ns(journal, track) for track in journal.tracks}
-    for frame in unused_frames(journal):
+    for frame in unused.told(journal):
         if frame.flag is FrameFlag.BROKEN and frame.t_ns < begun[frame.track]:
             continue  # what is sent before the first key picture is of no use to anybody
         times.setdefault((frame.track, frame.flag), []).append(frame.t_ns)

@@ -12,12 +12,13 @@ def limit_reached(
     *,
     paused: bool,
     user_seen: bool,
-    alone_s: float,
+    alone_s: float | None,
     away_s: float,
 ) -> tuple[str, MixerError | None] | None:
     """Why the recording is over, and the error that it ends with if it is one; None: it is not.
 
-    `alone_s`: seconds since anybody was there; `away_s`: since there was a connection.
+    `alone_s`: for how long nobody has been there, None while somebody is or nothing is known;
+    `away_s`: seconds since there was a connection.
     """
     s = settings
     if status.free_bytes < s.min_free_bytes:
@@ -29,10 +30,11 @@ def limit_reached(
         return "duration", None
     if s.max_duration_s is not None and status.elapsed_s >= s.max_duration_s:
         return "max-duration", None
-    if s.start_timeout_s is not None and not user_seen and alone_s >= s.start_timeout_s:
-        return "start-timeout", NothingToRecord(f"nobody came within {s.start_timeout_s:g} s")
-    if s.empty_timeout_s is not None and user_seen and alone_s >= s.empty_timeout_s:
-        return "empty-timeout", None
+    patience_s = s.empty_timeout_s if user_seen else s.start_timeout_s
+    if patience_s is not None and alone_s is not None and alone_s >= patience_s:
+        if user_seen:
+            return "empty-timeout", None
+        return "start-timeout", NothingToRecord(f"nobody came within {patience_s:g} s")
     if s.unreachable_timeout_s is not None and away_s >= s.unreachable_timeout_s:
         return "unreachable", None
     return None

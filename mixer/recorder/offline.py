@@ -19,7 +19,7 @@ from ..journal import Journal, damage_within, recover
 from ..lock import locked
 from ..render.job import Progress, clean
 from .disk import Need, check_room, legs_of, made_in, seconds_of, sound_need, video_need
-from .finish import finish
+from .finish import finish, is_there
 from .outputs import audio_job, audio_outputs, remember, video_job, video_output
 from .plan import RECORDER_LOCK, MixPlan, Plan, RecordFolder
 from .result import part_name, sound_name
@@ -56,7 +56,7 @@ async def finish_plan(
         journal = Journal.open(folder.journal)
         if not journal.finished:
             raise UsageError(busy)
-        if _is_there(folder, plan):
+        if is_there(folder, plan):
             return []
         plan = placed(plan, journal)
         folder.save(plan)
@@ -177,14 +177,6 @@ class _Finishing:
 
 def _shown(show: Show, name: str, fps: int) -> Callable[[Progress], None]:
     return lambda progress: show(name, progress, fps)
-
-
-def _is_there(folder: RecordFolder, plan: Plan) -> bool:
-    """Whether all files of the whole recording were made and still lie there."""
-    if not plan.merged:
-        return False
-    videos = not plan.has_video or all(folder.mix_file(name).exists() for name in plan.groups())
-    return videos and (not plan.has_audio or any(folder.audio.glob("*.mp3")))
 
 
 def placed(plan: Plan, journal: Journal) -> Plan:

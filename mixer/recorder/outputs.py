@@ -48,8 +48,7 @@ class Output:
 
 def video_edits(mix: MixPlan, journal: Journal) -> EditList:
     assert mix.start_ns is not None
-    ends = [at_ns for at_ns in (mix.stop_ns, mix.ends_ns) if at_ns is not None]
-    return edit_list(mix.start_ns, min(ends, default=None), journal.pauses, mix.fps)
+    return edit_list(mix.start_ns, mix.shown_until_ns, journal.pauses, mix.fps)
 
 
 def video_job(
@@ -60,13 +59,15 @@ def video_job(
     workers: int = 1,
     on_progress: OnProgress = lambda progress: None,
     warm: Warm | None = None,
+    keep_free: int = 0,
 ) -> RenderJob:
     """Makes one part's file."""
     assert mix.start_ns is not None
+    settings = mix.settings(mix.start_ns, title=alias(journal))
     return RenderJob(
         journal,
         folder.mix_work(mix),
-        mix.settings(mix.start_ns, title=alias(journal)),
+        replace(settings, keep_free=keep_free),
         folder.part_file(mix),
         stop_ns=mix.stop_ns,
         workers=workers,
@@ -161,10 +162,14 @@ def why_replaced(notes: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def merged_video(
-    folder: RecordFolder, journal: Journal, name: str, parts: Sequence[MixPlan]
+    folder: RecordFolder,
+    journal: Journal,
+    name: str,
+    parts: Sequence[MixPlan],
+    keep_free: int = 0,
 ) -> Output:
     """One file of the parts of a mix; of a single part it is that part's. Parts in which nothing
-    was recorded (all of it was paused) have no place in it."""
+    was recorded (all of it was paused) have no place in it. `keep_free`: as `assemble` has it."""
     out = folder.mix_file(name)
     parts = [mix for mix in parts if not video_edits(mix, journal).is_empty] or parts[:1]
     known = [output for mix in parts for output in recall(folder.part_facts(mix))]
@@ -177,7 +182,7 @@ def merged_video(
         work = folder.directory / "work" / f"merge-{name}"
         from ..render.merge import merge  # with all that mixes and encodes
 
-        merge(journal, edits, files, out, title=alias(journal), work=work)
+        merge(journal, edits, files, out, title=alias(journal), work=work, keep_free=keep_free)
         shutil.rmtree(work, ignore_errors=True)
     frames = edits.frames or 0
     seconds = round(frames / edits.fps, 3)

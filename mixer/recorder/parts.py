@@ -19,7 +19,7 @@ from ..engine import Warm
 from ..errors import MixerError, StorageError, UsageError
 from ..journal import Journal
 from ..render.job import Progress, clean, shorten
-from ..render.settings import SEGMENT_S
+from ..render.settings import SEGMENT_S, Workspace
 from .outputs import (
     audio_job,
     audio_outputs,
@@ -63,6 +63,8 @@ class Parts:
         changed: Callable[[], None],
         keep_work: bool = False,
         warm: Warm | None = None,
+        *,
+        keep_free: int = 0,
     ) -> None:
         self.plan = plan
         self.errors: dict[str, str] = {}  # by the part's name: why there is no file
@@ -70,7 +72,9 @@ class Parts:
         self._folder = folder
         self._changed = changed
         self._keep_work = keep_work
+        self._keep_free = keep_free  # bytes of the disk that a file must leave to others
         self._warm = warm
+        self._cleaning: set[asyncio.Task[None]] = set()
         self._running: dict[str, _Running] = {}
         self._ending = asyncio.Lock()  # of what is ended earlier, one after the other
 
@@ -206,6 +210,10 @@ class Parts:
         """Waits until every job has ended, well or not."""
         await asyncio.gather(*(running.task for running in self._running.values()))
 
+    async def cleaned(self) -> None:
+        """Waits until the work on what is made is gone."""
+        await asyncio.gather(*self._cleaning, return_exceptions=True)
+
     async def _tell_stop(self, name: str, stop_ns: int | None) -> None:
         running = self._running.get(name)
         if running is not None and stop_ns is not None:
@@ -219,7 +227,14 @@ class Parts:
     # --- jobs ---------------------------------------------------------------------------------
 
     def _run_video(self, journal: Journal, mix: MixPlan) -> None:
-        job = video_job(self._folder, journal, mix, on_progress=self._heard, warm=self._warm)
+        job = video_job(
+            self._folder,
+            journal,
+            mix,
+            on_progress=self._heard,
+            warm=self._warm,
+            keep_free=self._keep_free,
+        )
 
         async def run() -> None:
             result = await job.run()
@@ -228,8 +243,7 @@ class Parts:
             made = replace(made, finished=True, ends_ns=result.ends_ns)
             self.plan = self.plan.with_mix(made)
             self._folder.save(self.plan)
-            if not self._keep_work:
-                await asyncio.to_thread(clean, self._folder.mix_work(mix))
+            self._clean(self._folder.mix_work(mix))
 
         self._launch(part_name(mix), job, run)
 
@@ -242,10 +256,16 @@ class Parts:
             parts = list(self.plan.audio_parts)
             parts[number] = replace(parts[number], finished=True)
             self.save(audio_parts=tuple(parts))
-            if not self._keep_work:
-                await asyncio.to_thread(clean, self._folder.audio_work(number))
+            self._clean(self._folder.audio_work(number))
 
         self._launch(sound_name(number), job, run)
+
+    def _clean(self, work: Workspace) -> None:
+        """Removes a part's unfinished work. No file waits for that."""
+        if not self._keep_work:
+            task = asyncio.create_task(asyncio.to_thread(clean, work))
+            self._cleaning.add(task)
+            task.add_done_callback(self._cleaning.discard)
 
     def _launch(self, name: str, job: Job, run: Callable[[], Any]) -> None:
         async def guarded() -> None:

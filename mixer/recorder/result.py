@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ..clock import SECOND
 from ..edit import EditList, edit_list
-from ..journal import Alignment, Journal, Track, write_whole
+from ..journal import Alignment, Journal, Track, UnusedFrames, write_whole
 from .alias import alias
 from .irregularities import irregularities
 from .outputs import Output, recall
@@ -56,9 +56,14 @@ class Made(Protocol):
 
 
 def write_result(
-    folder: RecordFolder, plan: Plan, journal: Journal, ending: Ending, made: Made
+    folder: RecordFolder,
+    plan: Plan,
+    journal: Journal,
+    ending: Ending,
+    made: Made,
+    unused: UnusedFrames | None = None,
 ) -> dict[str, Any]:
-    """Writes recording.json whole; returns what it holds."""
+    """Writes recording.json whole; returns what it holds. `unused`: see irregularities.py."""
     groups = plan.groups()
     mixes = [_mix(folder, journal, plan, name, made) for name in groups]
     known = [mix for mix in plan.mixes if mix.start_ns is not None]
@@ -80,7 +85,7 @@ def write_result(
         "pauses": _pauses(journal, known),
         "participants": participants(journal),
         "tracks": [_track(journal, track) for track in journal.tracks.values()],
-        "irregularities": irregularities(journal, _notes_by_file(made)),
+        "irregularities": irregularities(journal, _notes_by_file(made), unused),
     }
     text = json.dumps(result, indent=2, ensure_ascii=False)
     write_whole(folder.result, text.encode() + b"\n")
@@ -105,7 +110,9 @@ def participants(journal: Journal) -> list[dict[str, Any]]:
 def _notes_by_file(made: Made) -> dict[str, tuple[dict[str, Any], ...]]:
     found = {name: output.notes for name, output in made.videos.items()}
     noted = tuple(note for output in made.sounds for note in output.notes)
-    return {**found, **({"sound": noted} if noted else {})}
+    if noted:
+        found["sound"] = (*found.get("sound", ()), *noted)  # a mix may be called so, too
+    return found
 
 
 def _mix(

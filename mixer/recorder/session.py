@@ -22,25 +22,27 @@ from ..clock import SECOND
 from ..engine import Child, Warm
 from ..engine.identity import Identity
 from ..errors import ConferenceUnreachable, MixerError, UsageError
-from ..journal import Journal, recover
+from ..journal import Journal, UnusedFrames, recover
 from ..layout.shipped import layout_path
 from ..lock import locked
 from ..render.job import raise_for, warmed
 from .control import listening
-from .finish import finish
+from .finish import files_of, finish, is_there
 from .limits import limit_reached
 from .parts import Parts
 from .plan import RECORDER_LOCK, MixPlan, RecordFolder
+from .presence import Presence
+from .restarts import Restarts
 from .settings import RecordSettings, Status, check_folder
 from .start import first_shown_ns
 
 log = structlog.get_logger()
 
-INGEST_RESTARTS = 20
-EARLY_INGEST_RESTARTS = 3  # while it has never joined: then it will not, whatever is tried
 POLL_S = 0.1
+LOOK_EVERY_S = 20.0  # for what came in vain
 MAX_WARM = 2
 RESUME_TIMEOUT_S = 10.0
+STOPPED = "stopped"  # the reason, where somebody has asked for the end
 LATE_STOP_NS = SECOND  # a stop that comes later than this ends its mix when it was asked for
 
 
@@ -63,7 +65,12 @@ class Recorder:
         self.files: list[Path] = []  # of the whole recording, in the end
         self._warm = warm or Warm()
         self._parts = Parts(
-            self.folder, settings.plan(), self._changed, settings.keep_work, self._warm
+            self.folder,
+            settings.plan(),
+            self._changed,
+            settings.keep_work,
+            self._warm,
+            keep_free=settings.min_free_bytes,
         )
         self._on_status = on_status
         self._stop = asyncio.Event()
@@ -76,13 +83,12 @@ class Recorder:
         self._ingest_paused = False  # what ingest was told last
         self._leaving = contextlib.AsyncExitStack()  # ingest, hanging up while files are finished
         self._error: MixerError | None = None
-        self._user_seen = False
-        self._user_seen_at = time.monotonic()
-        self._connected_at = time.monotonic()
-        self._lost_ns: int | None = None  # since when there is no connection
+        self._presence = Presence(connected_s=time.monotonic())
+        self._lives_since_s: float | None = None  # when the ingest process that runs had joined
         self._journal: Journal | None = None
+        self._unused = UnusedFrames()
 
-    def stop(self, reason: str = "stopped") -> None:
+    def stop(self, reason: str = STOPPED) -> None:
         """Ends the recording: what is under way is finished. Safe to repeat."""
         if not self._stop.is_set():
             self.status.reason = self.status.reason or reason
@@ -110,6 +116,7 @@ class Recorder:
                     group.create_task(self._run_ingest())
                     group.create_task(self._warm_up())
                     group.create_task(self._steer(group))
+                    group.create_task(self._look_for_unused())
                 await self._finish()
         if self._error:
             raise self._error
@@ -123,29 +130,27 @@ class Recorder:
             if self._parts.plan.ended:  # only the files were not finished
                 self.stop(self._parts.plan.ended)
                 return
-            for attempt in range(INGEST_RESTARTS + 1):
-                ended = await self._ingest_session(attempt)
-                if ended:
-                    return
-                new = not (self._joined.is_set() or self.settings.resume)
-                if new and attempt == EARLY_INGEST_RESTARTS:
-                    break
+            restarts = Restarts()
+            while not await self._ingest_session():
+                hopeful = self._joined.is_set() or self.settings.resume
+                pause_s = restarts.pause_s(self._ingest_lived_s(), hopeful=hopeful)
+                if pause_s is None:
+                    path = self.settings.out / "ingest.log"
+                    raise ConferenceUnreachable(f"the receiving process keeps failing: see {path}")
                 self.status.ingest_restarts += 1
-                log.warning("ingest.restart", attempt=attempt)
-                await asyncio.sleep(min(2.0, 0.05 * 2**attempt))
-            self._error = self._error or ConferenceUnreachable(
-                f"the receiving process keeps failing: see {self.settings.out / 'ingest.log'}"
-            )
+                log.warning("ingest.restart", failures=restarts.failures)
+                await asyncio.sleep(pause_s)
         except MixerError as error:
-            self._error = error
+            self._error = self._error or error
         finally:
             self.stop("ingest-ended")
             with contextlib.suppress(MixerError):
                 await asyncio.to_thread(recover, self.folder.journal, besides=RECORDER_LOCK)
             self._ended.set()
 
-    async def _ingest_session(self, attempt: int) -> bool:
+    async def _ingest_session(self) -> bool:
         """One ingest process; True if it ended because the recording did."""
+        self._lives_since_s = None
         argv = [self._parts.plan.url, "--name", self.settings.name]
         argv += ["--dir", str(self.folder.journal)]
         self._ingest_paused = self._wants_pause
@@ -172,9 +177,14 @@ class Recorder:
             log_path=self.settings.out / "ingest.log",
         )
 
+    def _ingest_lived_s(self) -> float:
+        """How long the last ingest process was in the conference."""
+        return 0.0 if self._lives_since_s is None else time.monotonic() - self._lives_since_s
+
     def _heard_of_ingest(self, event: dict[str, Any]) -> bool:
         match event.pop("event"):
             case "joined":
+                self._lives_since_s = time.monotonic()
                 if self.status.joined_ns is None:
                     self.status.joined_ns = event["t_ns"]
                 self._joined.set()
@@ -182,12 +192,15 @@ class Recorder:
                 self._resumed_ns = event["t_ns"]
                 self._resumed.set()
             case "status":
-                self._note_presence(event)
+                self._presence.heard(event, time.monotonic())
                 self.status.ingest = event
             case "failed":
                 raise_for(event)
             case "ended":
-                self.stop(event.get("reason", "conference-ended"))
+                reason = event.get("reason", "conference-ended")
+                if reason == STOPPED and not self._stop.is_set():
+                    return False  # a signal to it alone: nobody has asked for the end
+                self.stop(reason)
                 return True
             case _:
                 pass
@@ -231,24 +244,24 @@ class Recorder:
             s,
             self.status,
             paused=self._ingest_paused,
-            user_seen=self._user_seen,
-            alone_s=time.monotonic() - self._user_seen_at,
-            away_s=time.monotonic() - self._connected_at,
+            user_seen=self._presence.user_seen,
+            alone_s=self._presence.alone_s(time.monotonic()),
+            away_s=self._presence.away_s(time.monotonic()),
         )
         if reached is not None:
             reason, error = reached
             self._error = error or self._error
             self.stop(reason)
 
-    def _note_presence(self, ingest: dict[str, Any]) -> None:
-        if ingest["users"]:
-            self._user_seen = True
-            self._user_seen_at = time.monotonic()
-        if ingest["connected"]:
-            self._connected_at = time.monotonic()
-            self._lost_ns = None
-        elif self._lost_ns is None:
-            self._lost_ns = ingest["watermark_ns"]
+    async def _look_for_unused(self) -> None:
+        """Of what came in vain recording.json tells in the end, which is not to wait for it."""
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._stop.wait()
+            if self._journal is not None:
+                with contextlib.suppress(OSError):  # then the end tells of it
+                    await asyncio.to_thread(self._unused.look, self._journal)
 
     async def _warm_up(self) -> None:
         """While the conference is being joined, what the first mixes need is started."""
@@ -296,34 +309,49 @@ class Recorder:
 
     async def _finish(self) -> None:
         """Everything is journalled: ends the mixes there, waits for their files, joins parts."""
-        journalled = (self.folder.journal / "journal.json").exists()
-        if self._journal is None and self.settings.resume and journalled:
-            self._parts.go_on(await self._open_journal())
-        if self._journal is not None:
-            self._journal.refresh()
-            if self.status.reason == "unreachable" and self._lost_ns is not None:
-                for mix in self._parts.plan.mixes:
-                    if mix.runs and mix.start_ns is not None:
-                        await self._parts.end_earlier(self._journal, self._lost_ns, mix.id)
-            await self._parts.stop_all(self._journal.watermark_ns)
-            await self._parts.done()
-            self._error = self._error or self._parts.first_error
-            made = await finish(
-                self.folder,
-                self._parts.plan,
-                self._journal,
-                self.status,
-                self._parts.errors,
-                keep_work=self.settings.keep_work,
-            )
-            self._error = self._error or made.first_error
-            outputs = [*made.videos.values(), *made.sounds]
-            self.files = [self.folder.directory / output.path for output in outputs]
-        elif not journalled:
+        if is_there(self.folder, self._parts.plan):  # an earlier recorder has finished it
+            self.files = list(files_of(self.folder, self._parts.plan))
+        elif (self.folder.journal / "journal.json").exists():
+            try:
+                await self._finish_parts(self._journal or await self._go_on())
+            except MixerError as error:
+                self._error = self._error or error
+        else:
             # Nothing was journalled: the folder can be used again.
             self.folder.plan.unlink(missing_ok=True)
         self.status.stage = "finished"
         self._changed()
+
+    async def _go_on(self) -> Journal:
+        """With what there is, of a recording that was stopped before it had joined."""
+        journal = await self._open_journal()
+        self._parts.go_on(journal)
+        return journal
+
+    async def _finish_parts(self, journal: Journal) -> None:
+        journal.refresh()
+        lost_ns = self._presence.lost_ns
+        if self.status.reason == "unreachable" and lost_ns is not None:
+            for mix in self._parts.plan.mixes:
+                if mix.runs and mix.start_ns is not None:
+                    await self._parts.end_earlier(journal, lost_ns, mix.id)
+        await self._parts.stop_all(journal.watermark_ns)
+        await self._parts.done()
+        self._error = self._error or self._parts.first_error
+        made = await finish(
+            self.folder,
+            self._parts.plan,
+            journal,
+            self.status,
+            self._parts.errors,
+            unused=self._unused,
+            keep_work=self.settings.keep_work,
+            keep_free=self.settings.min_free_bytes,
+        )
+        await self._parts.cleaned()
+        self._error = self._error or made.first_error
+        outputs = [*made.videos.values(), *made.sounds]
+        self.files = [self.folder.directory / output.path for output in outputs]
 
     # --- pauses -------------------------------------------------------------------------------
 
@@ -381,7 +409,7 @@ class Recorder:
             case "status":
                 return self.report()
             case "stop":
-                self.stop("stopped")
+                self.stop(STOPPED)
                 return {}
             case "start_mix":
                 mix = self._parts.next_of(fields)

@@ -24,12 +24,13 @@ def merge(
     *,
     title: str,
     work: Path,
+    keep_free: int = 0,
 ) -> int:
     """Writes the MP4 file `out`, whole or not at all; returns its number of frames.
 
     `edits`: of all parts together (`edit.joined`). Where parts meet, the sound goes and comes
     within 5 ms each. Raises RenderError where a part does not have the frames it should have or was
-    encoded otherwise than the first; StorageError for the disk.
+    encoded otherwise than the first; StorageError for the disk (`keep_free`: as `assemble` has it).
     """
     frames = edits.frames
     assert frames is not None
@@ -50,5 +51,6 @@ def merge(
             created=datetime.fromtimestamp(wall, UTC),
             title=title,
             frames=frames,
+            keep_free=keep_free,
         )
     return frames

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import wave
 from dataclasses import asdict, dataclass
@@ -51,6 +49,7 @@ class RenderSettings:
     title: str = ""
     without: tuple[str, ...] = ()  # ids of participants who are not to be seen, heard or named
     hindsight: bool = False  # see Journal.open; for recordings that have ended
+    keep_free: int = 0  # bytes of the disk that the file must leave to others, or is not made
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):
@@ -82,11 +81,6 @@ class RenderSettings:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         return cls(**{**value, "without": tuple(value.get("without", ()))})
-
-    def digest(self) -> str:
-        """Names the work folder: the same settings find their unfinished work again."""
-        text = json.dumps(self.to_json(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,7 @@ class Worker:
             created=datetime.fromtimestamp(wall, UTC),
             title=self._settings.title,
             frames=frames,
+            keep_free=self._settings.keep_free,
         )
         return {"out": str(out), "bytes": out.stat().st_size, "frames": frames}
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mixer.encode.audio import AacWriter
-from mixer.encode.durable import whole_file
+from mixer.encode.durable import check_free, whole_file
 from mixer.encode.pcm import write_pcm
 from mixer.encode.video import VideoSettings, encode_segment
 from mixer.errors import RenderError, StorageError
@@ -87,6 +89,19 @@ def test_a_full_disk_is_told_at_once(tmp_path: Path) -> None:
         else:
             pytest.fail("nothing was told")
         raise StorageError("No space left, as told")
+
+
+@pytest.mark.parametrize(
+    ("needed", "keep_free", "fits"),
+    [(0.5, 0.0, True), (2.0, 0.0, False), (0.5, 0.75, False), (0.2, 0.6, True), (0.5, 2.0, True)],
+)
+def test_what_is_kept_free(tmp_path: Path, needed: float, keep_free: float, fits: bool) -> None:
+    """In disks' free space. A file takes nothing of what others need; where there is less already,
+    nobody can count on it, and it may help to get the file out."""
+    free = shutil.disk_usage(tmp_path).free
+    told = pytest.raises(StorageError, match="MB left") if not fits else nullcontext()
+    with told:
+        check_free(tmp_path / "film.mp4", int(needed * free), int(keep_free * free))
 
 
 def test_what_a_codec_refuses_is_a_render_error(tmp_path: Path) -> None:

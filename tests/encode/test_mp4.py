@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -40,7 +42,9 @@ class Parts:
     frames: int
     fps: int
 
-    def assemble(self, out: Path, *, title: str = "Weekly", sound: bool = True) -> Path:
+    def assemble(
+        self, out: Path, *, title: str = "Weekly", sound: bool = True, keep_free: int = 0
+    ) -> Path:
         assemble(
             self.segments,
             self.sound if sound else None,
@@ -49,6 +53,7 @@ class Parts:
             created=CREATED,
             title=title,
             frames=self.frames,
+            keep_free=keep_free,
         )
         return out
 
@@ -75,6 +80,21 @@ def make(directory: Path, frames: int, *, fps: int = 30, length: int = 0) -> Par
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
     """10.3 s: two whole segments and a shorter one."""
     return make(tmp_path_factory.mktemp("parts"), 309)
+
+
+def test_what_others_need_of_the_disk_is_left(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told before a byte is written; where others have less already, the file is made."""
+    size = sum(path.stat().st_size for path in (*parts.segments, parts.sound))
+    usage = shutil.disk_usage(tmp_path)
+    for kept, fits in ((0, True), (size, False), (3 * size, True)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2 * size))
+        out = tmp_path / f"{kept}.mp4"
+        with nullcontext() if fits else pytest.raises(StorageError, match="are kept free"):
+            parts.assemble(out, keep_free=kept)
+        assert out.exists() == fits
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @needs_ffmpeg

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixer.clock import MILLISECOND, SECOND
-from mixer.journal import Frame, FrameFlag, Journal, JournalWriter, unused_frames
+from mixer.journal import Frame, FrameFlag, Journal, JournalWriter, UnusedFrames
 from mixer.journal.writer import media_path
 from mixer.recorder.irregularities import MAX_STRETCHES, MERGE_NS, irregularities, stretches
 from tests.journal.small import write_small
@@ -49,17 +49,34 @@ def test_a_late_packet_a_second_for_hours_is_a_few_entries(tmp_path: Path) -> No
     assert sum(entry["frames"] for entry in found) == HOURS * 1200
 
 
+def test_a_journal_that_grows_is_looked_through_once(tmp_path: Path) -> None:
+    """However it was cut when somebody looked; what was seen is not read again."""
+    whole = write_small(tmp_path / "whole").directory
+    directory = write_small(tmp_path / "growing").directory
+    path = media_path(directory, 1)
+    content = path.read_bytes()
+    unused = UnusedFrames()
+    for end in range(0, len(content), 37):
+        path.write_bytes(content[:end])
+        unused.look(Journal.open(directory))
+    looked = unused._looked[1]
+    assert looked > len(content) - 1000
+    path.write_bytes(bytes(looked) + content[looked:])
+    seen = list(unused.told(Journal.open(directory)))
+    assert seen == list(UnusedFrames().told(Journal.open(whole))) and seen
+
+
 def test_damage_hides_only_what_it_covers(tmp_path: Path) -> None:
     """A frame whose bytes were overwritten is not counted; those after it are."""
     directory = write_small(tmp_path / "j").directory
-    whole = list(unused_frames(Journal.open(directory)))
+    whole = list(UnusedFrames().told(Journal.open(directory)))
     path = media_path(directory, 1)
     content = bytearray(path.read_bytes())
     at = content.find(b"unusable")
     content[at] ^= 0xFF  # in a late frame's media
     content[100:200] = bytes(100)  # in the first frame of all
     path.write_bytes(content)
-    assert list(unused_frames(Journal.open(directory))) == whole[1:]
+    assert list(UnusedFrames().told(Journal.open(directory))) == whole[1:]
 
 
 @given(st.lists(st.integers(0, 100 * SECOND), min_size=1, max_size=60), st.integers(1, 8))

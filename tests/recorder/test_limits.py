@@ -12,7 +12,7 @@ import pytest
 from mixer.errors import MixerError
 from mixer.recorder import Recorder, RecordFolder, RecordSettings
 from mixer.recorder.limits import limit_reached
-from mixer.recorder.session import EARLY_INGEST_RESTARTS
+from mixer.recorder.restarts import EARLY_MOST
 from mixer.recorder.settings import MIN_FREE_BYTES, Status
 from tests.recorder.test_resume import MIX, SMALL, frames, given
 from tests.system.processes import process, publisher, room, until
@@ -20,9 +20,9 @@ from tests.system.processes import process, publisher, room, until
 
 @pytest.mark.parametrize(
     ("alone_s", "away_s", "reason"),
-    [(1, 1, None), (1, 5, "unreachable"), (9, 1, "empty-timeout")],
+    [(1, 1, None), (1, 5, "unreachable"), (9, 1, "empty-timeout"), (None, 1, None)],
 )
-def test_limits(tmp_path: Path, alone_s: float, away_s: float, reason: str | None) -> None:
+def test_limits(tmp_path: Path, alone_s: float | None, away_s: float, reason: str | None) -> None:
     """Which limit is reached, if any."""
     settings = RecordSettings("", tmp_path, empty_timeout_s=9, unreachable_timeout_s=5)
     status = Status(free_bytes=MIN_FREE_BYTES)
@@ -61,4 +61,4 @@ def test_ingest_that_never_joins(tmp_path: Path) -> None:
     recorder = Recorder(settings)
     with pytest.raises(MixerError, match=r"ingest\.log"):
         asyncio.run(recorder.run())
-    assert recorder.status.ingest_restarts == EARLY_INGEST_RESTARTS
+    assert recorder.status.ingest_restarts == EARLY_MOST

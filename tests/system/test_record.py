@@ -148,25 +148,33 @@ def test_everything_is_killed_and_the_video_is_made(tmp_path: Path) -> None:
 
 
 def test_ingest_is_killed_and_the_recording_goes_on(tmp_path: Path) -> None:
-    """A new ingest process goes on in the same journal; the gap is noted; the file is whole."""
+    """A new ingest process goes on in the same journal; the gap is noted; the file is whole. One
+    that somebody tells to stop, who is not its recorder, is no end either."""
     out = tmp_path / "rec"
     with room(tmp_path) as url, publisher(tmp_path, url, "Ada", *SMALL):
-        argv = ("mixer.cli", "record", url, "--out", str(out), "--mix", MIX, "--json")
+        argv = ("mixer.cli", "record", url, "--out", str(out), "--mix", MIX)
         with process(*argv, log=tmp_path / "record.log") as recorder:
             until(lambda: recorded_s(out, 4), "four seconds were recorded")
-            family = psutil.Process(recorder.pid).children()
-            next(p for p in family if "mixer.ingest" in p.cmdline()).kill()
+            _ingest_of(recorder.pid).terminate()
             until(lambda: status(out).get("ingest_restarts") == 1, "ingest was started again")
             until(lambda: len(Journal.open(out / "journal").tracks) >= 4, "media came again")
+            _ingest_of(recorder.pid).kill()
+            until(lambda: status(out).get("ingest_restarts") == 2, "and again")
+            until(lambda: len(Journal.open(out / "journal").tracks) >= 6, "and media, too")
             seconds = status(out)["elapsed_s"]
             until(lambda: recorded_s(out, seconds + 3), "three more seconds were recorded")
             recorder.send_signal(signal.SIGINT)
             assert recorder.wait(200) == 0
     result = json.loads((out / "recording.json").read_text())
-    assert result["ingestRestarts"] == 1
+    assert (result["ingestRestarts"], result["reason"]) == (2, "stopped")
     gaps = [i for i in result["irregularities"] if i["type"] == "gap"]
     assert {gap["kind"] for gap in gaps} == {"audio", "video"}
     check_file(out / "mixes" / "default.mp4", 640, 360)
+
+
+def _ingest_of(recorder_pid: int) -> psutil.Process:
+    family = psutil.Process(recorder_pid).children()
+    return next(p for p in family if "mixer.ingest" in p.cmdline())
 
 
 @pytest.mark.parametrize(
