@@ -23,6 +23,7 @@ from mixer.service.applications import ApplicationSettings
 from mixer.service.context import Service, now_ms
 from mixer.service.files.retention import DAY_MS, keep_until, overdue
 from mixer.service.sessions import Sessions
+from mixer.storage import Location
 from tests.system.processes import until
 
 from .conftest import Credentials
@@ -287,6 +288,26 @@ async def test_what_stays_keeps_nothing_else(
     objects[0].rmdir()
     last = await files.sweep(service, later)
     assert (last.files, last.raw, last.people) == (1, 2, 3)
+
+
+async def test_a_bucket_that_is_away_is_asked_a_few_times(
+    service: Service, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each refusal may take minutes. What lies on this machine goes all the same."""
+    for number in range(6):
+        row = await archive.recorded(f"Meeting {number}")
+    asked: list[int] = []
+
+    async def away(keys: list[str]) -> None:
+        asked.append(len(keys))
+        raise StorageError("the bucket does not answer")
+
+    monkeypatch.setattr(service.storage, "delete", away)
+    monkeypatch.setattr(service.storage, "location", Location(bucket="bucket"))
+    with pytest.raises(StorageError, match="does not answer"):
+        await files.sweep(service, now_ms() + 181 * DAY_MS)
+    assert asked == [6, 1, 1, 1]
+    assert not (service.settings.sessions_folder / row.session_id).exists()
 
 
 async def test_a_session_at_work_keeps_its_conferences_raw_recordings(

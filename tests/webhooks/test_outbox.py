@@ -170,7 +170,8 @@ async def test_what_cannot_be_sent_again_stays_as_it_is(desk: Desk, receiver: Re
     await desk.add(outbox, "c0")
     async with delivering(outbox):
         await until(lambda: _all(desk, "delivered"), "all to be delivered")
-    for change in ({"recordings": ["gone"]}, {"recordings": [], "body": {}}, {}):
+    changes: list[dict[str, Any]] = [{"recordings": ["gone"]}, {"recordings": [], "body": {}}, {}]
+    for change in changes:
         async with desk.database.writing() as db:
             one = (await db.scalars(select(Event))).one()
             for name, value in change.items():
