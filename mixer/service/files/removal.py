@@ -7,6 +7,7 @@ was interrupted is gone on with by the next sweep.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from ..errors import ApiError
 from .people import forget_people_of
 
 log = structlog.get_logger()
+
+CLOSING_S = 15.0  # for which a request waits; most recordings have their files by then
+POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,17 @@ class Removed:
 async def delete(service: Service, conference: Conference) -> Removed:
     """Everything recorded of a conference, for ever. Raises ApiError 409 while it is recorded, 421
     at another server than that which has the raw recordings, 503 while the storage does not answer.
+
+    A recorder that waits for another start is ended first.
     """
     await servers.check_here(service, conference)
-    of_it = select(Session).where(Session.conference_id == conference.id)
-    async with service.database.reading() as db:
-        if await db.scalar(of_it.where(Session.closed_at.is_(None)).limit(1)) is not None:
+    if await _is_at_work(service, conference.id):
+        if not await service.sessions.close_idle(conference.id):
             sentence = "The conference is being recorded: stop it and wait for its files first."
             raise ApiError(409, 4005, "RECORDING_IN_PROGRESS", sentence)
+        if not await _is_closed_soon(service, conference.id):
+            sentence = "The recording's files are being made: delete them in a minute."
+            raise ApiError(409, 4005, "RECORDING_IN_PROGRESS", sentence, {"retry-after": "60"})
     try:
         return await remove_everything_of(service, conference.id)
     except FolderStays as error:
@@ -65,6 +73,23 @@ async def delete(service: Service, conference: Conference) -> Removed:
     except StorageError as error:
         sentence = "The storage does not answer: nothing is listed any more, try again later."
         raise ApiError(503, 4006, "STORAGE_UNAVAILABLE", sentence) from error
+
+
+async def _is_at_work(service: Service, conference_id: str) -> bool:
+    """Whether something is recorded or made of it."""
+    of_it = select(Session.id).where(Session.conference_id == conference_id)
+    async with service.database.reading() as db:
+        return await db.scalar(of_it.where(Session.closed_at.is_(None)).limit(1)) is not None
+
+
+async def _is_closed_soon(service: Service, conference_id: str) -> bool:
+    """Within CLOSING_S."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING_S):
+            while await _is_at_work(service, conference_id):  # noqa: ASYNC110 - a row tells nobody
+                await asyncio.sleep(POLL_S)
+            return True
+    return False
 
 
 async def remove_everything_of(service: Service, conference_id: str) -> Removed:

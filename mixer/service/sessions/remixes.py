@@ -1,7 +1,8 @@
 """Remixes: another version of an ended conference's recording, by `mixer render` (contract 3.3).
 
-One at a time a conference. The command is our child and dies with us; it goes on where it was when
-it is started again.
+One at a time, whatever the conference: the others wait, and recordings that go on find a slot for
+their renders. The command is our child and dies with us; it goes on where it was when it is started
+again.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Remixes:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._kept: set[str] = set()
+        self._turn = asyncio.Lock()
 
     async def start(self, conference: Conference, order: MixOrder) -> dict[str, Any]:
         """Raises ApiError: 400, 404 (nothing was recorded), 409 (it goes on, or one is made)."""
@@ -102,10 +104,7 @@ class Remixes:
             service = self._sessions.service
             view = await store.view(service, session_id)
             mix = view.mixes[0]
-            await store.change(service, session_id, state=store.RUNNING)
-            video = view.session.wanted["format"] != "mp3"
-            await publishing.tell_progress(service, view.conference, mix, now_ms(), video=video)
-            problem = await self._made(view, mix)
+            problem = await self._made_in_turn(view, mix)
             if problem is None:
                 await self._hand_out(view, mix)
             else:
@@ -119,6 +118,17 @@ class Remixes:
             await asyncio.sleep(AGAIN_S)
         finally:
             self._kept.discard(session_id)
+
+    async def _made_in_turn(self, view: View, mix: Mix) -> str | None:
+        """One whose files are there already waits for nobody."""
+        service = self._sessions.service
+        if await asyncio.to_thread(_made_already, self._result(view)):
+            return None
+        async with self._turn:
+            await store.change(service, view.session.id, state=store.RUNNING)
+            video = view.session.wanted["format"] != "mp3"
+            await publishing.tell_progress(service, view.conference, mix, now_ms(), video=video)
+            return await self._made(view, mix)
 
     async def _made(self, view: View, mix: Mix) -> str | None:
         """Runs `mixer render`, unless it has ended well before and only its files were not handed
@@ -143,14 +153,16 @@ class Remixes:
         out = folder / "remix.mp4" if wanted["format"] == "mp4" else folder / "remix"
         allow = settings.allow_private_layouts
         argv = ["mixer.cli", "render", str(raw), "--out", str(out), "--format", wanted["format"]]
-        argv += ["--size", f"{mix.width}x{mix.height}", "--no-report", "--json"]
-        argv += ["--layout", layout_of_mix(mix, allow_private=allow)]
+        argv += ["--no-report", "--json"]
+        if wanted["format"] != "mp3":
+            argv += ["--size", f"{mix.width}x{mix.height}"]
+            argv += ["--layout", layout_of_mix(mix, allow_private=allow)]
         argv += ["--participant-audio"] if wanted["legs"] and wanted["format"] != "mp4" else []
         said = ""
         child = Child(
             "remix",
             argv,
-            environment=self._sessions.render_environment,
+            environment=self._sessions.remix_environment,
             log_path=folder / "render.log",
         )
         async with child:

@@ -51,8 +51,8 @@ class Sessions:
     def __init__(self, service: Service, launcher: Launcher | None = None) -> None:
         self.service = service
         settings = self._settings = service.settings
-        self.render_environment = render_environment(settings)
-        self._launcher = launcher or local_launcher(settings, self.render_environment)
+        self.remix_environment = render_environment(settings, kept_free=1)
+        self._launcher = launcher or local_launcher(settings, render_environment(settings))
         self._keepers: dict[str, Keeper] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._begun: list[float] = []  # when recordings were begun whose load may not show yet
@@ -83,6 +83,7 @@ class Sessions:
                 await db.flush()
             if all(mix.stopped_at is not None for mix in mixes):  # what was paused has ended
                 session.wanted = with_pause(session.wanted, False, now_ms())
+            session.wanted = {**session.wanted, "closes": False}
             db.add(_row(session, wish, mixes))
         log.info("recording.start", conference=conference.id, mix=wish.mix_id, session=session.id)
         self.wake(session.id)
@@ -91,6 +92,7 @@ class Sessions:
         """Stops one mix, or all; those that do not run are no error. Raises ApiError 404 for a mix
         that there never was."""
         async with self.service.database.writing() as db:
+            await db.get_one(Conference, conference.id, with_for_update=LOCKED)  # see going_on.py
             session = await store.open_session(db, conference.id, store.RECORD)
             mixes = await store.mixes_of(db, session.id) if session else []
             if mix_id is not None and not await store.was_started(db, conference.id, mix_id):
@@ -103,6 +105,19 @@ class Sessions:
             self.wake(session.id)
             self.service.rooms.recording_changed(conference.id)
 
+    async def close_idle(self, conf_id: str) -> bool:
+        """Where no mix runs, the recorder makes the files of the whole recording now instead of
+        waiting for the next start: the session closes. False: one runs."""
+        async with self.service.database.writing() as db:
+            await db.get_one(Conference, conf_id, with_for_update=LOCKED)
+            session = await store.open_session(db, conf_id, store.RECORD)
+            mixes = await store.mixes_of(db, session.id) if session else []
+            if session is None or any(mix.stopped_at is None for mix in mixes):
+                return False
+            session.wanted = {**session.wanted, "closes": True}
+        self.wake(session.id)
+        return True
+
     async def pause(self, conference: Conference) -> None:
         await self._pause(conference, True)
 
@@ -112,6 +127,7 @@ class Sessions:
     async def _pause(self, conference: Conference, paused: bool) -> None:
         """All mixes at once. Raises ApiError 409 when nothing is recorded."""
         async with self.service.database.writing() as db:
+            await db.get_one(Conference, conference.id, with_for_update=LOCKED)  # see going_on.py
             session = await store.open_session(db, conference.id, store.RECORD)
             mixes = await store.mixes_of(db, session.id) if session else []
             if session is None or all(mix.stopped_at is not None for mix in mixes):
@@ -237,9 +253,11 @@ class Sessions:
         return measured(self._settings.data)
 
 
-def render_environment(settings: ServiceSettings) -> dict[str, str]:
-    """What all renders of this machine are given: slots, and what pages may load from."""
-    slots = Slots(settings.sessions_folder / ".slots", Slots.from_environment().count)
+def render_environment(settings: ServiceSettings, *, kept_free: int = 0) -> dict[str, str]:
+    """What renders of this machine are given: slots, all but some that are `kept_free` for others,
+    and what pages may load from."""
+    count = max(1, Slots.from_environment().count - kept_free)
+    slots = Slots(settings.sessions_folder / ".slots", count)
     if settings.allow_private_layouts:
         return {**slots.to_environment(), "MIXER_LAYOUT_ALLOW": "0.0.0.0/0,::/0"}
     return {**slots.to_environment(), "MIXER_LAYOUT_ORIGIN": "refuse"}
