@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -60,6 +60,8 @@ async def boot(page: Page, url: str) -> Look:
     while True:
         loaded = min(loaded + wide, max(frames, loaded + 1))
         await page.step(loaded - frames, loaded * 1000 / settings.fps)
+        for text in page.threw():
+            await page.host("threw", text)
         look, _ = await page.look()
         wide = 1 if look.moving else stride
         errors += [detail for kind, detail in look.notes if kind == "error"]
@@ -68,15 +70,20 @@ async def boot(page: Page, url: str) -> Look:
             raise PageFailure(f"the page gave up: {look.failed}")
         if look.ready and loaded >= frames:
             return look
-        if not look.ready and loaded >= frames:
-            if look.dead and look.due_ms is None and not look.moving:  # nothing more is to come
-                raise PageFailure(f"the page {look.dead}")
-            if errors and not look.dead:
-                raise PageFailure(f"the page threw before it was ready: {errors[0]}")
+        over = look.due_ms is None and not look.moving  # nothing more is to come
+        if loaded >= frames and over and (ended := _end(look, errors)):
+            raise PageFailure(f"the page {ended}")
         late = time.monotonic() - began_s > settings.ready_wall_s
         if late and loaded >= settings.ready_wall_s * settings.fps:
-            why = f": {look.awaits}" if look.awaits else ""
-            raise PageFailure(f"the page was not ready within {settings.ready_wall_s:g} s{why}")
+            ended = "" if look.dead else _end(look, errors)  # which it awaits
+            why = "; it ".join(text for text in (look.awaits, ended) if text)
+            told = f"the page was not ready within {settings.ready_wall_s:g} s"
+            raise PageFailure(": ".join(text for text in (told, why) if text))
+
+
+def _end(look: Look, errors: Sequence[str]) -> str:
+    """How the page's script ended, as far as is known; errors need not have ended it."""
+    return look.dead or (f"threw before it was ready: {errors[0]}" if errors else "")
 
 
 async def _arrive(page: Page, url: str, patience: Patience) -> None:

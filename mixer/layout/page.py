@@ -45,6 +45,7 @@ LONGEST_RUN_MS = 5_000  # page time that is let run at once; a longer stretch co
 SETTLE_MS = 0.01  # page time given to elements that start; taken from the next step
 GONE_WAIT_S = 1.0
 MAX_SUPPRESSED, MAX_DETAIL = 100, 300
+MAX_THROWN = 20
 # What Chromium makes of our proxy's finding nobody there, or of a connection that is cut.
 UNANSWERED = re.compile(r"net::ERR_(FAILED|EMPTY_RESPONSE|CONNECTION_\w+|TUNNEL_CONNECTION_FAILED)")
 # Scripts that share one scope, in this order: before any script of the page, in every frame of it.
@@ -142,8 +143,10 @@ class Page:
         self._freezing = False
         self._last: Look | None = None  # what it told last
         self._ahead: int | None = None  # the output frame to which its step has begun already
+        self._thrown: list[str] = []
         self._resigned = False  # a video of its does not show: it is not waited for any more
         cdp.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())
+        page.on("pageerror", lambda error: self._thrown.append(error.message))
         page.on("crash", lambda _: self.lost(PageCrashed("the page's process crashed")))
 
     def lost(self, failure: PageFailure) -> None:
@@ -188,6 +191,12 @@ class Page:
     async def host(self, method: str, *values: Any) -> Any:
         told = ", ".join(json.dumps(value) for value in values)
         return await self.call(f"__mixerHost.{method}({told})")
+
+    def threw(self) -> list[str]:
+        """What was not caught in the page since this was asked for last, as the browser says: also
+        what a page is not told itself, in scripts of other origins."""
+        thrown, self._thrown = self._thrown[:MAX_THROWN], []
+        return thrown
 
     async def go(self, url: str) -> None:
         """Opens an address. Raises PageFailure when it cannot be had."""

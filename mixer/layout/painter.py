@@ -97,6 +97,7 @@ class Painter:
         if not self._resting:
             await self._page.host("rest", PICTURE)
             self._resting = True
+            look, _ = await self._page.look()  # which tells of videos out of the document, too
         if await self._feed.give(look, self._timeline.time_ns(frame)):
             await self._page.look()
 

@@ -16,18 +16,27 @@ from mixer.layout.look import Look
 class Rates:
     """`still_hz`: stills a second while the page changes by itself; `motion_hz`: while its videos
     move, for at most `motion_s` on end; `calm_frames`: frames without change, event or timer after
-    which a page with nothing pending is left alone."""
+    which a page with nothing pending is left alone, but for a check every `check_s` (no whole
+    second, in which what blinks would look the same). One that then changes all the same, such as a
+    picture that moves by itself, gets its stills for `alert_s`; each page is watched like that when
+    it begins, for `begin_s`."""
 
     fps: int
     still_hz: int = 10
     motion_hz: int = 24
     motion_s: float = 2.0
     calm_frames: int = 3
-    check_s: float = 1.0
+    check_s: float = 0.9
+    alert_s: float = 3.0
+    begin_s: float = 1.0
 
     @property
     def still_frames(self) -> int:
         return max(1, round(self.fps / self.still_hz))
+
+    def watched_until(self, first: int) -> int:
+        """The end of a page's beginning, `first` being its first frame."""
+        return first + round(self.begin_s * self.fps)
 
     def on_grid(self, frame: int) -> bool:
         """True for frames at which a page that changes by itself gets its still."""
@@ -55,6 +64,7 @@ class Waiting:
     calm: int  # steps since the last change or event
     dirty: bool  # changed since its last still
     since: int | None = None  # frame at which what carries videos began to move, if it does
+    alert: int = 0  # frame until which it may change though it waits for nothing
 
     def due(self, rates: Rates) -> int | None:
         """Frame of the page's next timer."""
@@ -84,17 +94,21 @@ class Waiting:
             soon.append(self.frame + 1)
         if (due := self.due(rates)) is not None:
             soon.append(due)
-        if self.look.animated or self.dirty:
+        if self.look.animated or self.dirty or self.frame < self.alert:
             soon.append(rates.next_on_grid(self.frame))
         return min(soon)
 
     def then(self, frame: int, look: Look, rates: Rates, *, changed: bool, told: bool) -> Waiting:
         """After the step at `frame`, before a still is taken."""
         due = self.due(rates)
-        woken = changed or told or (due is not None and frame >= due)
+        known = told or (due is not None and frame >= due)
         since = (frame if self.since is None else self.since) if self.moves(look) else None
-        calm = 0 if woken else self.calm + 1
-        return Waiting(frame, look, calm, self.dirty or changed, since)
+        calm = 0 if changed or known else self.calm + 1
+        alert = self.alert
+        waited = self.look.moving or self.look.animated or self.calm < rates.calm_frames
+        if changed and not known and not waited:
+            alert = frame + round(rates.alert_s * rates.fps)
+        return Waiting(frame, look, calm, self.dirty or changed, since, alert)
 
     def takes_still(self, rates: Rates, *, told: bool) -> bool:
         """Whether a change is to be seen at this frame already; `told`: events came with it."""

@@ -61,7 +61,8 @@ class Showing:
         self._writer = owner.writer
         self._rates = Rates(owner.timeline.fps)
         self._start_ms = page.clock_ms
-        self._waiting = Waiting(act.first - 1, look, 0, True)
+        alert = self._rates.watched_until(act.first)
+        self._waiting = Waiting(act.first - 1, look, 0, True, alert=alert)
         self._lively = False  # it moves by scripts, and its last still was another than that before
         self._eventful = False  # the last events changed its look
         self._unrested = False

@@ -379,5 +379,11 @@ READERS = [
           " return; to.drawImage(a, 0, 0, 480, 270); out.transferFromImageBitmap("
           "off.transferToImageBitmap()); };" + LOOP),
     drawn("WebGL", WEBGL + LOOP),
+    drawn("out of the document, once", "const v = media('v'); show(v, 1); after(600, () => c.getContext"
+          "('2d').drawImage(v, 0, 0, 480, 270));"),
+    drawn("out of the document, VideoFrame", "const v = media('v'); show(v, 1); " + TWO_D + "const draw"
+          " = () => { if (!ready(v)) return; to.drawImage(v, 0, 0, 480, 270); const frame = new "
+          "VideoFrame(v, { timestamp: 0 }); to.drawImage(frame, 240, 0, 240, 270); frame.close(); };"
+          + LOOP),
 ]  # fmt: skip
 FEATURES = [*FITTING, *TRANSFORMS, *CUTTING, *EFFECTS, *OVER, *FLOW, *DOM, *MOTION, *READERS]

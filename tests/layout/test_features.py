@@ -23,6 +23,7 @@ CHOSEN = (
     "label that goes, clip that opens",
     "view transition",
     "WebGL",
+    "out of the document, VideoFrame",
 )
 
 

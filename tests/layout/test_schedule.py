@@ -38,8 +38,8 @@ STILL = Look(
 
 
 def test_a_page_that_waits_for_nothing_is_left_alone() -> None:
-    """Nothing pending and calm: the next step is the check a second later."""
-    assert Waiting(10, STILL, 3, False).next_step(RATES) == 40
+    """Nothing pending and calm: the next step is the check, a second later at most."""
+    assert Waiting(10, STILL, 3, False).next_step(RATES) == 37
 
 
 def test_what_is_pending_wakes_the_page() -> None:
@@ -88,6 +88,22 @@ def test_a_timer_is_waited_for_and_what_it_begins_too() -> None:
     waiting = Waiting(10, replace(STILL, due_ms=100.0), 9, False)
     assert waiting.then(12, STILL, RATES, changed=False, told=False).calm == 10
     assert waiting.then(13, STILL, RATES, changed=False, told=False).calm == 0
+
+
+def test_what_changes_though_nothing_was_to_come_is_watched() -> None:
+    """A calm page's change that nothing explains is followed by stills for a while, renewed by the
+    next one; events, timers, animations and what comes right after them explain theirs."""
+    calm = Waiting(10, STILL, 3, False)
+    watched = calm.then(37, STILL, RATES, changed=True, told=False)
+    assert watched.alert == 37 + 90
+    assert replace(watched, frame=41, calm=4, dirty=False).next_step(RATES) == 42
+    assert replace(watched, frame=127, calm=4, dirty=False).next_step(RATES) == 154
+    assert replace(watched, calm=4).then(51, STILL, RATES, changed=True, told=False).alert == 141
+    for before in (calm, replace(calm, calm=1), replace(calm, look=replace(STILL, animated=True))):
+        told = before is calm
+        assert before.then(37, STILL, RATES, changed=True, told=told).alert == 0
+    timed = replace(calm, look=replace(STILL, due_ms=900.0))
+    assert timed.then(37, STILL, RATES, changed=True, told=False).alert == 0
 
 
 def test_an_event_is_seen_in_the_frame_whose_middle_it_precedes(tmp_path: Path) -> None:

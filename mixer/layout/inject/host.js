@@ -24,6 +24,8 @@ function stand() {
   const now = whole(native.now());
   let due = null;
   for (const at of timers.values()) if (due === null || at < due) due = at;
+  const { animated, begin } = animations();
+  if (begin !== null && (due === null || now + begin < due)) due = now + begin;
   const touched = layout?.host.touched ?? false;
   const loaded = document.readyState === 'complete';
   const theirs = touched ? null : voxeet?.look();
@@ -33,7 +35,7 @@ function stand() {
     due: due === null ? null : Math.max(0, due - now),
     drawing: animationFrames.size + videoFrames.size > 0 && scrolling + observed.length === 0 && !presents(),
     moving: animationFrames.size + videoFrames.size + scrolling > 0 || observed.length > 0 || document.querySelector('iframe') !== null,
-    animated: movingAnimations(),
+    animated,
     carrying: carriesVideo(),
     loaded,
     ready: touched ? progress.ready : loaded && end === null && (theirs?.ready ?? true),
@@ -45,7 +47,7 @@ function stand() {
     readers: [...readers],
     missing: missingGlyphs(),
     levels: layout?.host.wantsLevels ?? false,
-    videos: elements.filter(available).map(({ number, stream, video }) => {
+    videos: elements.filter((element) => available(element) && isTold(element)).map(({ number, stream, video }) => {
       const { width, height } = sources.get(stream);
       return { number, stream, width, height, box: boxOf(video) };
     }),
@@ -65,7 +67,7 @@ const host = {
     for (const deliver of observed.splice(0)) { try { deliver(); } catch (error) { reportError(error); } }
     if (events?.length && layout) {
       layout.host.apply(events);
-      takeSources(layout.host.state ?? layout.state);
+      takeSources(layout.state);
     }
     if (levels && layout) layout.host.hear(levels);
     if (!layout?.host.touched) voxeet?.act();
@@ -95,6 +97,7 @@ const host = {
   seen(numbers) {
     for (const element of elements) element.seen = numbers ? element.seen || numbers.includes(element.number) : false;
   },
+  threw(text) { threwUnseen(text); },
   settle() { return settle(null, resting); },
   rest(name) { resting = name; },
   card(name, base64) { cards.set(name, bytesOf(base64)); },
@@ -102,8 +105,8 @@ const host = {
     pictures.set(streamId, { id, width, height, colorSpace, bytes: bytesOf(base64) });
   },
   suspects(number) {
-    const element = elements.find((other) => other.number === number);
-    return element ? suspects(element) : [];
+    const element = elements.find((other) => other.here && other.number === number);
+    return element?.video ? suspects(element) : [];
   },
 };
 Object.defineProperty(window, '__mixerHost', { value: host, enumerable: false });

@@ -6,23 +6,41 @@
 // ---- pixels read by the page: such a page cannot be rendered with mattes ------------------------
 
 const readers = new Set();
-const ours = (value) => value instanceof HTMLVideoElement && elements.some(({ video }) => video === value);
+const heed = (name, values) => {
+  for (const value of values) {
+    const video = value instanceof HTMLVideoElement ? value : value?.source; // WebGPU wraps it
+    const element = video instanceof HTMLVideoElement ? elementOf(video) : undefined;
+    if (!element) continue;
+    element.read = true;
+    readers.add(name);
+  }
+};
 const watch = (owner, name) => {
   const original = owner?.[name];
   if (!original) return;
   owner[name] = function watched(...values) {
-    if (values.some(ours)) readers.add(name);
+    heed(name, values);
     return original.apply(this, values);
   };
 };
 watch(CanvasRenderingContext2D.prototype, 'drawImage');
 watch(CanvasRenderingContext2D.prototype, 'createPattern');
 watch(window.OffscreenCanvasRenderingContext2D?.prototype, 'drawImage');
+watch(window.OffscreenCanvasRenderingContext2D?.prototype, 'createPattern');
 for (const context of [window.WebGLRenderingContext, window.WebGL2RenderingContext]) {
   for (const name of ['texImage2D', 'texSubImage2D', 'texImage3D', 'texSubImage3D']) watch(context?.prototype, name);
 }
 watch(window.GPUDevice?.prototype, 'importExternalTexture');
+watch(window.GPUQueue?.prototype, 'copyExternalImageToTexture');
 watch(window, 'createImageBitmap');
+if (native.VideoFrame) {
+  window.VideoFrame = new Proxy(native.VideoFrame, {
+    construct(target, values, made) {
+      heed('VideoFrame', values);
+      return Reflect.construct(target, values, made === window.VideoFrame ? target : made);
+    },
+  });
+}
 // A view transition shows a picture of what was there before: a test card's. Pages jump instead, as
 // browsers let those that nobody looks at.
 for (const owner of [Document.prototype, Element.prototype]) {
@@ -47,9 +65,9 @@ function suspects(element) {
   const found = [];
   for (let node = element.video; node instanceof Element; node = node.parentElement ?? node.getRootNode().host) {
     const style = getComputedStyle(node);
-    for (const property of ['filter', 'mixBlendMode', 'maskImage', 'perspective']) {
+    for (const property of ['filter', 'mixBlendMode', 'perspective']) {
       const value = style[property];
-      if (value && value !== 'none' && value !== 'normal' && property !== 'maskImage') found.push(`${property}: ${value}`);
+      if (value && value !== 'none' && value !== 'normal') found.push(`${property}: ${value}`);
     }
     if (!matrixIsFlat(style.transform)) found.push(`transform: ${style.transform}`);
     if (style.rotate && style.rotate !== 'none') found.push(`rotate: ${style.rotate}`);

@@ -126,7 +126,7 @@ const presents = () => presenting || document.querySelector('iframe') !== null;
 // ---- animations ----------------------------------------------------------------------------------
 
 let instant = null; // of the animations' timeline at the step's frame
-const frozen = new Map(); // animation -> its start time
+const frozen = new Map(); // animation -> {startTime, playbackRate}
 
 /** Animations are whole milliseconds old at a step's frame: what is finer is jitter. */
 function align() {
@@ -152,26 +152,41 @@ function carriesVideo() {
     && animation.effect.getKeyframes().some((frame) => Object.keys(frame).some((name) => CARRIES.test(name))));
 }
 
-function movingAnimations() {
-  return frozen.size > 0 || document.getAnimations().some((animation) => animation.playState === 'running' && animation.timeline === document.timeline
-    && animation.effect?.getComputedTiming().progress !== null || animation.pending);
+/** Whether animations run, and in how many milliseconds the next one begins that does not yet. */
+function animations() {
+  let begin = null;
+  let animated = frozen.size > 0;
+  for (const animation of document.getAnimations()) {
+    animated ||= animation.pending;
+    if (animated) break;
+    if (animation.playState !== 'running' || animation.timeline !== document.timeline) continue;
+    const { progress, delay, localTime } = animation.effect?.getComputedTiming() ?? {};
+    animated = progress !== null;
+    if (progress !== null || localTime === null || animation.playbackRate <= 0) continue;
+    const wanted = whole((delay - localTime) / animation.playbackRate);
+    if (localTime < delay && (begin === null || wanted < begin)) begin = wanted;
+  }
+  return { animated, begin };
 }
 
-/** Animations stand where the step's frame showed them, however many frames of it are issued. */
+/** Animations stand where the step's frame showed them, however many frames of it are issued. At a
+ * rate of 0, as one that was paused by script heeds `animation-play-state` no more. */
 function freeze() {
   for (const animation of document.getAnimations()) {
-    const { startTime } = animation;
-    if (animation.playState !== 'running' || startTime === null || instant === null || frozen.has(animation)) continue;
+    const { startTime, playbackRate } = animation;
+    if (animation.playState !== 'running' || startTime === null || playbackRate === 0 || instant === null || frozen.has(animation)) continue;
     if (animation.timeline !== document.timeline) continue;
-    frozen.set(animation, startTime);
-    animation.pause();
-    animation.currentTime = whole(instant - startTime) * animation.playbackRate;
+    frozen.set(animation, { startTime, playbackRate });
+    animation.playbackRate = 0;
+    animation.currentTime = whole(instant - startTime) * playbackRate;
   }
 }
 
 function thaw() {
-  for (const [animation, startTime] of frozen) {
-    if (animation.playState === 'paused') animation.startTime = startTime;
+  for (const [animation, { startTime, playbackRate }] of frozen) {
+    if (animation.playbackRate !== 0) continue; // by the page
+    animation.playbackRate = playbackRate;
+    if (animation.playState === 'running') animation.startTime = startTime;
   }
   frozen.clear();
 }

@@ -3,10 +3,12 @@
  * fed with test cards, or with pictures for pages that read pixels.
  */
 
-const streamIds = new WeakMap(); // MediaStream or MediaStreamTrack -> conference's stream id
-const parked = new Set(); // WeakRefs of video elements that are not in the document
+const streamIds = new WeakMap(); // MediaStreamTrack -> conference's stream id
+const parked = new Set(); // WeakRefs of video elements that are not in the document any more
 const parkedElements = new WeakMap();
-const elements = []; // {video, number, stream, given, generator, writer, shown, wanted, seen}
+const others = new Set(); // WeakRefs of those whose stream has nothing of the conference's yet
+const otherVideos = new WeakSet();
+const elements = []; // {video, number, stream, given, generator, writer, shown, wanted, seen, here, read}
 const sources = new Map(); // stream id -> {available, width, height}
 const cards = new Map(); // name -> RGBX bytes, CARD_WIDTH x CARD_HEIGHT
 const pictures = new Map(); // stream id -> {id, bytes, width, height, colorSpace}
@@ -16,19 +18,18 @@ const CARD_WIDTH = 256;
 const CARD_HEIGHT = 144;
 let stamp = 0; // of the last card, in steps of 1 ms
 let resting = 'ramp';
+let asides = 1000; // numbers of those that never were in the document: in no still, read at most
 
 function publicStream(streamId) {
   const track = new native.Generator({ kind: 'video' });
   const stream = new native.MediaStream([track]);
-  streamIds.set(stream, streamId);
   streamIds.set(track, streamId);
   return stream;
 }
 
-/** The conference's stream that a MediaStream carries, also after it or its tracks were copied. */
+/** The conference's stream that a MediaStream carries now, also after it or its tracks were copied. */
 function conferenceStream(stream) {
   if (!(stream instanceof native.MediaStream)) return undefined;
-  if (streamIds.has(stream)) return streamIds.get(stream);
   for (const track of stream.getVideoTracks()) if (streamIds.has(track)) return streamIds.get(track);
   return undefined;
 }
@@ -38,7 +39,33 @@ const tagged = (copy, original) => {
   return copy;
 };
 MediaStreamTrack.prototype.clone = function clone() { return tagged(native.clone.call(this), this); };
-MediaStream.prototype.clone = function clone() { return tagged(native.streamClone.call(this), this); };
+MediaStream.prototype.clone = function clone() {
+  const copy = native.streamClone.call(this);
+  const copies = copy.getVideoTracks();
+  this.getVideoTracks().forEach((track, at) => tagged(copies[at], track));
+  return copy;
+};
+
+const elementOf = (video) => elements.find((element) => element.video === video) ?? parkedElements.get(video);
+const { captureStream } = HTMLMediaElement.prototype;
+HTMLMediaElement.prototype.captureStream = function capture() {
+  const element = elementOf(this);
+  return element ? publicStream(element.stream) : captureStream.call(this);
+};
+
+/** An element of the page, which alone decides how long it lives. */
+const held = (video) => {
+  const reference = new WeakRef(video);
+  return { get video() { return reference.deref(); }, read: false };
+};
+
+/** What it is told apart by, from now on. */
+function enumerated(element) {
+  const here = element.video.isConnected;
+  if (element.here === here) return;
+  if (!here) asides += 1;
+  Object.assign(element, { here, number: here ? freeNumber() : asides, wanted: null, seen: false });
+}
 
 function freeNumber() {
   const taken = new Set(elements.map(({ number }) => number));
@@ -61,31 +88,35 @@ function bind(element) {
   video.autoplay = true;
 }
 
+/** The video shows this MediaStream: natively, if it has nothing of the conference's. */
+function give(video, stream) {
+  const index = elements.findIndex((element) => element.video === video);
+  const streamId = video instanceof HTMLVideoElement ? conferenceStream(stream) : undefined;
+  if (index >= 0 && streamId !== undefined && elements[index].stream === streamId) {
+    elements[index].given = stream;
+    return;
+  }
+  parkedElements.delete(video);
+  if (streamId === undefined) {
+    if (index >= 0) elements.splice(index, 1)[0].generator.stop();
+    native.srcObject.set.call(video, stream);
+    if (!(stream instanceof native.MediaStream && video instanceof HTMLVideoElement) || otherVideos.has(video)) return;
+    otherVideos.add(video);
+    others.add(new WeakRef(video));
+    return;
+  }
+  const element = elements[index] ?? held(video);
+  if (index < 0) elements.push(element);
+  Object.assign(element, { stream: streamId, given: stream });
+  enumerated(element);
+  bind(element);
+}
+
 Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
   configurable: true,
   enumerable: true,
-  get() { return (elements.find(({ video }) => video === this) ?? parkedElements.get(this))?.given ?? native.srcObject.get.call(this); },
-  set(stream) {
-    const index = elements.findIndex(({ video }) => video === this);
-    const streamId = this instanceof HTMLVideoElement ? conferenceStream(stream) : undefined;
-    if (index >= 0 && streamId !== undefined && elements[index].stream === streamId) {
-      elements[index].given = stream;
-      return;
-    }
-    parkedElements.delete(this);
-    if (streamId === undefined) {
-      if (index >= 0) elements.splice(index, 1)[0].generator.stop();
-      native.srcObject.set.call(this, stream);
-      return;
-    }
-    let element = elements[index];
-    if (!element) {
-      element = { video: this, number: freeNumber() };
-      elements.push(element);
-    }
-    Object.assign(element, { stream: streamId, given: stream });
-    bind(element);
-  },
+  get() { return elementOf(this)?.given ?? native.srcObject.get.call(this); },
+  set(stream) { give(this, stream); },
 });
 
 function cardBytes(name, number) {
@@ -125,6 +156,8 @@ function write(element, name) {
   element.patience = 3;
   element.blank = false;
   const awaited = stamp;
+  // Paused by the page, or by the browser since it was moved: what is shown is the mixer's affair.
+  if (element.video.paused) native.play.call(element.video).catch(() => {});
   native.rvfc.call(element.video, function shown(_, { mediaTime }) {
     if (Math.round(mediaTime * 1000) >= awaited) element.shown = awaited;
     else if (element.awaited === awaited) native.rvfc.call(element.video, shown);
@@ -134,25 +167,47 @@ function write(element, name) {
 
 const available = ({ stream }) => sources.get(stream)?.available === true;
 
-/** Elements that left the document give back their number; they get one when they return. */
+/** Elements that left the document give back their number; they get one when they return. Those that
+ * never were there, or are read, are shown to nobody, but feed canvases. */
 function tidy() {
-  for (const element of elements.filter(({ video }) => !video.isConnected)) {
+  for (const element of [...elements]) {
+    const { video } = element;
+    if (video && (video.isConnected || !element.here || element.read)) {
+      enumerated(element);
+      if (conferenceStream(element.given) !== element.stream) give(video, element.given);
+      continue;
+    }
     elements.splice(elements.indexOf(element), 1);
     element.generator.stop();
-    parked.add(new WeakRef(element.video));
-    parkedElements.set(element.video, element);
+    if (!video) continue;
+    element.here = false;
+    parked.add(new WeakRef(video));
+    parkedElements.set(video, element);
   }
   for (const reference of parked) {
     const video = reference.deref();
-    if (video && !video.isConnected) continue;
-    parked.delete(reference);
     const element = video && parkedElements.get(video);
-    if (!element || elements.some((other) => other.video === video)) continue;
-    Object.assign(element, { number: freeNumber(), wanted: null });
+    if (element && !video.isConnected && !element.read) continue;
+    parked.delete(reference);
+    if (!element || elements.includes(element)) continue;
+    element.here = undefined;
+    enumerated(element);
     elements.push(element);
     bind(element);
   }
+  for (const reference of others) {
+    const video = reference.deref();
+    const stream = video && native.srcObject.get.call(video);
+    const streamId = conferenceStream(stream);
+    if (stream instanceof native.MediaStream && streamId === undefined && !elementOf(video)) continue;
+    others.delete(reference);
+    if (video) otherVideos.delete(video);
+    if (streamId !== undefined) give(video, stream);
+  }
 }
+
+/** Whether the mixer is told of it: of those out of the document, where the page reads pixels. */
+const isTold = ({ here }) => here || readers.size > 0 || resting === 'picture';
 
 const wantedKey = (element, name) => {
   const { width, height } = sources.get(element.stream);
@@ -168,16 +223,17 @@ function settle(names, otherwise) {
       if (!element.blank) bind(element); // its source is gone: it shows nothing again
       continue;
     }
-    const key = wantedKey(element, names?.[element.number] ?? otherwise);
+    const name = isTold(element) ? names?.[element.number] ?? otherwise : resting;
+    const key = wantedKey(element, name);
     if (element.wanted !== key || element.shown === null && element.blank) {
       element.wanted = key;
       element.shown = null;
-      write(element, names?.[element.number] ?? otherwise);
+      write(element, name);
       done = false;
     } else if (element.shown !== element.awaited) {
       done = false;
       element.patience -= 1; // the first card of a new element only starts it
-      if (element.patience <= 0) write(element, names?.[element.number] ?? otherwise);
+      if (element.patience <= 0) write(element, name);
     }
   }
   return done;

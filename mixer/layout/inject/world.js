@@ -19,6 +19,7 @@ const native = {
   srcObject: Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'srcObject'),
   clone: MediaStreamTrack.prototype.clone,
   streamClone: MediaStream.prototype.clone,
+  play: HTMLMediaElement.prototype.play,
   createElement: document.createElement.bind(document),
   getContext: HTMLCanvasElement.prototype.getContext,
 };
@@ -48,13 +49,8 @@ if (window.crypto) {
 
 // ---- what a page that nobody looks at cannot have -----------------------------------------------
 
-const hide = (object, name, value) => {
-  try { Object.defineProperty(object, name, { configurable: true, get: () => value, set() {} }); } catch { /* not there */ }
-};
-hide(navigator, 'mediaDevices', undefined);
-hide(navigator, 'getUserMedia', undefined);
-hide(navigator, 'webkitGetUserMedia', undefined);
-hide(navigator, 'serviceWorker', undefined);
+// Taken away, not made undefined: pages ask `'serviceWorker' in navigator`.
+for (const name of ['mediaDevices', 'getUserMedia', 'webkitGetUserMedia', 'serviceWorker']) delete Navigator.prototype[name];
 window.open = (url) => { note('popup', url); return null; };
 window.close = () => { note('closing'); };
 window.alert = (text) => { note('dialog', text); };
@@ -62,15 +58,18 @@ window.confirm = (text) => { note('dialog', text); return false; };
 window.prompt = (text) => { note('dialog', text); return null; };
 window.print = () => { note('dialog', 'print'); };
 let died = null; // how the first script of the page ended that did not do all it was there for
+const thrown = new Set();
 const threw = (text) => {
+  if (text.startsWith('ResizeObserver loop')) return; // the browser's word for: in the next frame
   note('error', text);
+  if (thrown.size < 50) thrown.add(text);
   died ??= `threw before it was ready: ${text}`;
 };
 const lacks = (address) => { died ??= `lacks a script before it is ready: ${address}`; };
 window.addEventListener('error', (event) => {
   const { message, target } = event;
   if (message) {
-    threw(message);
+    threw(String(message));
     return;
   }
   const address = (target?.src || target?.href) ?? '';
@@ -78,4 +77,24 @@ window.addEventListener('error', (event) => {
   else if (target instanceof HTMLScriptElement) note('error', 'a module that a script imports cannot be loaded');
   if (target instanceof HTMLScriptElement) lacks(address || 'a module that a script imports cannot be loaded');
 }, true);
-window.addEventListener('unhandledrejection', (event) => threw(event.reason?.message ?? event.reason));
+window.addEventListener('unhandledrejection', (event) => threw(String(event.reason?.message ?? event.reason)));
+/** The browser's side tells of what a page is not told itself: rejections in scripts of other origins. */
+const threwUnseen = (text) => {
+  if (document.querySelector('iframe') !== null || [...thrown].some((seen) => seen.includes(text))) return;
+  threw(text);
+};
+
+// ---- media of the page's own: they run by the clock on the wall, and nobody hears them ----------
+
+const played = new WeakSet();
+const plays = (media) => {
+  const address = media.currentSrc;
+  if (!address || native.srcObject.get.call(media) || played.has(media)) return;
+  played.add(media);
+  note('media', address);
+};
+window.addEventListener('playing', ({ target }) => { if (target instanceof HTMLMediaElement) plays(target); }, true);
+HTMLMediaElement.prototype.play = function play() {
+  if (!this.isConnected) this.addEventListener('playing', () => plays(this), { once: true });
+  return native.play.call(this);
+};
