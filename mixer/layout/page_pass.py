@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import time
+import zlib
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,6 +71,14 @@ class PassSettings:
     allow_layout_origin: bool = True  # an address given as layout may be a private one
     conference: str = ""  # its address; layouts of our own may load from there
     allowance: Allowance | None = None
+
+
+def _seed(conference: str, url: str, settings: PageSettings) -> int:
+    """Of a page's chance: the same whenever this is rendered again, another one in every other
+    recording and mix, as pages make ids of it that must not be given twice."""
+    size = f"{settings.width}x{settings.height}"
+    known = (conference, url, settings.language, size, f"{settings.wall_start:.3f}")
+    return zlib.crc32("\0".join(known).encode()) or 1
 
 
 class PagePass:
@@ -207,7 +216,8 @@ class PagePass:
         }
         site = find_site(act.layout, variables, self._settings.cache)
         site.objects, site.tries = self._journal.directory / OBJECTS, act.tries
-        settings = replace(settings, parameters=site.parameters)
+        seed = _seed(self._journal.conference, site.url, settings)
+        settings = replace(settings, parameters=site.parameters, seed=seed)
         state = self.timeline.state_at(act.first)
         reach = self._settings.reach or Reach.from_environment()
         if site.folder is not None:  # a layout of our own: the conference's avatars

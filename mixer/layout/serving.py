@@ -1,9 +1,10 @@
 """Where a layout's page comes from, and what its requests are answered with.
 
 A layout is a built-in name, a folder, an HTML file, or an http(s) address. Built-in and local ones
-are served from disk under http://layout.mixer/ by interception: no network, no file:// rights.
+are served from disk under http://layout.localhost/ by interception: no network, no file:// rights.
 What comes from the network is kept beside the journal (`cache`), so that a later render of the
-same recording gets the same answers.
+same recording gets the same answers; without a journal for as long as the page is shown, so that
+pages are checked and previewed by the way that recordings go.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import hashlib
 import json
 import mimetypes
 import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,18 +24,22 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import jinja2
+import jinja2.sandbox
 import structlog
-from playwright.async_api import BrowserContext, Request, Route
+from playwright.async_api import APIResponse, BrowserContext, Route
 from playwright.async_api import Error as PlaywrightError
 
 from mixer.conference.presentation import is_object_name
 from mixer.layout.content import PARTS
+from mixer.layout.redirects import Answer, Ask, Redirects
 from mixer.layout.sdk import voxeet_sdk_answer, with_stand_in
 from mixer.layout.shipped import BUILT_IN, COMMON, SCENE_PAGE, layout_path, page_of
 
 log = structlog.get_logger()
 
-HOST = "layout.mixer"
+# Of localhost, where pages have all of the web that wants a secure context, as while they are made;
+# not https, which would keep what lies at http: addresses out.
+HOST = "layout.localhost"
 PAGE = "page"  # under which local layouts are served, whatever their own names are
 OBJECTS = "/objects/"  # timeline.py tells pages of them
 MEDIA = ("audio/", "font/", "image/", "video/")  # types of files
@@ -48,6 +55,7 @@ REQUESTS = "MIXER_LAYOUT_REQUESTS"
 PROXY = "mixer"  # as it names itself in Proxy-Status
 NOT_KEPT = ("destination_ip_prohibited", "http_request_denied")
 STREAMED = {"eventsource", "websocket", "media"}  # never end, or need ranges: not kept
+NOTHING = Answer(0, {})
 Tell = Callable[[str, str], None]
 
 
@@ -81,7 +89,27 @@ class Site:
             except PlaywrightError as error:
                 log.debug("request.dropped", reason=str(error).splitlines()[0])
 
+        if self.cache is None:
+            self._keep_for(context)
+
+        async def redirected(url: str, kind: str, ask: Ask) -> Answer | None:
+            if urlsplit(url).hostname == HOST or kind in STREAMED or self.cache is None:
+                return None
+            return await self._from_network(url, ask, self.cache, tell)
+
+        await Redirects(context, redirected, FETCH_TIMEOUT_S).follow()
         await context.route("**/*", answer)
+
+    def _keep_for(self, context: BrowserContext) -> None:
+        """What is fetched, until the context is closed."""
+        folder = Path(tempfile.mkdtemp(prefix="mixer-fetched-"))
+
+        def forget(_: object) -> None:
+            self.cache = None
+            shutil.rmtree(folder, ignore_errors=True)
+
+        self.cache = folder
+        context.once("close", forget)
 
     async def _answer(self, route: Route, tell: Tell) -> None:
         request = route.request
@@ -102,7 +130,17 @@ class Site:
         elif self.cache is None or request.method != "GET" or request.resource_type in STREAMED:
             await route.continue_()
         else:
-            await self._from_network(route, request, self.cache, tell)
+
+            async def ask() -> APIResponse:
+                return await route.fetch(max_redirects=0, timeout=FETCH_TIMEOUT_S * 1000)
+
+            answer = await self._from_network(request.url, ask, self.cache, tell)
+            if answer.status == 0:
+                await route.abort("failed")
+            else:
+                await route.fulfill(
+                    status=answer.status, headers=dict(answer.headers), body=answer.body
+                )
 
     async def _object(self, route: Route, name: str) -> None:
         """A page of what was presented. Just after a pause it may still be on its way."""
@@ -172,7 +210,7 @@ class Site:
         return not page or bool(PARTS.fullmatch(found.name)) or kind.startswith(MEDIA)
 
     def _rendered(self, template: Path) -> str:
-        environment = jinja2.Environment(
+        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(  # whoever wrote it
             loader=jinja2.FileSystemLoader(template.parent),
             autoescape=True,
             undefined=jinja2.ChainableUndefined,
@@ -181,21 +219,17 @@ class Site:
 
     # ---- network, kept ------------------------------------------------------------------------
 
-    async def _from_network(self, route: Route, request: Request, cache: Path, tell: Tell) -> None:
+    async def _from_network(self, url: str, ask: Ask, cache: Path, tell: Tell) -> Answer:
         if self._kept_bytes > MAX_KEPT_BYTES or self._asked.total() >= self.most:
             tell("too-much", "the page has loaded all that is kept for one")
-            await route.abort("blockedbyclient")
-            return
-        self._asked[request.url] += 1
-        entry = self._kept(cache, request.url) or await self._fetch(route, request, cache)
+            return NOTHING
+        self._asked[url] += 1
+        entry = self._kept(cache, url) or await self._fetch(url, ask, cache)
         if entry["status"] == 0:
-            await route.abort("failed")
-            return
+            return NOTHING
         body = (cache / entry["body"]).read_bytes()
         self._kept_bytes += len(body)
-        await route.fulfill(
-            status=entry["status"], headers=entry["headers"], body=with_stand_in(body)
-        )
+        return Answer(entry["status"], entry["headers"], with_stand_in(body))
 
     def _entry(self, cache: Path, url: str, tries: int) -> Path:
         """Where the answer is kept to this request, made the so manyth time by this page."""
@@ -212,15 +246,15 @@ class Site:
                     return entry
         return None
 
-    async def _fetch(self, route: Route, request: Request, cache: Path) -> dict[str, Any]:
-        entry: dict[str, Any] = {"url": request.url, "status": 0, "headers": {}, "body": ""}
+    async def _fetch(self, url: str, ask: Ask, cache: Path) -> dict[str, Any]:
+        entry: dict[str, Any] = {"url": url, "status": 0, "headers": {}, "body": ""}
         try:
-            response = await route.fetch(timeout=FETCH_TIMEOUT_S * 1000)
+            response = await ask()
             declined = _declined(response.headers)
             if declined in NOT_KEPT:
                 return entry  # another time it may be allowed
             if declined:
-                raise PlaywrightError(f"{request.url}: {declined}")
+                raise PlaywrightError(f"{url}: {declined}")
             body = await response.body()
             dropped = ("content-encoding", "content-length", "transfer-encoding")
             headers = {k: v for k, v in response.headers.items() if k.lower() not in dropped}
@@ -228,7 +262,7 @@ class Site:
             _keep(cache / entry["body"], body)
         except PlaywrightError as error:
             log.warning("layout.fetch-failed", reason=str(error).splitlines()[0])
-        _keep(self._entry(cache, request.url, self.tries), json.dumps(entry).encode())
+        _keep(self._entry(cache, url, self.tries), json.dumps(entry).encode())
         return entry
 
 

@@ -13,7 +13,7 @@ from mixer.edit import EditList, edit_list
 from mixer.journal import Event, Journal
 
 EventJson = Mapping[str, Any]
-OBJECTS_URL = "http://layout.mixer/objects/"  # where pages get the journal's (serving.py)
+OBJECTS_URL = "http://layout.localhost/objects/"  # where pages get the journal's (serving.py)
 
 
 class Timeline:

@@ -102,6 +102,6 @@ def test_parameters_of_a_name() -> None:
     mix = parse_mix("id=a,size=640x360,layout=speaker?background=#112233&names=off&title=a, b")
     site = find_site(mix.layout, {})
     assert site.parameters == {"background": "#112233", "names": "off", "title": "a, b"}
-    assert site.url.startswith("http://layout.mixer/speaker/?")
+    assert site.url.startswith("http://layout.localhost/speaker/?")
     encoded = find_site("grid?background=%23112233&logo=https%3A%2F%2Fx.test%2Fa.png%3Fb%3D1", {})
     assert encoded.parameters == {"background": "#112233", "logo": "https://x.test/a.png?b=1"}
