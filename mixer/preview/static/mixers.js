@@ -8,6 +8,7 @@ import { fitInto } from './stage.js';
 const SILENT = { error: 'The preview does not answer: is `mixer preview` still running?' };
 
 export class MixersPicture {
+  hasFailed = false; // the last one
   #box;
   #asking = null;
   #size = [1920, 1080];
@@ -55,6 +56,7 @@ export class MixersPicture {
     this.#box.classList.remove('old');
     this.reason.hidden = !answer.reason;
     this.reason.textContent = answer.reason ? `Why pixels: ${answer.reason}. They are right, but cost more than a matte.` : '';
+    this.hasFailed = Boolean(answer.error);
     if (answer.error) {
       this.mode.textContent = '';
       const text = Object.assign(document.createElement('p'), { className: 'bad', textContent: answer.error });

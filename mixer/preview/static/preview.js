@@ -25,7 +25,7 @@ const mixers = new MixersPicture($('rendered'), {
   mode: $('mode'),
   reason: $('reason'),
   button: $('render'),
-  wrong: (kind, detail) => problems.tell(kind, `${detail} (in the mixer)`),
+  wrong: (kind, detail) => problems.tell(kind, `${detail} (in the mixer)`, false), // each picture opens the page anew
   moment: () => ({ state: conference.state, size: stage.size, t: player.seconds, parameters: parameters(),
     language: $('language').value || 'en', layoutType: $('type').value }),
 });
@@ -46,9 +46,17 @@ function status(text, kind = '') {
 }
 
 let waiting = 0;
+let hasSpoken = false; // somebody else than in the picture that is being made
 function soon(wait = AUTO_MS) {
   clearTimeout(waiting);
-  waiting = $('auto').checked ? setTimeout(() => { waiting = 0; mixers.render(); }, wait) : 0;
+  waiting = $('auto').checked ? setTimeout(picture, wait) : 0;
+}
+
+async function picture() {
+  waiting = 0;
+  hasSpoken = false;
+  await mixers.render();
+  if (hasSpoken && !mixers.hasFailed) soon();
 }
 
 let loadedAt = performance.now();
@@ -105,7 +113,9 @@ conference.addEventListener('events', ({ detail }) => {
   stage.tell({ mixer: 'apply', events: detail });
   show();
   const isSpeech = detail.every(({ type }) => type === 'participant.speaking');
-  if (!isSpeech || (waiting === 0 && !mixers.isBusy)) soon(); // else a picture would never be done
+  hasSpoken ||= isSpeech;
+  // Speech alone ends no picture that is being made, and gives no second try to a page that failed.
+  if (!isSpeech || (waiting === 0 && !mixers.isBusy && !mixers.hasFailed)) soon();
 });
 
 function show() {

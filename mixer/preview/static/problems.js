@@ -26,11 +26,11 @@ export class Problems {
     this.section.hidden = true;
   }
 
-  tell(kind, detail) {
+  tell(kind, detail, isCounted = true) {
     const key = `${kind} ${detail}`;
     const known = this.#known.get(key);
     if (known) {
-      if (kind === 'not-ready') return;
+      if (kind === 'not-ready' || !isCounted) return;
       known.count += 1;
       known.often.textContent = ` ×${known.count}`;
       return;
