@@ -66,6 +66,8 @@ class Upstream:
             async with asyncio.timeout(ANSWER_S):
                 got = await client.send(asked, stream=True, follow_redirects=True)
                 stack.push_async_callback(got.aclose)
+                if (elsewhere := self._moved_to(got)) is not None:
+                    return Response(status_code=302, headers={"location": elsewhere})
                 kind = got.headers.get(
                     "content-type", mimetypes.guess_type(asked.url.path)[0] or ""
                 )
@@ -74,6 +76,15 @@ class Upstream:
                     return _with_headers(Response(body, got.status_code), got, kind)
             stream = _streamed(got, stack.pop_all())
             return _with_headers(StreamingResponse(stream, got.status_code), got, kind)
+
+    def _moved_to(self, got: httpx2.Response) -> str | None:
+        """Where on this server the answer was found in the end, if that is not where it was asked
+        for: addresses in documents, scripts and style sheets are relative to it."""
+        place = f"{got.url.scheme}://{got.url.netloc.decode()}"
+        if not got.history or got.request.method != "GET" or place != self._origin:
+            return None
+        asked, found = got.history[0].url.raw_path.decode(), got.url.raw_path.decode()
+        return found if found != asked else None
 
     async def relay(self, socket: WebSocket) -> None:
         """A WebSocket of the page's, to its end. Other sites' pages get none."""

@@ -13,7 +13,13 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
@@ -28,6 +34,10 @@ async def page(_: Request) -> Response:
     answer = HTMLResponse("<!doctype html><title>mine</title>", headers={"x-mine": "yes"})
     answer.set_cookie("session", "7")
     return answer
+
+
+async def moved(_: Request) -> Response:
+    return RedirectResponse("/deep/page?a=1")
 
 
 async def heard(request: Request) -> Response:
@@ -73,10 +83,23 @@ async def served(app: Starlette) -> AsyncIterator[str]:
 @pytest.fixture
 async def pages() -> AsyncIterator[str]:
     """The pages' address of a preview of a development server."""
-    routes = [Route("/", page), Route("/heard", heard, methods=["POST"])]
+    routes = [
+        Route("/", page),
+        Route("/moved", moved),
+        Route("/deep/page", page),
+        Route("/heard", heard, methods=["POST"]),
+    ]
     app = Starlette(routes=[*routes, Route("/events", events), WebSocketRoute("/hot", hot)])
     async with served(app) as address, previewed(layout=f"{address}/") as (_, found):
         yield found
+
+
+async def test_what_has_moved(pages: str) -> None:
+    """The page is told, so that relative addresses lead where they do on the server."""
+    async with httpx2.AsyncClient(timeout=PATIENCE_S, trust_env=False) as client:
+        answer = await client.get(f"{pages}/moved", follow_redirects=True)
+    assert str(answer.url) == f"{pages}/deep/page?a=1"
+    assert "__mixer__/sdk.js" in answer.text and answer.headers["x-mine"] == "yes"
 
 
 async def test_requests(pages: str) -> None:
