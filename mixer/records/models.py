@@ -44,7 +44,7 @@ class Server(Base):
     address: Mapped[str] = mapped_column(Text)  # where it is reached
     storage: Mapped[str] = mapped_column(Text)  # the same for all of them
     runs: Mapped[bool] = mapped_column(Boolean)  # False: it was stopped in order
-    seen_at: Mapped[int]
+    seen_at: Mapped[int]  # negative: its data folder is lost (mixer/service/lost.py)
 
 
 class Application(Base):
@@ -133,7 +133,7 @@ class Session(Base):
     """
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("open_sessions", "closed_at", "lease_until"),)
+    __table_args__ = (Index("open_sessions", "closed_at"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     conference_id: Mapped[str] = mapped_column(ForeignKey("conferences.id"), index=True)
@@ -144,7 +144,6 @@ class Session(Base):
     state: Mapped[str] = mapped_column(String(20))  # queued, running, finishing, finished, failed
     error: Mapped[str | None] = mapped_column(Text)
     owner: Mapped[str | None] = mapped_column(String(40))
-    lease_until: Mapped[int | None]
     fence: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[int]
     closed_at: Mapped[int | None]

@@ -39,5 +39,5 @@ class Service:
     outbox: Outbox
     rooms: HostedRooms
     sessions: Sessions
-    instance: str = field(default_factory=lambda: uuid.uuid4().hex[:12])  # owner of leases
+    instance: str = field(default_factory=lambda: uuid.uuid4().hex[:12])  # owner of sessions
     server: str | None = None  # mixer/service/servers.py: its data folder's id

@@ -205,7 +205,6 @@ async def _live(archive: Archive, now: int) -> tuple[Conference, Session]:
     async with archive.service.database.writing() as db:
         row = await db.get_one(Session, session.id)
         row.wanted = {"live": True, "format": "mp4", "paused": False}
-        row.lease_until = now + DAY_MS
         size = {"width": 1280, "height": 720}
         times = {"started_at": began + 30_000, "began_at": began + 31_000}
         db.add(Mix(session_id=session.id, mix_id="default", part=1, **size, **times))

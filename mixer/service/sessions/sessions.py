@@ -1,7 +1,7 @@
 """What the rest of the service asks of recordings: `start` and its like answer at once.
 
 They check, write what is wanted into the database, and wake whoever looks after it. `run` keeps
-that going: leases, sessions of a server that was killed, the processes.
+that going: sessions of a server that was killed, the processes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from .report import report
 log = structlog.get_logger()
 
 MAX_MIXES = 16  # of one conference at once
-RENEW_S = 4.0
+RECONCILE_S = 4.0
 LOCK_POLL_S = 0.2
 
 
@@ -177,7 +177,7 @@ class Sessions:
                     tasks.create_task(self._launcher.run(), name="launcher")
                     while True:
                         await self._reconcile()
-                        await asyncio.sleep(RENEW_S)
+                        await asyncio.sleep(RECONCILE_S)
                 finally:
                     self._tasks = None
                     await asyncio.shield(self._launcher.close())
@@ -187,7 +187,6 @@ class Sessions:
         try:
             for session in await store.take_over(self.service):
                 log.info("session.taken_over", session=session.id, fence=session.fence)
-            await store.renew(self.service)
             for session in await store.mine(self.service):
                 self._keep(session)
         except Exception:  # a database that is away for a while; recorders need none

@@ -13,7 +13,6 @@ from ...records.models import Conference, Mix, Session
 from ..context import Service, now_ms
 from .order import Wish
 
-LEASE_MS = 15_000
 RETRY_MS = 60_000  # the same request within this time is the same one, sent once more
 RECORD, REMIX, REPLAY = "record", "remix", "replay"
 QUEUED, RUNNING, FINISHING = "queued", "running", "finishing"
@@ -59,7 +58,6 @@ def new_session(
         state=QUEUED,
         server=service.server,
         owner=service.instance,
-        lease_until=now + LEASE_MS,
         fence=1,
         created_at=now,
     )
@@ -128,24 +126,14 @@ async def change(service: Service, session_id: str, **values: Any) -> None:
         await db.execute(update(Session).where(Session.id == session_id).values(**values))
 
 
-# --- leases ------------------------------------------------------------------------------------
-
-
-async def renew(service: Service) -> None:
-    """Whom this instance looks after, it goes on to."""
-    async with service.database.writing() as db:
-        await db.execute(
-            update(Session)
-            .where(Session.owner == service.instance, Session.closed_at.is_(None))
-            .values(lease_until=now_ms() + LEASE_MS)
-        )
+# --- owners ------------------------------------------------------------------------------------
 
 
 async def take_over(service: Service) -> list[Session]:
     """Open sessions whose folders are here, now looked after by this instance.
 
     The caller holds the lock of the data folder: whoever had them before is dead, or was never
-    here; a lease that has not run out yet is no reason to wait. The fence says so to recorders.
+    here. The fence says so to recorders.
     """
     folder = service.settings.sessions_folder
     chosen = (
@@ -160,7 +148,6 @@ async def take_over(service: Service) -> list[Session]:
                 continue  # of another machine
             session.server = service.server
             session.owner = service.instance
-            session.lease_until = now_ms() + LEASE_MS
             session.fence += 1
             taken.append(session)
     return taken
