@@ -134,6 +134,24 @@ def operator(
         print(f"email:    {email}\npassword: {password}")
 
 
+@app.command("forget-server", cls=Command)
+def forget_server(
+    server: Annotated[str, typer.Argument(help="Its address, or its id.")],
+    data: Data = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Says that a server's data folder is lost: what it had not finished has failed.
+
+    The servers that run end its recordings and take over its conferences. A data folder that comes
+    back later is emptied.
+    """
+    from ..service import lost
+
+    ids = run(_with_database(config, data, lambda db: lost.forget(db, server)), as_json)
+    print(json.dumps({"forgotten": ids}) if as_json else f"forgotten: {', '.join(ids)}")
+
+
 async def _with_database(config: Any, data: Any, act: Callable[[Database], Awaitable[T]]) -> T:
     from ..records import Database
     from ..records.migrate import upgrade

@@ -14,7 +14,7 @@ from sqlalchemy import func, or_, select
 
 from ..records.database import AWAY
 from ..records.models import Attendance, Conference, Server
-from . import attendance, conferences, recording_choice
+from . import attendance, conferences, lost, recording_choice
 from .attendance import Stay
 from .context import Service, now_ms
 from .servers import GONE_MS
@@ -82,6 +82,7 @@ class Presence:
         await self._follow_ends()
         for conf_id in await self._left_behind(now):
             await conferences.terminate(self._service, conf_id, "gone")
+        await lost.settle(self._service)
         for conference, last_left in await self._empty():
             if now >= max(self._since, _due(conference, last_left)):
                 await conferences.terminate(self._service, conference.id, "empty")

@@ -158,6 +158,7 @@ def test_commands_refuse(tmp_path: Path) -> None:
         ["set", "x", "nonsense"],
         ["renew-secret", "nobody"],
         ["webhook-secret", "nobody"],
+        ["forget-server", "https://nobody.example.org"],
     ):
         done = CliRunner().invoke(command, ["app", *wrong, "--data", str(tmp_path / "d")])
         assert done.exit_code == 2, done.output

@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 
 from mixer.dashboard import operators
 from mixer.errors import UsageError
-from mixer.records.models import Attendance, Conference, Event, Operator, Server, Session
-from mixer.service import applications, conferences, files, servers
+from mixer.records.models import Attendance, Conference, Event, Mix, Operator, Server, Session
+from mixer.service import applications, conferences, files, lost, servers
 from mixer.service.context import Service, now_ms
 from mixer.service.presence import FIRST_MS, GRACE_MS, Presence
 from mixer.service.servers import GONE_MS, Servers
@@ -160,6 +160,53 @@ async def test_another_servers_recordings(
         assert (await files.sweep(a)).raw == 0
         assert (await files.sweep(b)).raw == 1
     assert not list(b.settings.sessions_folder.iterdir())
+
+
+async def test_a_lost_servers_recordings(
+    two: tuple[Service, Service], credentials: Credentials
+) -> None:
+    """Once it is known that its data folder is lost, the others say that its recordings have
+    failed, end its conferences, and can delete what was recorded; before, nobody touches them."""
+    a, b = two
+    b.sessions = Sessions(b)
+    made, old = await made_by(a, credentials, "weekly"), await made_by(a, credentials, "old")
+    await Presence(a).on_event(made.id, "participant.added", somebody("ada"))
+    async with Servers(a).present(), Servers(b).present():
+        for given, why in ((a.settings.base_url, "20 minutes"), ("somewhere", "no server")):
+            with pytest.raises(UsageError, match=why):
+                await lost.forget(b.database, given)
+        await conferences.terminate(a, old.id, "ended")
+        sessions = [store.new_session(a, one, store.RECORD, {}) for one in (made, old)]
+        last_seen = now_ms() - GONE_MS - 1000
+        async with a.database.writing() as db:
+            db.add_all(sessions)
+            await db.flush()
+            sessions[1].closed_at = last_seen
+            fields = {"mix_id": "default", "part": 1, "width": 1280, "height": 720}
+            db.add(Mix(session_id=sessions[0].id, started_at=last_seen - 5000, **fields))
+            mine = update(Server).where(Server.id == a.server)
+            await db.execute(mine.values(seen_at=last_seen))
+        await Presence(b).sweep(now_ms())
+        assert (await store.view(b, sessions[0].id)).session.closed_at is None
+        async with a.database.writing() as db:  # its successor
+            fields = {"address": a.settings.base_url, "storage": "", "runs": True}
+            db.add(Server(id="successor", seen_at=now_ms(), **fields))
+        assert await lost.forget(b.database, a.settings.base_url) == [a.server]
+        await Presence(b).sweep(now_ms())
+    view = await store.view(b, sessions[0].id)
+    assert (view.session.state, view.mixes[0].stopped_at) == (store.FAILED, last_seen)
+    assert view.session.deleted_at and (await store.view(b, sessions[1].id)).session.deleted_at
+    async with b.database.reading() as db:
+        failed = list(await db.scalars(select(Event).where(Event.type == "Recording.Failed")))
+        assert a.server not in list(await db.scalars(select(Server.id)))
+    assert [event.body["mixId"] for event in failed] == ["default"]
+    assert (await row_of(b, made.id)).end_reason == "gone"
+    async with in_process(b, bearer(b, credentials)) as api:
+        for one in (made, old):
+            answer = await api.delete(f"/v2/monitor/conferences/{one.id}/recordings")
+            assert answer.status_code == 200, answer.text
+    async with b.database.reading() as db:
+        assert {stay.name for stay in await db.scalars(select(Attendance))} == {""}
 
 
 async def test_servers_that_cannot_work_together(
