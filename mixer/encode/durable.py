@@ -97,7 +97,8 @@ def whole_file(path: Path) -> Iterator[WholeFile]:
 def check_free(path: Path, needed: int, keep_free: int) -> None:
     """Raises StorageError where so many bytes more, at `path`, would fill the disk, or take from it
     what is to be kept free of what is free now."""
-    free = shutil.disk_usage(path.parent).free
+    with explained(path):
+        free = shutil.disk_usage(path.parent).free
     kept = keep_free if free >= keep_free else 0
     if needed + kept > free:
         besides = f", of which {_mb(kept)} are kept free" if kept else ""
