@@ -28,7 +28,7 @@ function values() {
   return {
     accessToken: NO_TOKEN,
     refreshToken: NO_TOKEN,
-    refreshUrl: 'https://layout.mixer',
+    refreshUrl: 'https://layout.localhost',
     catToken: '', // the conference is not protected: pages look at its length
     conferenceId: state.conference.id,
     thirdPartyId: String(parameters.thirdPartyId ?? 'mixer'),

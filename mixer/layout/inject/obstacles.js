@@ -37,7 +37,7 @@ if (native.VideoFrame) {
   window.VideoFrame = new Proxy(native.VideoFrame, {
     construct(target, values, made) {
       heed('VideoFrame', values);
-      return Reflect.construct(target, values, made === window.VideoFrame ? target : made);
+      return Reflect.construct(target, values, made);
     },
   });
 }
