@@ -26,7 +26,7 @@ from mixer.service.sessions import Sessions
 from mixer.storage import open_storage
 from mixer.webhooks import open_outbox
 from tests.service.conftest import RoomsNotebook, open_service
-from tests.service.published import Archive, Asked
+from tests.service.published import Archive, asked
 
 DAY_MS = 24 * 3_600_000
 MINUTE_MS = 60_000
@@ -164,7 +164,7 @@ async def _recorded(
     async with archive.service.database.writing() as db:
         (await db.get_one(Session, session.id)).wanted = wanted
     await archive.mix(session, "default")
-    mix = Asked(width=640, height=360)
+    mix = asked(width=640, height=360)
     who = {
         "participantId": f"{conference.id[:8]}-0",
         "source": "Camera",

@@ -23,15 +23,9 @@ from .conftest import Credentials, open_service
 EPOCH = 1_700_000_000_000
 
 
-@dataclass(frozen=True)
-class Asked:
+def asked(mix_id: str = "default", **fields: Any) -> Mix:
     """A mix as the API was asked for it."""
-
-    mix_id: str = "default"
-    layout_url: str | None = None
-    layout_name: str | None = None
-    width: int = 1920
-    height: int = 1080
+    return Mix(**{"mix_id": mix_id, "width": 1920, "height": 1080, **fields})
 
 
 Row = TypeVar("Row")
@@ -90,7 +84,7 @@ class Archive:
         values = {"kind": "mix", "start_time": EPOCH, "duration": 6_400, **fields}
         media_type = "video/mp4" if name.endswith(".mp4") else "audio/mpeg"
         if media_type == "video/mp4":
-            values.setdefault("mix", Asked())
+            values.setdefault("mix", asked())
         return FileMade(path=path, media_type=media_type, **values)
 
     async def publish(self, session: Session, *made: FileMade) -> list[Recording]:

@@ -8,7 +8,7 @@ import pytest
 
 from mixer.service.files.made import FileMade, only_name, plain_name
 
-from .published import EPOCH, Asked
+from .published import EPOCH, asked
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_names(name: str, merged: bool, taken: set[str], wanted: str) -> None:
 
 def test_names_lead_nowhere() -> None:
     """A mix's id or a participant's id cannot name another folder."""
-    made = FileMade(Path("x.mp4"), "mix", "video/mp4", EPOCH, 1, mix=Asked("../../x"))
+    made = FileMade(Path("x.mp4"), "mix", "video/mp4", EPOCH, 1, mix=asked("../../x"))
     assert "/" not in plain_name(made, "c")
     details = {"participantId": "../p"}
     made = FileMade(Path("x.mp3"), "participant", "audio/mpeg", EPOCH, 1, details=details)

@@ -16,7 +16,7 @@ from mixer.storage.store import Storage
 from mixer.webhooks.bodies import rendered
 
 from .conftest import BOTH_DATABASES
-from .published import EPOCH, Archive, Asked
+from .published import EPOCH, Archive, asked
 from .published import archive as archive
 from .published import service as service
 
@@ -27,7 +27,13 @@ async def test_a_file_is_published_with_its_event(archive: Archive) -> None:
     """In the storage, in the list and in the outbox, with the contract's name."""
     conference = await archive.conference()
     session = await archive.session(conference)
-    mix = Asked("stage", "https://layout.example.org/", "Stage", 1080, 1920)
+    mix = asked(
+        "stage",
+        layout_url="https://layout.example.org/",
+        layout_name="Stage",
+        width=1080,
+        height=1920,
+    )
     made = archive.made(session, "parts/stage.1.mp4", b"film", mix=mix, part=1)
     (row,) = await archive.publish(session, made)
     assert row.filename == f"record_{EPOCH}_conf_{conference.id}_stage.mp4"
@@ -153,7 +159,7 @@ async def test_the_deprecated_video_event(archive: Archive) -> None:
     two = await archive.session(await archive.conference("Two"))
     for mix_id in ("a", "b"):
         await archive.mix(two, mix_id)
-    mixes = [archive.made(two, f"mixes/{n}.mp4", mix=Asked(n), merged=True) for n in "ab"]
+    mixes = [archive.made(two, f"mixes/{n}.mp4", mix=asked(n), merged=True) for n in "ab"]
     await archive.publish(two, *mixes)
     assert (await types(archive))[3:] == ["Recordings.Available"]
 

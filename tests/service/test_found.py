@@ -42,8 +42,12 @@ def test_a_part_begins_when_the_whole_does(tmp_path: Path, wall_s: float) -> Non
     parts = {(one.kind, one.media_type): one.start_time for one in look.parts()}
     wholes = {(one.kind, one.media_type): one.start_time for one in look.whole()}
     assert len(parts) == 3 and parts == wholes
-    assert {one.replaced for one in (*look.parts(), *look.whole())} == {None, "why"}
-    assert all(one.replaced == "why" for one in look.whole() if one.media_type == "video/mp4")
+    found = [*look.parts(), *look.whole()]
+    assert {one.details.get("layoutReplaced") for one in found} == {None, "why"}
+    videos = [one for one in found if one.media_type == "video/mp4"]
+    assert all(one.details["layoutReplaced"] == "why" for one in videos)
+    stays = {one.details["stayStartedAt"] for one in found if one.kind == "participant"}
+    assert stays == {wholes["participant", "audio/mpeg"]}
 
 
 def _iso(wall_s: float, t_ns: int) -> str:

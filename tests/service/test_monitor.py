@@ -18,7 +18,7 @@ from mixer.service.pages import Range
 from mixer.service.pattern import Pattern
 
 from .conftest import BOTH_DATABASES, Credentials, bearer
-from .published import EPOCH, Archive, Asked
+from .published import EPOCH, Archive, asked
 from .published import archive as archive
 from .published import service as service
 from .test_errors import assert_error
@@ -254,7 +254,7 @@ async def test_version_1_pages(archive: Archive, api: httpx2.AsyncClient) -> Non
         session = await archive.session(conference)
         for part in range(3):
             start = EPOCH + part * 1000 + number
-            made = archive.made(session, f"{part}.mp4", start_time=start, part=part, mix=Asked())
+            made = archive.made(session, f"{part}.mp4", start_time=start, part=part, mix=asked())
             await archive.publish(session, made)
     for size in (1, 2, 5, 100):
         found = await listed(api, "/v1/monitor/recordings", "recordings", max=size)

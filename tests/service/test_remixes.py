@@ -57,7 +57,7 @@ async def test_whatever_mixes_ran_it(
     result = service.settings.sessions_folder / remix.id / "result.json"
     [film] = _found(raw, _made(result), view.mixes[0])
     assert lengths(film.path)[0] == 30
-    assert film.duration_ms == pytest.approx(2000, abs=50)
+    assert film.duration == pytest.approx(2000, abs=50)
     began = json.loads((raw.journal / "journal.json").read_text())["wall"] * 1000
     assert film.start_time == pytest.approx(began + 400, abs=1)
 

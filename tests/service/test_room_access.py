@@ -9,7 +9,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from mixer.records.models import Conference
-from mixer.room.access import Visitor
+from mixer.room.access import Admission, Visitor
 from mixer.service import applications, conferences
 from mixer.service.context import Service
 from mixer.service.room_access import check_looking
@@ -61,7 +61,7 @@ async def test_permissions_that_another_server_has_given(
         row = await db.get_one(Conference, made.id)
         row.permissions = {"ada": ["JOIN", "KICK"], "eve": ["JOIN"]}
     admitted = await rooms._host.admit(hosted.live, visitor)
-    assert (admitted.permissions, admitted.external_id) == ({"JOIN", "KICK"}, "ada")
+    assert admitted == Admission(frozenset({"JOIN", "KICK"}), "ada")
     hosted.permissions["eve"] = frozenset()
     renewing = asyncio.create_task(rooms.renew_permissions(made.id))
     await asyncio.sleep(0)  # it has begun to read

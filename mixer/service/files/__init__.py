@@ -6,14 +6,13 @@ routes and the dashboard the others.
 """
 
 from .addresses import archive_url, urls_of
-from .made import FileMade, MadeMix
+from .made import FileMade
 from .publish import publish
 from .removal import delete, remove_everything_of
 from .retention import run, sweep
 
 __all__ = [
     "FileMade",
-    "MadeMix",
     "archive_url",
     "delete",
     "publish",

@@ -7,33 +7,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
+
+from ...records.models import Mix
 
 Kind = Literal["mix", "participant"]
 MAX_NAME_CHARS = 240
-
-
-class MadeMix(Protocol):
-    """The mix that a video is of, as the API was asked for it; rows of `mixes` are such."""
-
-    @property
-    def mix_id(self) -> str: ...
-    @property
-    def layout_url(self) -> str | None: ...
-    @property
-    def layout_name(self) -> str | None: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def height(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class FileMade:
     """A finished file in a session's folder. `start_time` in epoch ms, `duration` in ms.
 
-    `part`: from 1; None of what is merged. `details` of a participant's file: `participantId`,
-    `source` (Camera or ScreenShare), `stayStartedAt` (epoch ms).
+    `mix`: of a video, as the API was asked for it. `part`: from 1; None of what is merged.
+    `details` of a participant's file: `participantId`, `source` (Camera or ScreenShare),
+    `stayStartedAt` (epoch ms); of a video `layoutReplaced`: why another layout is shown than the
+    mix's own.
     """
 
     path: Path
@@ -41,7 +30,7 @@ class FileMade:
     media_type: str
     start_time: int
     duration: int
-    mix: MadeMix | None = None
+    mix: Mix | None = None
     part: int | None = None
     merged: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -8,35 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ...clock import SECOND
 from ...recorder.outputs import Output, recall, why_replaced
 from ...recorder.plan import MixPlan, Plan, RecordFolder
 from ...records.models import Mix
+from ..files import FileMade
 from .order import RAW_ID
 
 VIDEO, AUDIO = "video/mp4", "audio/mpeg"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One finished file. Times in epoch ms, `duration_ms` its length."""
-
-    path: Path
-    kind: Literal["mix", "participant"]
-    media_type: str
-    mix: Mix | None
-    part: int | None
-    merged: bool
-    start_time: int
-    duration_ms: int
-    participant: str = ""
-    source: str = ""
-    replaced: str | None = None  # why another layout is shown than the mix's own
 
 
 class Look:
@@ -52,7 +35,7 @@ class Look:
             return next((m for m in self._mixes.values() if m.part == planned.part), None)
         return self._mixes.get((planned.id, planned.part))
 
-    def parts(self) -> Iterator[Found]:
+    def parts(self) -> Iterator[FileMade]:
         """Files of parts that somebody has stopped, as soon as they are whole."""
         for planned in self._plan.mixes if self._plan.has_video else ():
             row, path = self.row(planned), self._folder.part_file(planned)
@@ -64,7 +47,7 @@ class Look:
                     yield _video(path, row, planned.part, start_ms, known.seconds, why)
         yield from self._sound_parts()
 
-    def _sound_parts(self) -> Iterator[Found]:
+    def _sound_parts(self) -> Iterator[FileMade]:
         last_stop = max((m.stop_ns or 0 for m in self._plan.mixes), default=0)
         for number, part in enumerate(self._plan.audio_parts):
             if not part.finished or part.stop_ns is None:
@@ -77,7 +60,7 @@ class Look:
     def _ended_with_conference(self) -> bool:
         return any(mix.stopped_at is None for mix in self._mixes.values())
 
-    def whole(self) -> Iterator[Found]:
+    def whole(self) -> Iterator[FileMade]:
         """Files of the whole recording, from recording.json."""
         result = _json(self._folder.result)
         groups = list(self._plan.groups().values())
@@ -135,28 +118,42 @@ def _video(
     start: int,
     seconds: float,
     replaced: str | None,
-) -> Found:
+) -> FileMade:
+    details = {} if replaced is None else {"layoutReplaced": replaced}
     length = round(seconds * 1000)
-    return Found(path, "mix", VIDEO, row, part, part is None, start, length, replaced=replaced)
+    return FileMade(path, "mix", VIDEO, start, length, row, part, part is None, details)
 
 
-def _sound(folder: RecordFolder, known: Output, start_ns: int, part: int) -> Iterator[Found]:
+def _sound(folder: RecordFolder, known: Output, start_ns: int, part: int) -> Iterator[FileMade]:
     path = folder.directory / known.path
-    kind: Literal["mix", "participant"] = "participant" if known.participant else "mix"
     start = started_ms(folder, max(start_ns, known.stay_ns or 0))
     length = round(known.seconds * 1000)
-    who, source = known.participant, known.source
     if path.exists():
-        yield Found(path, kind, AUDIO, None, part, False, start, length, who, source)
+        yield sound(path, start, length, known.participant or None, known.source, part=part)
 
 
-def _told_sound(folder: RecordFolder, told: Mapping[str, Any], start: int) -> Found:
-    kind: Literal["mix", "participant"] = "participant" if told["kind"] == "participant" else "mix"
+def _told_sound(folder: RecordFolder, told: Mapping[str, Any], start: int) -> FileMade:
+    who = str(told.get("participantId") or "") if told["kind"] == "participant" else None
     if told.get("stayStartedAt"):
         start = max(start, _epoch_ms(told["stayStartedAt"]))
-    path, length = folder.directory / told["file"], round(told["seconds"] * 1000)
-    who, source = str(told.get("participantId") or ""), str(told.get("source") or "")
-    return Found(path, kind, AUDIO, None, None, True, start, length, who, source)
+    length = round(told["seconds"] * 1000)
+    return sound(folder.directory / told["file"], start, length, who, str(told.get("source") or ""))
+
+
+def sound(
+    path: Path,
+    start: int,
+    length: int,
+    who: str | None,
+    source: str = "",
+    *,
+    part: int | None = None,
+) -> FileMade:
+    """An MP3 of one participant, or of everybody (None); `part` None: of the whole recording."""
+    if who is None:
+        return FileMade(path, "mix", AUDIO, start, length, part=part, merged=part is None)
+    details = {"participantId": who, "source": source, "stayStartedAt": start}
+    return FileMade(path, "participant", AUDIO, start, length, None, part, part is None, details)
 
 
 def _json(path: Path) -> dict[str, Any]:

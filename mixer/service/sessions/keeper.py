@@ -21,8 +21,9 @@ from ...recorder.plan import MixPlan, Plan, RecordFolder
 from ...records.database import LOCKED
 from ...records.models import Conference, Mix, Session
 from ..context import Service, now_ms
+from ..files import FileMade, publish
 from . import going_on, missing, publishing, store
-from .found import Found, Look, load_plan, started_ms
+from .found import Look, load_plan, started_ms
 from .order import RAW_ID, layout_of_mix
 from .store import View
 
@@ -302,18 +303,18 @@ class Keeper:
             self._handing.add_done_callback(lambda _: self.wake())
         return False
 
-    async def _hand_out(self, view: View, batches: Sequence[Sequence[Found]]) -> None:
+    async def _hand_out(self, view: View, batches: Sequence[Sequence[FileMade]]) -> None:
         """In order; after a failure the rest is tried again together with it. Whoever comes after
         us, if we are killed, finds what is published in the database and goes on."""
         self._next_handing = time.monotonic() + HAND_OUT_AGAIN_S
         for batch in batches:
-            await publishing.publish(self._service, view.session, batch)
+            await publish(self._service, view.session, batch)
             self._handed |= {self._key(one) for one in batch}
         self._next_handing = 0.0
 
     @staticmethod
-    def _key(found: Found) -> tuple[Path, bool]:
-        return found.path, found.merged
+    def _key(made: FileMade) -> tuple[Path, bool]:
+        return made.path, made.merged
 
     def _is_over(self, view: View, plan: Plan | None) -> bool:
         """Whether there is nothing (more) for a recorder to do."""
@@ -381,9 +382,9 @@ class Keeper:
             service.sessions.wake(one.id)
 
 
-def _together(found: Iterable[Found]) -> list[list[Found]]:
+def _together(found: Iterable[FileMade]) -> list[list[FileMade]]:
     """Files that one event is to tell of: those of one part, or of the whole recording."""
-    batches: dict[tuple[bool, str, int | None], list[Found]] = {}
+    batches: dict[tuple[bool, str, int | None], list[FileMade]] = {}
     for one in found:
         video = one.media_type.startswith("video/") and not one.merged
         name = one.mix.mix_id if video and one.mix else ""

@@ -1,4 +1,4 @@
-"""Hands what was found in a recording's folder to `files.publish`, and tells of what is missing."""
+"""Tells applications and participants how recordings go: that they have begun, or failed."""
 
 from __future__ import annotations
 
@@ -10,41 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...records.models import Conference, Mix, Session
 from ...webhooks import bodies
-from .. import files
 from ..context import Service, now_ms
-from ..files import FileMade
-from .found import Found
 
 log = structlog.get_logger()
-
-
-async def publish(service: Service, session: Session, found: Sequence[Found]) -> None:
-    """Into the storage, the database and the events; what is there already stays as it is.
-
-    Raises what the storage raises: it is tried again later.
-    """
-    made = [
-        FileMade(
-            path=one.path,
-            kind=one.kind,
-            media_type=one.media_type,
-            mix=one.mix,
-            part=one.part,
-            merged=one.merged,
-            start_time=one.start_time,
-            duration=one.duration_ms,
-            details=_details(one),
-        )
-        for one in found
-    ]
-    await files.publish(service, session, made)
-
-
-def _details(one: Found) -> dict[str, Any]:
-    if one.kind != "participant":
-        return {} if one.replaced is None else {"layoutReplaced": one.replaced}
-    told = {"participantId": one.participant, "source": one.source}
-    return {**told, "stayStartedAt": one.start_time}
 
 
 async def tell_progress(

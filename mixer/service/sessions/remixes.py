@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,10 @@ from ...records.models import Conference, Mix, Session
 from .. import servers
 from ..context import now_ms
 from ..errors import ApiError
+from ..files import FileMade, publish
 from ..recording_choice import recording_format
 from . import publishing, store
-from .found import AUDIO, VIDEO, Found, started_ms
+from .found import VIDEO, sound, started_ms
 from .order import MixOrder, Wish, checked, layout_of_mix
 from .store import View
 
@@ -182,7 +184,7 @@ class Remixes:
         raw = RecordFolder(settings.sessions_folder / str(view.session.wanted["raw"]))
         files = _made(self._result(view))
         found = await asyncio.to_thread(lambda: list(_found(raw, files, mix)))
-        await publishing.publish(self._sessions.service, view.session, found)
+        await publish(self._sessions.service, view.session, found)
 
 
 def _whole(raw: Session | None) -> str:
@@ -196,7 +198,7 @@ def _whole(raw: Session | None) -> str:
     return raw.id
 
 
-def _found(raw: RecordFolder, files: Mapping[Path, str], mix: Mix) -> Iterator[Found]:
+def _found(raw: RecordFolder, files: Mapping[Path, str], mix: Mix) -> Iterator[FileMade]:
     """The files of a remix: begun when the first part was."""
     starts: list[int] = []
     with contextlib.suppress(MixerError):  # its plan is damaged or gone
@@ -205,11 +207,9 @@ def _found(raw: RecordFolder, files: Mapping[Path, str], mix: Mix) -> Iterator[F
     for path, who in files.items():
         length = round(_seconds(path) * 1000)
         if path.suffix == ".mp4":
-            yield Found(path, "mix", VIDEO, mix, None, True, start_ms, length)
-        elif who:
-            yield Found(path, "participant", AUDIO, mix, None, True, start_ms, length, who)
+            yield FileMade(path, "mix", VIDEO, start_ms, length, mix, merged=True)
         else:
-            yield Found(path, "mix", AUDIO, mix, None, True, start_ms, length)
+            yield replace(sound(path, start_ms, length, who or None), mix=mix)
 
 
 def _made_already(result: Path) -> bool:
