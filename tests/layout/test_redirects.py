@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,17 +70,22 @@ def moving() -> Iterator[str]:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_is_relative_is_found_from_where_a_page_has_moved(browser: Browser) -> None:
-    """Document, style sheet and module are those of the last address; also of what is kept for as
-    long as the page is shown."""
+async def test_what_is_relative_is_found_from_where_a_page_has_moved(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Document, style sheet and module are those of the last address; without a journal what they
+    are made of is kept for as long as the page is shown."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with moving() as url:
         async with shown(browser, url, state_of(1)) as (page, look):
+            assert len(list(tmp_path.glob("mixer-fetched-*/*.json"))) == len(MOVED) + len(FILES) + 1
             told = await page.call(
                 "[location.pathname, n.textContent, new URL(part).pathname,"
                 " getComputedStyle(document.body).backgroundColor]"
             )
     assert told == ["/layout/", "app module", "/modules/part.js", "rgb(51, 85, 119)"]
     assert [kind for kind, _ in [*page.suppressed, *look.notes]] == ["missing"]
+    assert not list(tmp_path.glob("mixer-fetched-*"))
 
 
 async def test_a_later_pass_is_redirected_as_the_first_was(tmp_path: Path) -> None:
