@@ -126,7 +126,7 @@ class Site:
             if path.startswith(OBJECTS):
                 await self._object(route, path.removeprefix(OBJECTS))
             else:
-                await self._from_disk(route, path)
+                await self._from_disk(route, path, tell)
         elif self.cache is None or request.method != "GET" or request.resource_type in STREAMED:
             await route.continue_()
         else:
@@ -156,8 +156,13 @@ class Site:
         headers = {"content-type": kind or "", "access-control-allow-origin": "*"}
         await route.fulfill(status=200, body=path.read_bytes(), headers=headers)
 
-    async def _from_disk(self, route: Route, path: str) -> None:
-        body, kind = self.local_file(path)
+    async def _from_disk(self, route: Route, path: str, tell: Tell) -> None:
+        try:
+            body, kind = self.local_file(path)
+        except jinja2.TemplateError as error:
+            tell("error", f"the template of {path} fails: {error}")
+            await route.fulfill(status=500, body="the template fails")
+            return
         if body is None:
             await route.fulfill(status=404, body="no such file in the layout")
         else:

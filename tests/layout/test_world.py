@@ -37,6 +37,22 @@ async def test_local_pages_have_what_they_have_on_localhost(
         assert await page.call("found") == there
 
 
+async def test_templates_reach_nothing_but_their_variables(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Whoever wrote the layout: in its templates Python is out of reach, and one that fails says
+    so at once."""
+    template = tmp_path / "index.html.j2"
+    template.write_text("<p>{{ width }} {{ ''.__class__.__mro__[1].__subclasses__()[0] }}")
+    with pytest.raises(PageFailure, match="answers 500") as failure:
+        async with shown(browser, str(tmp_path), {}):
+            pass
+    assert any("__class__" in detail for _, detail in failure.value.told)
+    template.write_text("<p id=n>{{ width }}")
+    async with shown(browser, str(tmp_path), {}) as (page, _):
+        assert await page.call("n.textContent") == "960"
+
+
 TURNING = """<style>@keyframes turn { to { margin-left: 300px } } i { display: block; width: 9px;
   height: 9px; background: red; animation: turn 1s linear infinite paused }
   .speaking i { animation-play-state: running } </style><i id=bar></i>"""
