@@ -146,7 +146,7 @@ class Page:
         self._thrown: list[str] = []
         self._resigned = False  # a video of its does not show: it is not waited for any more
         cdp.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())
-        page.on("pageerror", lambda error: self._thrown.append(error.message))
+        page.on("pageerror", lambda error: self._take_thrown(error.message))
         page.on("crash", lambda _: self.lost(PageCrashed("the page's process crashed")))
 
     def lost(self, failure: PageFailure) -> None:
@@ -195,8 +195,12 @@ class Page:
     def threw(self) -> list[str]:
         """What was not caught in the page since this was asked for last, as the browser says: also
         what a page is not told itself, in scripts of other origins."""
-        thrown, self._thrown = self._thrown[:MAX_THROWN], []
+        thrown, self._thrown = self._thrown, []
         return thrown
+
+    def _take_thrown(self, text: str) -> None:
+        if len(self._thrown) < MAX_THROWN:
+            self._thrown.append(text)
 
     async def go(self, url: str) -> None:
         """Opens an address. Raises PageFailure when it cannot be had."""
