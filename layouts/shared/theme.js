@@ -130,7 +130,7 @@ const Theme = (() => {
 
   /** A whole number within bounds, or `otherwise`, with a warning if one was given that is not. */
   function number(parameters, name, { least, most, otherwise }) {
-    if (!(name in parameters)) return otherwise;
+    if ((parameters[name] ?? '') === '') return otherwise;
     const value = Number(parameters[name]);
     if (Number.isInteger(value) && value >= least && value <= most) return value;
     warn(name, parameters[name], `it is no whole number from ${least} to ${most}`);
