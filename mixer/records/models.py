@@ -242,10 +242,12 @@ class Event(Base):
     __table_args__ = (
         Index("events_due", "state", "next_attempt_at"),
         Index("events_of", "conference_id", "id"),
-        # whether an event waits for another is asked for each that is due
+        # whether an event waits for another is asked for each that is due; with the state, which
+        # is the same in all of it, so that SQLite prefers it to the one above
         Index(
             "events_waiting",
             "conference_id",
+            "state",
             "id",
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),

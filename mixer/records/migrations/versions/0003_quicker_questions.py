@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.create_index(
         "events_waiting",
         "events",
-        ["conference_id", "id"],
+        ["conference_id", "state", "id"],
         unique=False,
         sqlite_where=waiting,
         postgresql_where=waiting,
