@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
+from threading import Thread
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -36,24 +38,42 @@ class Display(Protocol):
 
 
 class JsonDisplay:
-    """One JSON line a second on stdout, for orchestrators."""
+    """One JSON line a second on stdout, for orchestrators. Nothing waits for who does not read it
+    but the last line: what is not taken is left out."""
 
     def __init__(self) -> None:
         self._shown = 0.0
+        self._saying = Thread()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        return None
+        self._said()
 
     def show(self, recorder: Recorder) -> None:
-        now = time.monotonic()
-        if now - self._shown < JSON_EVERY_S and recorder.status.stage != "finished":
+        now, last = time.monotonic(), recorder.status.stage == "finished"
+        if not last and (now - self._shown < JSON_EVERY_S or self._saying.is_alive()):
             return
         self._shown = now
-        line = {"event": "progress", **recorder.report()}
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        line = json.dumps({"event": "progress", **recorder.report()}, ensure_ascii=False)
+        if not last:
+            self._saying = Thread(target=_say, args=(line,), daemon=True)
+            self._saying.start()
+            return
+        self._said()
+        print(line, flush=True)
+
+    def _said(self) -> None:
+        """What follows comes after it."""
+        if self._saying.ident is not None:
+            self._saying.join()
+
+
+def _say(line: str) -> None:
+    """Who looked on may have gone: the recording goes on."""
+    with suppress(OSError, ValueError):
+        print(line, flush=True)
 
 
 class LiveDisplay:
