@@ -26,20 +26,21 @@ def test_a_render_fails_with_the_error_itself(tmp_path: Path) -> None:
 
 async def test_who_waits_for_the_journal_is_not_late() -> None:
     """A worker tells nothing in a long pause, whose end its segment needs."""
-    asked, ended = [], asyncio.Event()
+    asked, ended = 0, asyncio.Event()
 
     async def events() -> AsyncIterator[dict[str, Any]]:
         await ended.wait()
         yield SEGMENT
 
     def is_due() -> bool:
-        asked.append(len(asked))
-        if len(asked) == 4:
+        nonlocal asked
+        asked += 1
+        if asked == 4:
             ended.set()
         return False
 
     assert await _reply(events(), "segment", 0.01, is_due=is_due) == SEGMENT
-    assert len(asked) >= 4
+    assert asked >= 4
 
 
 async def test_who_has_all_it_needs_is_late() -> None:
