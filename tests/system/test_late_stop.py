@@ -25,7 +25,7 @@ def test_what_was_rendered_after_the_stop_is_thrown_away(tmp_path: Path) -> None
     the other mix goes on; a mix that was stopped before it had begun has a second."""
     out = tmp_path / "rec"
     with room(tmp_path) as url, publisher(tmp_path, url, "Ada", *SMALL):
-        argv = ("mixer.cli", "record", url, "--out", str(out), *MIXES, "--format", "both", "--json")
+        argv = ("mixer.cli", "record", url, "--out", str(out), *MIXES, "--format", "both")
         with process(*argv, log=tmp_path / "record.log") as recorder:
             until(lambda: recorded_s(out, 5), "five seconds were recorded")
             wanted_s = asyncio.run(ask(out / "control.sock", "status"))["recorded_s"]

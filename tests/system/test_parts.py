@@ -47,7 +47,7 @@ def test_paused_stopped_and_started_again(tmp_path: Path) -> None:
     the end there is one of everything, without the time between, in sync."""
     out = tmp_path / "rec"
     with room(tmp_path) as url, publisher(tmp_path, url, "Ada", *SMALL):
-        argv = ("mixer.cli", "record", url, "--out", str(out), "--mix", MIX, "--json")
+        argv = ("mixer.cli", "record", url, "--out", str(out), "--mix", MIX)
         with process(*argv, log=tmp_path / "record.log") as recorder:
             until(lambda: recorded_s(out, 3), "three seconds were recorded")
             assert ctl(out, "pause") == {"paused": True}
