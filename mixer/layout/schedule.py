@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from mixer.layout.look import Look
 
+ROUNDED_MS = 1.0  # two times of frames, by half a millisecond each
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -67,10 +69,12 @@ class Waiting:
     alert: int = 0  # frame until which it may change though it waits for nothing
 
     def due(self, rates: Rates) -> int | None:
-        """Frame of the page's next timer."""
+        """Frame of the page's next timer, or the one before it: frames' times are rounded to whole
+        milliseconds, and what a timer begins is not to begin a frame late."""
         if self.look.due_ms is None:
             return None
-        return self.frame + max(1, math.ceil(self.look.due_ms * rates.fps / 1000 - 1e-6))
+        soonest_ms = self.look.due_ms - ROUNDED_MS
+        return self.frame + max(1, math.ceil(soonest_ms * rates.fps / 1000 - 1e-6))
 
     def drawn(self, frame: int, rates: Rates, *, lively: bool) -> bool:
         """Whether a frame without events has to be drawn: not between two stills of a page that

@@ -19,6 +19,7 @@ CHOSEN = (
     "backdrop-filter: blur",
     "overlap, translucent",
     "scrolling smoothly",
+    "transition of a place",
     "ring around a video",
     "label that goes, clip that opens",
     "view transition",

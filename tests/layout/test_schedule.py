@@ -47,7 +47,8 @@ def test_what_is_pending_wakes_the_page() -> None:
     assert Waiting(10, replace(STILL, moving=True), 9, False).next_step(RATES) == 11
     assert Waiting(10, STILL, 0, False).next_step(RATES) == 11
     assert Waiting(10, replace(STILL, due_ms=100.0), 9, False).next_step(RATES) == 13
-    assert Waiting(10, replace(STILL, due_ms=101.0), 9, False).next_step(RATES) == 14
+    assert Waiting(10, replace(STILL, due_ms=101.0), 9, False).next_step(RATES) == 13
+    assert Waiting(10, replace(STILL, due_ms=102.0), 9, False).next_step(RATES) == 14
     assert Waiting(10, replace(STILL, animated=True), 9, False).next_step(RATES) == 12
     assert Waiting(10, STILL, 9, True).next_step(RATES) == 12
 
