@@ -39,6 +39,9 @@ from .start import first_shown_ns
 log = structlog.get_logger()
 
 POLL_S = 0.1
+# Half a minute, in which ingest tells thirty times how it is. Counted, as a recorder that was held
+# up itself has heard nothing, either.
+SILENT_LOOKS = 300
 LOOK_EVERY_S = 20.0  # for what came in vain
 MAX_WARM = 2
 RESUME_TIMEOUT_S = 10.0
@@ -84,6 +87,7 @@ class Recorder:
         self._leaving = contextlib.AsyncExitStack()  # ingest, hanging up while files are finished
         self._error: MixerError | None = None
         self._presence = Presence(connected_s=time.monotonic())
+        self._unheard_looks = 0
         self._lives_since_s: float | None = None  # when the ingest process that runs had joined
         self._journal: Journal | None = None
         self._unused = UnusedFrames()
@@ -185,6 +189,7 @@ class Recorder:
         match event.pop("event"):
             case "joined":
                 self._lives_since_s = time.monotonic()
+                self._unheard_looks = 0
                 if self.status.joined_ns is None:
                     self.status.joined_ns = event["t_ns"]
                 self._joined.set()
@@ -193,6 +198,7 @@ class Recorder:
                 self._resumed.set()
             case "status":
                 self._presence.heard(event, time.monotonic())
+                self._unheard_looks = 0
                 self.status.ingest = event
             case "failed":
                 raise_for(event)
@@ -218,6 +224,7 @@ class Recorder:
             group.create_task(self._start_first_mixes())
         while not self._stop.is_set():
             self._look()
+            self._look_after_ingest()
             self._changed()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
@@ -252,6 +259,14 @@ class Recorder:
             reason, error = reached
             self._error = error or self._error
             self.stop(reason)
+
+    def _look_after_ingest(self) -> None:
+        """One that is in the conference and tells nothing any more is started again."""
+        self._unheard_looks += 1
+        if self._ingest and self._lives_since_s is not None and self._unheard_looks > SILENT_LOOKS:
+            log.warning("ingest.silent")
+            self._ingest.kill()
+            self._unheard_looks = 0
 
     async def _look_for_unused(self) -> None:
         """Of what came in vain recording.json tells in the end, which is not to wait for it."""

@@ -118,7 +118,6 @@ class RenderJob:
     async def _run(self) -> RenderResult:
         self._learn_end()
         self._prepare()
-        failed: MixerError | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -133,9 +132,7 @@ class RenderJob:
                 for task in tasks:
                     task.cancel()
         except* MixerError as errors:
-            failed = first_of(errors)  # raised in here it would become a group of its own
-        if failed:
-            raise failed
+            raise first_of(errors) from errors
         assert self._result is not None
         return self._result
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from mixer.clock import SECOND
+from mixer.engine import Child
 from mixer.recorder import MixPlan, Plan, Recorder, RecordFolder, RecordSettings
+from mixer.recorder.session import SILENT_LOOKS
 from tests.instruments.make_journal import make_journal
 from tests.system.processes import room
 
@@ -23,6 +26,31 @@ def test_an_end_that_nobody_asked_for(tmp_path: Path) -> None:
     assert recorder._heard_of_ingest({"event": "ended", "reason": "conference-ended"})
     assert recorder.status.reason == "conference-ended"
     assert recorder._heard_of_ingest({"event": "ended", "reason": "stopped"})
+
+
+def test_an_ingest_that_is_silent_is_killed(tmp_path: Path) -> None:
+    """One that is in the conference and tells nothing hangs; another one takes its place."""
+    killed = []
+
+    class Hanging:
+        def kill(self) -> None:
+            killed.append(self)
+
+    recorder = Recorder(RecordSettings("", tmp_path))
+    recorder._ingest = cast("Child", Hanging())
+    status = {"event": "status", "users": 1, "connected": True, "watermark_ns": 0}
+
+    def look(times: int) -> int:
+        for _ in range(times):
+            recorder._look_after_ingest()
+        return len(killed)
+
+    assert look(2 * SILENT_LOOKS) == 0  # it is joining
+    recorder._heard_of_ingest({"event": "joined", "t_ns": 0})
+    assert look(SILENT_LOOKS) == 0
+    recorder._heard_of_ingest(dict(status))
+    assert look(SILENT_LOOKS) == 0
+    assert look(1) == 1
 
 
 @pytest.mark.system
