@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +82,21 @@ def page_of(folder: Path, body: str) -> str:
     path = folder / "page.html"
     path.write_text(f"<!doctype html><body>{body}</body>")
     return str(path)
+
+
+@contextmanager
+def site_of(answers: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server of one's own, http://127.0.0.1:PORT, that answers so."""
+
+    class Silent(answers):  # type: ignore[misc, valid-type]
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()

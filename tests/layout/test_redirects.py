@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
 
-from tests.layout.support import added, journal, shown, state_of
+from tests.layout.support import added, journal, shown, site_of, state_of
 from tests.layout.test_page_pass import everything, passed, settings
 
 pytestmark = pytest.mark.system
@@ -56,17 +55,8 @@ def moving() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/layout"
-        finally:
-            server.shutdown()
-            thread.join()
+    with site_of(Answers) as address:
+        yield f"{address}/layout"
 
 
 @pytest.mark.asyncio(loop_scope="module")

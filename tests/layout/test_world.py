@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from playwright.async_api import Browser
 
 from mixer.journal import JournalWriter
 from mixer.layout.page import PageFailure
-from tests.layout.support import added, journal, page_of, shown, state_of
+from tests.layout.support import added, journal, page_of, shown, site_of, state_of
 from tests.layout.test_page_pass import everything, passed, settings
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
@@ -167,17 +166,8 @@ def elsewhere(script: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(script.encode())
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/main.js"
-        finally:
-            server.shutdown()
-            thread.join()
+    with site_of(Answers) as address:
+        yield f"{address}/main.js"
 
 
 async def test_what_a_script_of_another_origin_rejects_is_heard(
