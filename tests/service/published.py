@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx2
 import pytest
 from sqlalchemy import select
 
@@ -123,3 +124,17 @@ async def archive(service: Service, credentials: Credentials) -> Archive:
     fields = {"webhook_url": "http://127.0.0.1:9/", "webhook_events": events}
     await applications.change(service.database, credentials.key, fields)
     return Archive(service, credentials.key)
+
+
+async def listed(api: httpx2.AsyncClient, path: str, key: str, **params: Any) -> list[Any]:
+    """All pages, as the published clients go through them."""
+    found: list[Any] = []
+    for _ in range(100):
+        answer = await api.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += page[key]
+        if not page["next"]:
+            return found
+        params["start"] = page["next"]
+    raise AssertionError("the pages do not end")
