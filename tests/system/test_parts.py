@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mixer.journal import Journal
+from mixer.conference.shown import LIMIT_NS
+from mixer.journal import FrameFlag, Journal
 from tests.instruments.analyser import Participant, analyse
 from tests.instruments.pattern import PERIOD
 from tests.system.processes import mixer, process, publisher, room, until
@@ -85,11 +86,17 @@ def check_result(result: dict[str, Any], frames: int) -> None:
 
 
 def check_nothing_in_pauses(journal: Journal) -> None:
+    """But for the pictures that lead to what is seen when it goes on, all from after the command
+    (mixer/ingest/pause.py); mostly there are none, or one whose alignment was refined since."""
     pauses = [pause for pause in journal.pauses if pause.stop_ns is not None]
     assert len(pauses) == 2
     for pause in pauses:
         assert pause.stop_ns is not None
-        assert not list(journal.frames(list(journal.tracks), pause.start_ns, pause.stop_ns - 1))
+        within = list(journal.frames(list(journal.tracks), pause.start_ns, pause.stop_ns - 1))
+        assert all(journal.tracks[frame.track].kind == "video" for _, frame in within)
+        assert all(t_ns > pause.stop_ns - LIMIT_NS for t_ns, _ in within)
+        first = {frame.track: frame for _, frame in reversed(within)}
+        assert all(frame.flags == FrameFlag.KEY for frame in first.values())
         assert not journal.events(pause.start_ns + 1, pause.stop_ns)
 
 
