@@ -19,33 +19,27 @@ from typing import Any
 import structlog
 
 from ..clock import SECOND
-from ..engine import Child, Warm
+from ..engine import Warm
 from ..engine.identity import Identity
-from ..errors import ConferenceUnreachable, MixerError, UsageError
-from ..journal import Journal, UnusedFrames, recover
+from ..errors import MixerError, UsageError
+from ..journal import Journal, UnusedFrames
 from ..layout.shipped import layout_path
 from ..lock import locked
-from ..render.job import raise_for, warmed
+from ..render.job import warmed
 from .control import listening
 from .finish import files_of, finish, is_there
 from .limits import limit_reached
 from .parts import Parts
-from .plan import RECORDER_LOCK, MixPlan, RecordFolder
-from .presence import Presence
-from .restarts import Restarts
+from .plan import MixPlan, RecordFolder
+from .receiving import STOPPED, Receiving
 from .settings import RecordSettings, Status, check_folder
 from .start import first_shown_ns
 
 log = structlog.get_logger()
 
 POLL_S = 0.1
-# Half a minute, in which ingest tells thirty times how it is. Counted, as a recorder that was held
-# up itself has heard nothing, either.
-SILENT_LOOKS = 300
 LOOK_EVERY_S = 20.0  # for what came in vain
 MAX_WARM = 2
-RESUME_TIMEOUT_S = 10.0
-STOPPED = "stopped"  # the reason, where somebody has asked for the end
 LATE_STOP_NS = SECOND  # a stop that comes later than this ends its mix when it was asked for
 
 
@@ -77,18 +71,17 @@ class Recorder:
         )
         self._on_status = on_status
         self._stop = asyncio.Event()
-        self._joined = asyncio.Event()
-        self._ended = asyncio.Event()
-        self._resumed = asyncio.Event()
-        self._resumed_ns = 0
         self._starting = asyncio.Lock()  # of parts, one after the other
-        self._ingest: Child | None = None
-        self._ingest_paused = False  # what ingest was told last
-        self._leaving = contextlib.AsyncExitStack()  # ingest, hanging up while files are finished
         self._error: MixerError | None = None
-        self._presence = Presence(connected_s=time.monotonic())
-        self._unheard_looks = 0
-        self._lives_since_s: float | None = None  # when the ingest process that runs had joined
+        self._receiving = Receiving(
+            settings,
+            self._parts,
+            self.status,
+            self._warm,
+            stopping=self._stop,
+            stop=self.stop,
+            failed=self._failed,
+        )
         self._journal: Journal | None = None
         self._unused = UnusedFrames()
 
@@ -115,9 +108,9 @@ class Recorder:
             if self.settings.resume:
                 self._parts.plan = self.settings.resumed(self.folder.load())
             self._parts.save()
-            async with self._leaving, listening(self.folder.socket, self._answer):
+            async with self._receiving.leaving, listening(self.folder.socket, self._answer):
                 async with self._warm, asyncio.TaskGroup() as group:
-                    group.create_task(self._run_ingest())
+                    group.create_task(self._receiving.run())
                     group.create_task(self._warm_up())
                     group.create_task(self._steer(group))
                     group.create_task(self._look_for_unused())
@@ -126,105 +119,19 @@ class Recorder:
             raise self._error
         return self.status
 
-    # --- ingest -------------------------------------------------------------------------------
-
-    async def _run_ingest(self) -> None:
-        """Keeps one ingest process alive until the recording ends."""
-        try:
-            if self._parts.plan.ended:  # only the files were not finished
-                self.stop(self._parts.plan.ended)
-                return
-            restarts = Restarts()
-            while not await self._ingest_session():
-                hopeful = self._joined.is_set() or self.settings.resume
-                pause_s = restarts.pause_s(self._ingest_lived_s(), hopeful=hopeful)
-                if pause_s is None:
-                    path = self.settings.out / "ingest.log"
-                    raise ConferenceUnreachable(f"the receiving process keeps failing: see {path}")
-                self.status.ingest_restarts += 1
-                log.warning("ingest.restart", failures=restarts.failures)
-                await asyncio.sleep(pause_s)
-        except MixerError as error:
-            self._error = self._error or error
-        finally:
-            self.stop("ingest-ended")
-            with contextlib.suppress(MixerError):
-                await asyncio.to_thread(recover, self.folder.journal, besides=RECORDER_LOCK)
-            self._ended.set()
-
-    async def _ingest_session(self) -> bool:
-        """One ingest process; True if it ended because the recording did."""
-        self._lives_since_s = None
-        argv = [self._parts.plan.url, "--name", self.settings.name]
-        argv += ["--dir", str(self.folder.journal)]
-        self._ingest_paused = self._wants_pause
-        if self._ingest_paused:
-            argv.append("--paused")
-        async with contextlib.AsyncExitStack() as stack:
-            child = await stack.enter_async_context(await self._ingest_child(argv))
-            self._ingest = child
-            if self._stop.is_set():
-                await child.stop()
-            await self._steer_ingest()  # what it shall do may have changed meanwhile
-            async for event in child.events:
-                if self._heard_of_ingest(event):
-                    self._leaving.push_async_exit(stack.pop_all())
-                    return True
-            self._ingest = None
-            return self._stop.is_set() and (await child.wait()).clean
-
-    async def _ingest_child(self, argv: list[str]) -> Child:
-        return await self._warm.child(
-            "ingest",
-            ["mixer.ingest", *argv],
-            environment=self.settings.ingest_environment,
-            log_path=self.settings.out / "ingest.log",
-        )
-
-    def _ingest_lived_s(self) -> float:
-        """How long the last ingest process was in the conference."""
-        return 0.0 if self._lives_since_s is None else time.monotonic() - self._lives_since_s
-
-    def _heard_of_ingest(self, event: dict[str, Any]) -> bool:
-        match event.pop("event"):
-            case "joined":
-                self._lives_since_s = time.monotonic()
-                self._unheard_looks = 0
-                if self.status.joined_ns is None:
-                    self.status.joined_ns = event["t_ns"]
-                self._joined.set()
-            case "resumed":
-                self._resumed_ns = event["t_ns"]
-                self._resumed.set()
-            case "status":
-                self._presence.heard(event, time.monotonic())
-                self._unheard_looks = 0
-                self.status.ingest = event
-            case "failed":
-                raise_for(event)
-            case "ended":
-                reason = event.get("reason", "conference-ended")
-                if reason == STOPPED and not self._stop.is_set():
-                    return False  # a signal to it alone: nobody has asked for the end
-                self.stop(reason)
-                return True
-            case _:
-                pass
-        return False
-
     # --- steering -----------------------------------------------------------------------------
 
     async def _steer(self, group: asyncio.TaskGroup) -> None:
         """From joining to the stop: starts the mixes, watches time, people and the disk."""
-        joined = asyncio.ensure_future(self._joined.wait())
+        joined = asyncio.ensure_future(self._receiving.joined.wait())
         stopped = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait({joined, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if self._joined.is_set():
+        if self._receiving.joined.is_set():
             self.status.stage = "recording"
             group.create_task(self._start_first_mixes())
         while not self._stop.is_set():
             self._look()
-            self._look_after_ingest()
+            self._receiving.look()
             self._changed()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
@@ -233,9 +140,7 @@ class Recorder:
         stopped.cancel()
         self.status.stage = "finishing"
         self._parts.save(ended=self.status.reason)
-        if self._ingest:
-            await self._ingest.stop()
-        await self._ended.wait()
+        await self._receiving.hang_up()
 
     def _look(self) -> None:
         """Ends the recording when a limit is reached."""
@@ -244,29 +149,21 @@ class Recorder:
             self.status.free_bytes = shutil.disk_usage(s.out).free
         joined_ns = self.status.joined_ns
         self.status.elapsed_s = 0.0 if joined_ns is None else (now_ns - joined_ns) / SECOND
-        if self._journal is not None and not self._ingest_paused:
+        if self._journal is not None and not self._receiving.paused:
             self._journal.refresh()  # knows the pauses
             self.status.recorded_s = self._parts.recorded_s(self._journal, now_ns)
         reached = limit_reached(
             s,
             self.status,
-            paused=self._ingest_paused,
-            user_seen=self._presence.user_seen,
-            alone_s=self._presence.alone_s(time.monotonic()),
-            away_s=self._presence.away_s(time.monotonic()),
+            paused=self._receiving.paused,
+            user_seen=self._receiving.presence.user_seen,
+            alone_s=self._receiving.presence.alone_s(time.monotonic()),
+            away_s=self._receiving.presence.away_s(time.monotonic()),
         )
         if reached is not None:
             reason, error = reached
             self._error = error or self._error
             self.stop(reason)
-
-    def _look_after_ingest(self) -> None:
-        """One that is in the conference and tells nothing any more is started again."""
-        self._unheard_looks += 1
-        if self._ingest and self._lives_since_s is not None and self._unheard_looks > SILENT_LOOKS:
-            log.warning("ingest.silent")
-            self._ingest.kill()
-            self._unheard_looks = 0
 
     async def _look_for_unused(self) -> None:
         """Of what came in vain recording.json tells in the end, which is not to wait for it."""
@@ -303,12 +200,12 @@ class Recorder:
                 waiting = [mix for mix in self._parts.plan.mixes if mix.start_ns is None]
                 if not waiting:
                     return
-                start_ns = await first_shown_ns(journal, joined_ns, self._ended)
+                start_ns = await first_shown_ns(journal, joined_ns, self._receiving.ended)
                 for mix in waiting:
                     if self._parts.is_planned(mix):
                         self._parts.start(journal, replace(mix, start_ns=start_ns))
         except MixerError as error:
-            self._error = self._error or error
+            self._failed(error)
             self.stop("failed")
 
     async def _open_journal(self) -> Journal:
@@ -316,7 +213,7 @@ class Recorder:
             try:
                 self._journal = Journal.open(self.folder.journal)
             except MixerError:
-                if self._ended.is_set():
+                if self._receiving.ended.is_set():
                     raise
                 await asyncio.sleep(POLL_S)
         self._parts.save(conference=self._journal.conference)
@@ -330,7 +227,7 @@ class Recorder:
             try:
                 await self._finish_parts(self._journal or await self._go_on())
             except MixerError as error:
-                self._error = self._error or error
+                self._failed(error)
         else:
             # Nothing was journalled: the folder can be used again.
             self.folder.plan.unlink(missing_ok=True)
@@ -345,7 +242,7 @@ class Recorder:
 
     async def _finish_parts(self, journal: Journal) -> None:
         journal.refresh()
-        lost_ns = self._presence.lost_ns
+        lost_ns = self._receiving.presence.lost_ns
         if self.status.reason == "unreachable" and lost_ns is not None:
             for mix in self._parts.plan.mixes:
                 if mix.runs and mix.start_ns is not None:
@@ -368,36 +265,16 @@ class Recorder:
         outputs = [*made.videos.values(), *made.sounds]
         self.files = [self.folder.directory / output.path for output in outputs]
 
-    # --- pauses -------------------------------------------------------------------------------
-
-    @property
-    def _wants_pause(self) -> bool:
-        """Whether nothing is to be journalled: someone paused, or no mix runs."""
-        return self._parts.plan.paused or not self._parts.active
-
-    async def _steer_ingest(self) -> None:
-        """Has ingest do what is wanted now."""
-        if self._ingest is None or self._wants_pause == self._ingest_paused:
-            return
-        self._ingest_paused = self._wants_pause
-        self._resumed.clear()
-        await self._ingest.send("pause" if self._ingest_paused else "resume")
-
     async def _start_part(self, mix: MixPlan) -> None:
         """Starts a planned mix now; where nothing was journalled, at the moment at which that
         begins. Raises UsageError when it was stopped before that."""
         assert self._journal is not None
-        waiting = self._ingest_paused and not self._parts.plan.paused
-        await self._steer_ingest()
-        if waiting:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RESUME_TIMEOUT_S):
-                    await self._resumed.wait()
+        resumed_ns = await self._receiving.resumed_ns()
         if self._stop.is_set() or not self._parts.is_planned(mix):
             if self._parts.is_planned(mix):
                 self._parts.drop(mix)
             raise UsageError(f"mix {mix.id!r} was stopped before it could start")
-        start_ns = self._resumed_ns if waiting and self._resumed.is_set() else self._now_ns()
+        start_ns = self._now_ns() if resumed_ns is None else resumed_ns
         self._parts.start(self._journal, replace(mix, start_ns=start_ns))
 
     async def _stop_part(self, mix_id: str, at_ms: Any) -> bool:
@@ -437,12 +314,12 @@ class Recorder:
             case "stop_mix":
                 mix_id = str(fields.get("id", "default"))
                 stopped = await self._stop_part(mix_id, fields.get("at_ms"))
-                await self._steer_ingest()
+                await self._receiving.steer()
                 return {"id": mix_id, "stopped": stopped}
             case "pause" | "resume":
                 self._check_running()
                 self._parts.save(paused=command == "pause")
-                await self._steer_ingest()
+                await self._receiving.steer()
                 return {"paused": self._parts.plan.paused}
         raise UsageError(
             f"unknown command {command!r}: status, start_mix, stop_mix, pause, resume or stop"
@@ -477,6 +354,10 @@ class Recorder:
             self._on_status = lambda status: None
 
     # --- small things -------------------------------------------------------------------------
+
+    def _failed(self, error: MixerError) -> None:
+        """The first error is the one that is told."""
+        self._error = self._error or error
 
     def _now_ns(self) -> int:
         return self._journal.now_ns() if self._journal else self.status.joined_ns or 0

@@ -18,13 +18,14 @@ import structlog
 
 from ..edit import Span
 from ..engine import Child
+from ..engine.replies import raise_for
 from ..engine.slots import Slots
 from ..errors import RenderError
 from ..journal import write_whole
 from ..lock import locked
 from .audio_settings import AudioFile, AudioRequest, AudioSettings, files_from_json
 from .audio_worker import request_path
-from .job import BACKOFF_S, MADE_ALREADY, MAX_FAILURES, NICE, QUICK, Progress, raise_for
+from .job import BACKOFF_S, MADE_ALREADY, MAX_FAILURES, NICE, QUICK, Progress
 from .settings import Workspace
 
 log = structlog.get_logger()

@@ -21,6 +21,7 @@ import structlog
 
 from ..edit import EditList, edit_list
 from ..engine import Child, Warm
+from ..engine.replies import raise_for, reply
 from ..engine.slots import Slots
 from ..errors import LayoutError, MixerError, RenderError, StorageError, UsageError, first_of
 from ..journal import Journal, write_whole
@@ -305,7 +306,7 @@ class RenderJob:
     async def _feed(self, number: int, child: Child) -> bool:
         """Gives a worker one segment after the other, and worker 0 the finish."""
         events = child.events
-        await _reply(events, "ready", 60.0)
+        await reply(events, "ready", 60.0)
         if self.progress.total is not None:
             await self._limit(child)
         while True:
@@ -318,7 +319,7 @@ class RenderJob:
             await child.send("segment", seq=piece.seq, first=piece.first, count=piece.count)
             heard = self._making(number)
             is_due = partial(self._is_final, piece)
-            made = await _reply(events, "segment", SEGMENT_TIMEOUT_S, heard, is_due)
+            made = await reply(events, "segment", SEGMENT_TIMEOUT_S, heard, is_due)
             await self._made(number, made)
         if number == 0:
             await self._finish(child, events)
@@ -361,7 +362,7 @@ class RenderJob:
         count = sum(1 for _ in pieces(total, self.settings.segment_frames))
         self._out.parent.mkdir(parents=True, exist_ok=True)
         await child.send("finish", segments=count, frames=total, out=str(self._out))
-        made = await _reply(events, "finished", FINISH_TIMEOUT_S)
+        made = await reply(events, "finished", FINISH_TIMEOUT_S)
         self._result = RenderResult(
             self._out, made["frames"], made["bytes"], tuple(self.progress.notes), self._ends_ns
         )
@@ -419,50 +420,3 @@ def clean(work: Workspace) -> None:
             shutil.rmtree(work.directory, ignore_errors=True)
     with contextlib.suppress(OSError):
         work.directory.parent.rmdir()
-
-
-def raise_for(event: dict[str, Any]) -> None:
-    """Raises the error that a child told of by message and exit code."""
-    code = event.get("exit_code")
-    for kind in _all_errors(MixerError):
-        if kind.exit_code == code:
-            raise kind(event["message"])
-    raise RenderError(event["message"])
-
-
-def _all_errors(kind: type[MixerError]) -> list[type[MixerError]]:
-    return [s for child in kind.__subclasses__() for s in [child, *_all_errors(child)]]
-
-
-async def _reply(
-    events: Any,
-    wanted: str,
-    silence_s: float,
-    other: Callable[[dict[str, Any]], None] = lambda event: None,
-    is_due: Callable[[], bool] = lambda: True,
-) -> dict[str, Any]:
-    """The child's next event of that name. Raises StopAsyncIteration when it died instead, and
-    TimeoutError when it told nothing for so long although something `is_due`."""
-    while True:
-        event = await _next_event(events, silence_s, is_due)
-        if event["event"] == wanted:
-            return event
-        if event["event"] == "error":
-            raise_for(event)
-        other(event)
-
-
-async def _next_event(events: Any, silence_s: float, is_due: Callable[[], bool]) -> dict[str, Any]:
-    coming = asyncio.ensure_future(anext(events))
-    try:
-        was_due = is_due()
-        while not (await asyncio.wait({coming}, timeout=silence_s))[0]:
-            if was_due:
-                raise TimeoutError
-            was_due = is_due()
-        event: dict[str, Any] = coming.result()
-        return event
-    finally:
-        if not coming.done():
-            coming.cancel()
-            await asyncio.wait({coming})  # nobody else may read meanwhile

@@ -50,9 +50,9 @@ async def forget(database: Database, which: str) -> list[str]:
 
 async def settle(service: Service) -> None:
     """Closes what lost servers had."""
-    chosen = select(Server).where(Server.seen_at < 0, Server.id != service.server)
     if service.server is None:
         return  # with SQLite there are no others
+    chosen = select(Server).where(Server.seen_at < 0, Server.id != service.server)
     async with service.database.reading() as db:
         lost = list(await db.scalars(chosen))
     for server in lost:

@@ -12,7 +12,7 @@ import pytest
 from mixer.clock import SECOND
 from mixer.engine import Child
 from mixer.recorder import MixPlan, Plan, Recorder, RecordFolder, RecordSettings
-from mixer.recorder.session import SILENT_LOOKS
+from mixer.recorder.receiving import SILENT_LOOKS
 from tests.instruments.make_journal import make_journal
 from tests.system.processes import room
 
@@ -21,11 +21,11 @@ def test_an_end_that_nobody_asked_for(tmp_path: Path) -> None:
     """Ingest was told to stop, by a signal, say: the recording goes on, as after a crash. Where its
     recorder has stopped, or the conference, it is the end."""
     recorder = Recorder(RecordSettings("", tmp_path))
-    assert not recorder._heard_of_ingest({"event": "ended", "reason": "stopped"})
+    assert not recorder._receiving.heard({"event": "ended", "reason": "stopped"})
     assert recorder.status.reason == ""
-    assert recorder._heard_of_ingest({"event": "ended", "reason": "conference-ended"})
+    assert recorder._receiving.heard({"event": "ended", "reason": "conference-ended"})
     assert recorder.status.reason == "conference-ended"
-    assert recorder._heard_of_ingest({"event": "ended", "reason": "stopped"})
+    assert recorder._receiving.heard({"event": "ended", "reason": "stopped"})
 
 
 def test_an_ingest_that_is_silent_is_killed(tmp_path: Path) -> None:
@@ -37,18 +37,18 @@ def test_an_ingest_that_is_silent_is_killed(tmp_path: Path) -> None:
             killed.append(self)
 
     recorder = Recorder(RecordSettings("", tmp_path))
-    recorder._ingest = cast("Child", Hanging())
+    recorder._receiving._child = cast("Child", Hanging())
     status = {"event": "status", "users": 1, "connected": True, "watermark_ns": 0}
 
     def look(times: int) -> int:
         for _ in range(times):
-            recorder._look_after_ingest()
+            recorder._receiving.look()
         return len(killed)
 
     assert look(2 * SILENT_LOOKS) == 0  # it is joining
-    recorder._heard_of_ingest({"event": "joined", "t_ns": 0})
+    recorder._receiving.heard({"event": "joined", "t_ns": 0})
     assert look(SILENT_LOOKS) == 0
-    recorder._heard_of_ingest(dict(status))
+    recorder._receiving.heard(dict(status))
     assert look(SILENT_LOOKS) == 0
     assert look(1) == 1
 

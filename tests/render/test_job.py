@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from mixer.engine.replies import reply
 from mixer.errors import LayoutError
-from mixer.render.job import _reply
 from tests.render.renders import journal, render
 
 SEGMENT = {"event": "segment"}
@@ -39,7 +39,7 @@ async def test_who_waits_for_the_journal_is_not_late() -> None:
             ended.set()
         return False
 
-    assert await _reply(events(), "segment", 0.01, is_due=is_due) == SEGMENT
+    assert await reply(events(), "segment", 0.01, is_due=is_due) == SEGMENT
     assert asked >= 4
 
 
@@ -49,4 +49,4 @@ async def test_who_has_all_it_needs_is_late() -> None:
         yield SEGMENT
 
     with pytest.raises(TimeoutError):
-        await _reply(events(), "segment", 0.01)
+        await reply(events(), "segment", 0.01)
