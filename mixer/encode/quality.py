@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-PRESET = "veryfast"
-# Four 360p cameras live on two cores: x264 at 19 takes a third more CPU, and the lag grows to 20 s.
-# Luma SSIM against the composed pictures of four noisy cameras: 0.948 at 1 Mbit/s; 19: 0.973 at 3.
-CRF = 23
+# Luma SSIM against the composed pictures of four noisy cameras in 1080p30: 0.970 at 3 Mbit/s and
+# three quarters of the CPU of `veryfast` at 23, which reaches 0.948 at 1 Mbit/s; text of a shared
+# screen gains 3 dB (docs/performance.md).
+PRESET = "superfast"
+CRF = 20
+# What a preset is given besides. Superfast's lookahead does nothing but find scene cuts; with the
+# macroblock tree it takes two thirds of the bits for the same likeness.
+PARAMETERS = {"superfast": "mbtree=1:rc-lookahead=10"}

@@ -20,7 +20,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from mixer.encode.durable import WholeFile, whole_file
-from mixer.encode.quality import CRF, PRESET
+from mixer.encode.quality import CRF, PARAMETERS, PRESET
 from mixer.errors import RenderError
 
 _BT709 = 1  # ISO/IEC 23091-2, for primaries, transfer and matrix alike
@@ -160,6 +160,8 @@ def _configure(codec: VideoCodecContext, settings: VideoSettings) -> None:
     codec.color_range = _LIMITED
     # One IDR at the start; scene cuts may add more. Frames last 1 / fps each, always.
     parameters = "keyint=infinite:open-gop=0:force-cfr=1:sar=1/1"
+    if more := PARAMETERS.get(settings.preset):
+        parameters += f":{more}"
     if -(-settings.width // 16) % 8 and _has_avx512():
         parameters += ":asm=avx2"
     codec.options = {

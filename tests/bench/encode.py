@@ -19,6 +19,7 @@ import numpy as np
 
 from mixer.encode.audio import AacWriter
 from mixer.encode.mp4 import assemble
+from mixer.encode.quality import PARAMETERS
 from mixer.encode.video import VideoSettings, encode_segment
 from mixer.picture.planes import planes_of
 from tests.bench.rows import Row, at_least, at_most
@@ -86,7 +87,7 @@ def in_one_piece(path: Path, settings: VideoSettings, frames: int, keyint: int) 
             "preset": settings.preset,
             "crf": str(settings.crf),
             "profile": "high",
-            "x264-params": f"keyint={keyint}:force-cfr=1",
+            "x264-params": f"keyint={keyint}:force-cfr=1:{PARAMETERS[settings.preset]}",
         }
         for number, frame in enumerate(islice(grid(settings.width, settings.height), frames)):
             frame.pts = number

@@ -49,7 +49,7 @@ def _growth_mb(cost: measure.Cost) -> float:
 
 
 def _render(folder: Path, out: Path, *options: str) -> measure.Cost:
-    fixed = ("--out", str(out), "--json", "--crf", measure.CRF)
+    fixed = ("--out", str(out), "--json")
     cost = measure.run(measure.mixer("render", str(folder), *fixed, *options))
     result = json.loads(cost.output.splitlines()[-1])
     assert result["event"] == "result", result

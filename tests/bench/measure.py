@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 import psutil
 
 _PR_SET_CHILD_SUBREAPER = 36
-CRF = "23"  # what the numbers of rendering are stated for
 
 
 @dataclass(frozen=True, slots=True)

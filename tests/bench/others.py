@@ -27,8 +27,9 @@ import jinja2
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
+from mixer.encode.quality import CRF, PARAMETERS, PRESET
 from mixer.errors import EnvironmentMissing
-from tests.bench.measure import CRF, tree_cpu_s
+from tests.bench.measure import tree_cpu_s
 from tests.instruments import clips
 from tests.instruments.analyser import analyse
 from tests.instruments.make_journal import NAMES
@@ -38,7 +39,10 @@ WIDTH, HEIGHT, FPS = 1920, 1080, 30
 CLIP_SIZE = (1280, 720)
 CLIP_SECONDS = 10
 PARTICIPANTS = 4
-X264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", CRF, "-threads", "2")
+X264 = (
+    *("-c:v", "libx264", "-preset", PRESET, "-x264-params", PARAMETERS[PRESET]),
+    *("-crf", str(CRF), "-threads", "2"),
+)
 NOTHING = ("-c:v", "rawvideo")
 SETTLE_SECONDS = 3  # after all clips play: page loading and start-up are not counted
 BROWSER_FLAGS = (

@@ -138,5 +138,5 @@ def _left(path: Path) -> np.ndarray:
 
 
 def _render(folder: RecordFolder, out: Path, *options: str) -> measure.Cost:
-    fixed = ("--out", str(out), "--json", "--crf", measure.CRF)
+    fixed = ("--out", str(out), "--json")
     return measure.run(measure.mixer("render", str(folder.directory), *fixed, *options))

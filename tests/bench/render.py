@@ -47,7 +47,7 @@ def _others(ours_s: float, *, quick: bool) -> list[Row]:
 
 
 def _render(folder: Path, out: Path, *options: str) -> measure.Cost:
-    fixed = ("--out", str(out), "--json", "--crf", measure.CRF)
+    fixed = ("--out", str(out), "--json")
     cost = measure.run(measure.mixer("render", str(folder), *fixed, *options))
     result = json.loads(cost.output.splitlines()[-1])
     assert result["event"] == "result", result
