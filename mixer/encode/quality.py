@@ -9,4 +9,4 @@ PRESET = "superfast"
 CRF = 20
 # What a preset is given besides. Superfast's lookahead does nothing but find scene cuts; with the
 # macroblock tree it takes two thirds of the bits for the same likeness.
-PARAMETERS = {"superfast": "mbtree=1:rc-lookahead=10"}
+PARAMETERS = {"superfast": "mbtree=1:rc-lookahead=10:bframes=0"}
