@@ -26,3 +26,9 @@ def postgresql() -> Iterator[str]:
     """The address of a cluster for all tests that want a database in it."""
     with running_postgresql() as address:
         yield address
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long ones first: files are shared among processes (Makefile), of which none is to begin a
+    long one when the others have nothing left."""
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
