@@ -1,4 +1,4 @@
-"""What rendering costs while pages change much, at 1080p30, four 720p30 participants.
+"""What rendering costs while pages change much, at 1080p30, with four cameras of 720p30 or 360p30.
 
 The page pass alone: CPU an output frame of Python, the driver and each of the browser's processes,
 without starting and ending. With composing: CPU besides x264 (a null encoder in its place) of a
@@ -25,6 +25,7 @@ from tests.bench.rows import Row, at_most
 from tests.layout.support import added, speaking
 
 FPS = 30
+SMALL = (640, 360)
 WARM_FRAMES, LAST_FRAMES = 60, 15  # of the beginning and of the end, that are not measured
 CLOCK_PAGE = """<!doctype html><meta charset=utf-8><style>
 html { background: #223; height: 100% } body { margin: 0; color: #fff; font: 40px monospace }
@@ -72,8 +73,8 @@ class Passed:
 
 
 def bench(out: Path, *, quick: bool) -> list[Row]:
-    """Two pages, each twice where there is time for it. Goals are of all besides x264, and of the
-    track of the page that is never still."""
+    """Two pages, each twice where there is time for it. Goals are of all besides x264, whatever the
+    cameras' size, and of the track of the page that is never still."""
     seconds = 15 if quick else 60
     (out / "clock.html").write_text(CLOCK_PAGE)
     rows: list[Row] = []
@@ -82,18 +83,22 @@ def bench(out: Path, *, quick: bool) -> list[Row]:
         ("a clock and two rings", str(out / "clock.html"), 33, []),
     ):
         record = make_record(out / f"record-{len(rows)}", seconds=seconds, events=events)
+        small = make_record(out / f"small-{len(rows)}", seconds=seconds, events=events, size=SMALL)
         for turn in range(1 if quick else 2):
             number = f"({turn + 1})"
             passed = measure(record.journal, out / f"track-{len(rows)}", layout, seconds)
             whole_ms = composed_ms(record.directory, layout, seconds)
+            small_ms = composed_ms(small.directory, layout, seconds)
             track = "… its track", passed.track_bytes_s * 3600 / 1e6
             rows += [
                 at_most(f"{name}: CPU a frame besides x264 {number}", whole_ms, goal_ms, "ms"),
+                at_most("… the same with cameras of 360p", small_ms, goal_ms, "ms"),
                 Row("… of these the page pass, measured alone", passed.total_ms, "ms"),
                 *(Row(f"…… {kind}", ms, "ms") for kind, ms in sorted(passed.kinds.items())),
                 Row(*track, "MB an hour") if events else at_most(*track, 200, "MB an hour"),
             ]
-        shutil.rmtree(record.directory)
+        for made in (record, small):
+            shutil.rmtree(made.directory)
     return rows
 
 
