@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-# Luma SSIM against the composed pictures of four noisy cameras in 1080p30: 0.970 at 3.5 Mbit/s, for
+# Luma SSIM against the composed pictures of four noisy cameras in 1080p30: 0.970 at 3.6 Mbit/s, for
 # two thirds of the CPU of `veryfast` at 23, which reaches 0.948 at 1 Mbit/s; text of a shared
-# screen gains 3 dB (docs/performance.md).
+# screen gains 2 dB (docs/performance.md).
 PRESET = "superfast"
 CRF = 20
 # What a preset is given besides. Superfast's lookahead does nothing but find scene cuts; with the
 # macroblock tree it takes two thirds of the bits for the same likeness. B-frames would take 7 % of
-# bits away, and add 60 MB and a tenth of the CPU.
-PARAMETERS = {"superfast": "mbtree=1:rc-lookahead=12:bframes=0"}
+# bits away, and add 60 MB and a tenth of the CPU; each frame of lookahead adds 6 MB.
+PARAMETERS = {"superfast": "mbtree=1:rc-lookahead=10:bframes=0:aq-strength=1.1"}
