@@ -47,7 +47,7 @@ def disk(folder: Path) -> Finding:
     if not os.access(existing, os.W_OK):
         return warning("Disk", f"{existing} is not writable", "give --out where you may write")
     if free < GOOD_DISK:
-        how = "about 1.5 GB an hour for each 720p participant and as much for each 1080p mix"
+        how = "about 1 GB an hour for each 720p participant, and 2 GB for each 1080p mix"
         return warning("Disk", what, how)
     return ok("Disk", what)
 

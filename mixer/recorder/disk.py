@@ -17,8 +17,9 @@ from ..journal import Journal
 from ..render.audio_settings import AudioSettings
 from .plan import MixPlan
 
-# Of H.264, a pixel of a frame: 3.5 Mbit/s at 1080p30 and CRF 20, twice as much four steps below.
-PIXEL_BYTES, PIXEL_CRF, DOUBLING_CRF = 0.007, 20, 4
+# Of H.264, a pixel of a frame: 4.5 Mbit/s at 1080p30 and CRF 20, as of noisy cameras; twice as much
+# four steps below.
+PIXEL_BYTES, PIXEL_CRF, DOUBLING_CRF = 0.009, 20, 4
 MATTE_PIXEL_BYTES = 0.0008  # of what a layout drew
 PCM_BYTES = 48_000 * 4  # a second of sound
 AAC_BYTES = 20_000

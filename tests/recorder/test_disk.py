@@ -90,7 +90,7 @@ def test_an_hour() -> None:
     """Files are as large as they can be said to be, and the work on the largest comes on top."""
     assert sound_need(LEGS, 4, 3600) == Need(172_800_000, 172_800_000)
     hour = video_need(MIX, 3600)
-    assert 1.4e9 < hour.files < 1.8e9 < hour.work < 3e9
+    assert 1.8e9 < hour.files < 2.3e9 < hour.work < 4e9
     finer = video_need(replace(MIX, crf=16), 3600)
     assert finer.files > 1.8 * hour.files
     assert hour.less(10**12) == Need(hour.files)
