@@ -29,6 +29,7 @@ def postgresql() -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long ones first: files are shared among processes (Makefile), of which none is to begin a
-    long one when the others have nothing left."""
-    items.sort(key=lambda item: item.get_closest_marker("system") is None)
+    """Files with long ones first: they are shared among processes (Makefile), of which none is to
+    begin a long one when the others have nothing left."""
+    long = {item.path for item in items if item.get_closest_marker("system")}
+    items.sort(key=lambda item: item.path not in long)

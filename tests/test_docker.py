@@ -36,7 +36,7 @@ needs_seccomp = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def profile() -> dict[str, Any]:
     return dict(json.loads(PROFILE.read_text()))
 

@@ -196,6 +196,7 @@ def _server(settings: RoomSettings, app: ASGIApp) -> uvicorn.Server:
         ws_ping_timeout=20,
         ws_per_message_deflate=False,
         limit_concurrency=4000,
+        timeout_keep_alive=30,  # longer than clients keep connections: none is used as it is closed
         h11_max_incomplete_event_size=32_768,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )

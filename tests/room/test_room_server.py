@@ -26,7 +26,7 @@ from mixer.errors import (
     EnvironmentMissing,
     UsageError,
 )
-from mixer.room.server import listen, run_room
+from mixer.room.server import _server, listen, run_room
 from mixer.room.settings import RoomSettings
 from tests.room.following import Follower, attach, janus_of, names, statuses
 from tests.room.serving import Line, Server, free_port, serving, until
@@ -261,6 +261,13 @@ async def test_wrong_addresses_and_settings_are_told_apart(tmp_path: Path) -> No
         with pytest.raises(UsageError):
             parse_ice_server(text) if text != "turn:host" else parse_ice_server("turn:")
     assert parse_ice_server("turn:h:1,u,p,x").as_json()["credential"] == "p,x"
+
+
+def test_idle_connections_outlive_those_of_clients() -> None:
+    """A request that goes out as its connection is closed would be lost: clients close first."""
+    expiry_s = httpx2.Limits().keepalive_expiry
+    config = _server(RoomSettings(), lambda *_: asyncio.sleep(0)).config
+    assert expiry_s is not None and config.timeout_keep_alive > 2 * expiry_s
 
 
 async def test_a_taken_port_is_told_and_another_server_is_no_room(server: Server) -> None:
