@@ -28,6 +28,7 @@ from tests.instruments.demo import conference_server, publisher
 
 RENDER_VICTIMS = ("mixer.layout", "mixer.render.worker", "--type=renderer")
 BETWEEN_KILLS_S = 9.0
+PICTURE_S = 1 / 30
 HOLE_NS = 150_000_000  # a pause between two pictures that is longer is a gap
 
 
@@ -179,12 +180,13 @@ def _lost_before(holes: list[Hole], killed_ns: int) -> float:
 
 
 def _wrongly_noted(holes: list[Hole], noted: list[dict[str, object]]) -> float:
-    """How far the noted length of a video gap is from the pause in the media, at most."""
+    """How far the noted length of a video gap is from the pause in the media, at most. The picture
+    before a hole is shown for its time; then the gap begins."""
     gaps = [n for n in noted if n["type"] == "gap" and n["kind"] == "video"]
     worst = 0.0
     for hole in holes:
         same = [
-            abs(float(str(gap["seconds"])) - hole.seconds)
+            abs(float(str(gap["seconds"])) + PICTURE_S - hole.seconds)
             for gap in gaps
             if gap["stream"] == hole.stream
             and abs(float(str(gap["t"])) - hole.from_ns / SECOND) < 0.5
