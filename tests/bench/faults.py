@@ -34,7 +34,8 @@ HOLE_NS = 150_000_000  # a pause between two pictures that is longer is a gap
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A pause in a stream's journalled media."""
+    """A pause in what is journalled of somebody's camera; `stream`: which goes on after it, or ""
+    where they came back as another participant."""
 
     stream: str
     from_ns: int
@@ -156,16 +157,29 @@ def _victims(victim: str, recorder: int) -> list[psutil.Process]:
 
 
 def _holes(journal: Journal) -> list[Hole]:
-    """Pauses in each stream's pictures, over all of its tracks."""
-    streams: dict[str, list[int]] = {}
+    """Pauses in each publisher's pictures, over all tracks of all who had that name."""
+    named = {
+        event.data["participant"]["id"]: event.data["participant"]["name"]
+        for event in journal.events(0, journal.watermark_ns + 1)
+        if event.type == "participant.added"
+    }
+    tracks: dict[str, list[int]] = {}
     for track in journal.tracks.values():
         if track.kind == "video":
-            streams.setdefault(track.stream, []).append(track.id)
+            tracks.setdefault(named[track.participant], []).append(track.id)
     holes = []
-    for stream, tracks in streams.items():
-        times = [t for t, _ in journal.frames(tracks, 0, journal.watermark_ns)]
-        pairs = itertools.pairwise(times)
-        holes += [Hole(stream, a, b) for a, b in pairs if b - a > HOLE_NS]
+    for ids in tracks.values():
+        seen = [
+            (t, journal.tracks[frame.track].stream)
+            for t, frame in journal.frames(ids, 0, journal.watermark_ns)
+        ]
+        holes += [
+            Hole(before if before == after else "", a, b)
+            for (a, before), (b, after) in itertools.pairwise(seen)
+            if b - a > HOLE_NS
+        ]
+    if not holes:
+        raise SystemExit("bench: nothing was interrupted; were the processes killed?")
     return holes
 
 
@@ -184,7 +198,7 @@ def _wrongly_noted(holes: list[Hole], noted: list[dict[str, object]]) -> float:
     before a hole is shown for its time; then the gap begins."""
     gaps = [n for n in noted if n["type"] == "gap" and n["kind"] == "video"]
     worst = 0.0
-    for hole in holes:
+    for hole in (one for one in holes if one.stream):
         same = [
             abs(float(str(gap["seconds"])) + PICTURE_S - hole.seconds)
             for gap in gaps
