@@ -23,7 +23,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import jinja2
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
@@ -145,12 +144,9 @@ def _program(name: str) -> str:
 
 def _write_page(directory: Path) -> Path:
     """The default layout with its state and clips, as files. Returns the page."""
-    for file in (LAYOUTS / "default").glob("*.*s"):
-        shutil.copy(file, directory)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(LAYOUTS / "default"), autoescape=True
-    )
-    html = environment.get_template("index.html.j2").render(width=WIDTH, height=HEIGHT)
+    shutil.copytree(LAYOUTS / "shared", directory / "shared")
+    shutil.copy(LAYOUTS / "default" / "scene.js", directory)
+    html = (LAYOUTS / "shared" / "scene.html").read_text("utf-8").replace('"/shared/', '"shared/')
     sdk = (LAYOUTS / "sdk" / "mixer-layout.js").read_text("utf-8")
     clip_files = {
         f"p{place}.camera": _write_clip(directory, place) for place in range(PARTICIPANTS)
