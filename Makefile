@@ -10,7 +10,7 @@ demo: setup
 	@$(PY) -m tests.instruments.demo --out demo-out
 
 test: setup lint
-	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations=10
+	@$(PY) -m pytest -q -n 3 --dist loadfile --durations=10
 
 lint: setup
 	@.venv/bin/ruff check .

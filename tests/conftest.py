@@ -26,10 +26,3 @@ def postgresql() -> Iterator[str]:
     """The address of a cluster for all tests that want a database in it."""
     with running_postgresql() as address:
         yield address
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with long ones first: they are shared among processes (Makefile), of which none is to
-    begin a long one when the others have nothing left."""
-    long = {item.path for item in items if item.get_closest_marker("system")}
-    items.sort(key=lambda item: item.path not in long)

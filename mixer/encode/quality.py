@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Luma SSIM against the composed pictures of four noisy cameras in 1080p30: 0.970 at 3.6 Mbit/s, for
+# Luma SSIM against the composed pictures of four noisy cameras in 1080p30: 0.971 at 3.7 Mbit/s, for
 # two thirds of the CPU of `veryfast` at 23, which reaches 0.948 at 1 Mbit/s; text of a shared
 # screen gains 2 dB (docs/performance.md).
 PRESET = "superfast"

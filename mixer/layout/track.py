@@ -46,7 +46,7 @@ from mixer.lock import hold
 FILE = "matte.track"
 LOCK_TIMEOUT_S = 30.0  # its browser is closed first
 PIXELS_ID = 1 << 40  # id of a pixel-rendered frame: this plus its number
-CACHED_MATTES = 4
+CACHED_MATTES = 6
 CACHED_CHUNKS = 2
 KEPT_KEYS = 8
 KEPT_COVERAGES = 64

@@ -24,7 +24,7 @@ from .paint import PaintPlan
 from .planes import Planes, rows_of
 from .scale import PictureScaler
 
-MAX_PLANS = 4  # mattes that come back (a speaker's border going on and off) find theirs again
+MAX_PLANS = 8  # mattes that come back (a speaker's border going on and off) find theirs again
 MAX_SCALERS = 64
 
 

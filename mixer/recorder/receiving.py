@@ -184,8 +184,9 @@ class Receiving:
         self._resumed.clear()
         await self._child.send("pause" if self.paused else "resume")
 
-    async def resumed_ns(self) -> int | None:
-        """The same; where nothing was journalled and now is, the moment at which that begins."""
+    async def resume(self) -> int | None:
+        """Has ingest do what is wanted now. The moment at which journalling begins again; None
+        where it was going on, is to stay paused, or does not begin within RESUME_TIMEOUT_S."""
         waiting = self.paused and not self._parts.plan.paused
         await self.steer()
         if waiting:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MOST = 20  # in a row
 EARLY_MOST = 3  # while it has never joined: then it will not, whatever is tried
 STEADY_S = 60.0  # one that was in the conference for so long had worked: what it dies of is new
-LONGEST_PAUSE_S = 1.0  # a gap is that and the second or two that starting takes: 3 s at most
+LONGEST_PAUSE_S = 1.0  # a gap is that and what starting takes, 1 to 2 s where there is CPU
 
 
 @dataclass(slots=True)

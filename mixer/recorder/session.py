@@ -269,7 +269,7 @@ class Recorder:
         """Starts a planned mix now; where nothing was journalled, at the moment at which that
         begins. Raises UsageError when it was stopped before that."""
         assert self._journal is not None
-        resumed_ns = await self._receiving.resumed_ns()
+        resumed_ns = await self._receiving.resume()
         if self._stop.is_set() or not self._parts.is_planned(mix):
             if self._parts.is_planned(mix):
                 self._parts.drop(mix)

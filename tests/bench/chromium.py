@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
 
 from mixer.clock import MILLISECOND, SECOND
-from mixer.journal import Journal
+from mixer.journal import Journal, Track
+from mixer.picture.decode import TrackDecoder
+from mixer.picture.planes import planes_of
 from tests.bench.rows import Row, at_most
 from tests.instruments.chromium import chromium_publishing
-from tests.instruments.ingested import IngestProcess, beeps_ns, lumas, tracks_of, until
+from tests.instruments.ingested import IngestProcess, beeps_ns, tracks_of, until
 from tests.room.serving import serving
 
 CODECS = ("vp8", "h264")
@@ -61,6 +64,17 @@ async def _record(directory: Path, load_ms: float, seconds: float) -> None:
         await ingest.stop()
 
 
+def _brightness(journal: Journal, track: Track) -> Iterator[tuple[int, float]]:
+    """(media time, mean luma) of the pictures that a render would show: overloaded publishers lose
+    packets, and what is broken by that is passed over until the next key picture."""
+    decoder, last = TrackDecoder(track, lambda note: None), None
+    for media_ns, frame in journal.frames([track.id], 0, journal.watermark_ns):
+        decoder.feed(media_ns, frame)
+        if decoder.shown is not None and decoder.shown is not last:
+            last = decoder.shown
+            yield last.media_ns, float(planes_of(last.frame)[0].mean())
+
+
 def offsets_ms(journal: Journal, codec: str) -> list[float]:
     """Beep minus flash of each flash of the publisher who sends that codec."""
     found = []
@@ -70,7 +84,7 @@ def offsets_ms(journal: Journal, codec: str) -> list[float]:
         beeps = [
             at for one in tracks_of(journal, video.stream, "audio") for at in beeps_ns(journal, one)
         ]
-        seen = [(at, float(luma.mean()) > WHITE) for at, luma in lumas(journal, video)]
+        seen = [(at, luma > WHITE) for at, luma in _brightness(journal, video)]
         flashes = [at for (_, was), (at, now) in pairwise(seen) if now and not was]
         for flash in (at for at in flashes if at > seen[0][0] + SETTLE_NS):
             offset = min((beep - flash for beep in beeps), key=abs, default=SECOND)

@@ -38,7 +38,6 @@ def adopt_orphans() -> None:
 def run(argv: Sequence[str], *, check: bool = True, timeout_s: float = 3600) -> Cost:
     """Runs a command to its end and says what it cost."""
     adopt_orphans()
-    _reap()  # of what was measured before, which would be counted here
     before, began = _children_cpu_s(), time.monotonic()
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     with Memory(process.pid) as memory:

@@ -20,7 +20,6 @@ from mixer.conference.bare import BareSettings, join_bare
 from mixer.ingest.earlier import read_earlier
 from mixer.ingest.recording import Recording
 from mixer.journal import Frame, Journal, JournalWriter, Track
-from mixer.picture.decode import TrackDecoder
 from tests.instruments import pattern
 from tests.instruments.publisher import publish
 from tests.instruments.sources import Publisher
@@ -162,12 +161,23 @@ def marks(journal: Journal, track: Track) -> list[tuple[int, pattern.Mark | None
 
 def lumas(journal: Journal, track: Track) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """(media time, luma of height × width) of each picture of a video track."""
-    decoder, last = TrackDecoder(track, lambda note: None), None
+    decoder = av.CodecContext.create("libvpx" if track.codec == "vp8" else "h264", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.thread_count = 1
+    decoder.flags |= av.codec.context.Flags.low_delay
+    started = False
+    times: dict[int, int] = {}
     for media_ns, frame in journal.frames([track.id], 0, EVER):
-        decoder.feed(media_ns, frame)
-        if decoder.shown is not None and decoder.shown is not last:
-            last = decoder.shown
-            yield last.media_ns, _luma(last.frame)
+        started = started or frame.key
+        if not started:
+            continue
+        times[frame.rtp] = media_ns
+        packet = av.Packet(frame.data)
+        packet.pts = packet.dts = frame.rtp
+        for picture in decoder.decode(packet):
+            yield times[int(picture.pts or 0)], _luma(picture)
+    for picture in decoder.decode(None):
+        yield times[int(picture.pts or 0)], _luma(picture)
 
 
 def _luma(picture: av.VideoFrame) -> NDArray[np.uint8]:
