@@ -15,6 +15,8 @@ from typing import Any
 
 from playwright.async_api import Page, async_playwright
 
+from tests.instruments.narrow import THROUGH_UPLINK, Narrow
+
 EXECUTABLE = "/usr/bin/chromium-headless-shell"
 ARGUMENTS = [
     "--no-sandbox",
@@ -82,12 +84,17 @@ async def chromium_publishing(
     fps: int = 30,
     codec: str = "vp8",
     load_ms: float = 0.0,
+    uplink: Narrow | None = None,
 ) -> AsyncIterator[tuple[Page, str]]:
-    """Yields the page and the participant's id. `load_ms`: busy time a picture."""
+    """Yields the page and the participant's id. `load_ms`: busy time a picture. `uplink`:
+    what goes to Janus goes through it."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
         try:
             page = await browser.new_page()
+            if uplink is not None:
+                await page.expose_function("uplinkPort", uplink.port_for)
+                await page.add_init_script(THROUGH_UPLINK)
             await page.goto(room)
             given: dict[str, Any] = {"name": name, "width": size[0], "height": size[1], "fps": fps}
             given |= {"codec": codec, "load": load_ms}
