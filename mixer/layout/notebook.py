@@ -25,6 +25,7 @@ TRY_AFTER_S = (10, 30, 90, 270, 810)
 LONG_ENOUGH_S = 600
 MAX_NOTES = 200  # of what pages do; decisions are always noted
 MAX_ALIKE = 20  # of one kind of what pages were not let do
+PROGRESS_FRAMES = 6  # that are told together, where more are to come
 LOADING = -1  # stands for a frame: before the first one
 Tell = Callable[[str, dict[str, Any]], None]
 
@@ -51,17 +52,25 @@ class Notebook:
     def __init__(self, writer: MatteTrackWriter, tell: Tell) -> None:
         self._writer = writer
         self._tell = tell
+        self._told = 0  # frames that are final
 
     def tell(self, event: str, **fields: Any) -> None:
         self._tell(event, fields)
+
+    def progress(self, *, more: bool) -> None:
+        """Tells how many frames are final, if more are than was told last; while `more` are to come
+        at once, some together."""
+        frames = self._writer.frames
+        if frames - self._told >= (PROGRESS_FRAMES if more else 1):
+            self._told = frames
+            self.tell("progress", frames=frames)
 
     def tell_again(self) -> None:
         """What an earlier pass has made and noted: who it was told to may be gone, too."""
         for note in self._writer.notes:
             if note.type in TOLD:
                 self.tell("note", **{"type": note.type, "frame": note.frame, **note.data})
-        if self._writer.frames:
-            self.tell("progress", frames=self._writer.frames)
+        self.progress(more=False)
 
     def note(self, frame: int, type: str, **data: Any) -> None:
         if type in DECISIONS or len(self._writer.notes) < MAX_NOTES:

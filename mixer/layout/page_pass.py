@@ -28,6 +28,7 @@ from mixer.errors import EnvironmentMissing, LayoutError
 from mixer.journal import Journal
 from mixer.layout.appetite import Allowance
 from mixer.layout.browser import BrowserSettings, launched
+from mixer.layout.documents import Documents
 from mixer.layout.levels import Levels
 from mixer.layout.notebook import DEFAULT, LOADING, REPLACED, STALLED, TRIED, Act, Notebook, Tell
 from mixer.layout.opening import opened
@@ -231,7 +232,8 @@ class PagePass:
             if page.stalled and act.freed_at is None and self.writer.frames <= act.first:
                 raise ClockFreed(LOADING)
             feed = PictureFeed(self._journal, page)
-            painter = Painter(page, self.writer, self.timeline, feed)
+            documents = Documents(page, self.writer, alone=site.is_built_in)
+            painter = Painter(page, self.writer, self.timeline, feed, documents)
             await painter.prepare()
             if not self._ready:
                 self._ready = True

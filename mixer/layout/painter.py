@@ -15,6 +15,7 @@ import structlog
 from mixer.layout import stills
 from mixer.layout.chunks import Base
 from mixer.layout.colour import Converter, Rgb, decode_png
+from mixer.layout.documents import Documents
 from mixer.layout.look import Look
 from mixer.layout.matte import Tile
 from mixer.layout.matting import NotMatte
@@ -57,7 +58,12 @@ class Painter:
     """Paints the frames of one page, in order, from the first that is not final yet."""
 
     def __init__(
-        self, page: Page, writer: MatteTrackWriter, timeline: Timeline, feed: PictureFeed
+        self,
+        page: Page,
+        writer: MatteTrackWriter,
+        timeline: Timeline,
+        feed: PictureFeed,
+        documents: Documents,
     ) -> None:
         self._page = page
         self._writer = writer
@@ -73,7 +79,9 @@ class Painter:
         self._run: list[Base] = []  # pixel-rendered frames that are not written yet
         self._run_first = 0
         self._resting = False  # the page's videos show the pictures already
-        self.posed = False  # the last stills needed more than the resting cards
+        self.stilled = False  # the last painting took a still
+        self.posed = False  # … and more than one with the resting cards
+        self._documents = documents
         self._references = References(writer)
         self._converter = Converter()
 
@@ -84,6 +92,11 @@ class Painter:
     def painted(self) -> int | None:
         """First frame that is painted but not written; None if none."""
         return self._run_first if self._run else None
+
+    @property
+    def draws(self) -> bool:
+        """Whether each frame is to be drawn: what is shown may need no still."""
+        return self.pixels is not None or self._documents.trusted
 
     # ---- before and after the page's step -----------------------------------------------------
 
@@ -118,8 +131,12 @@ class Painter:
 
         True if it did."""
         before = self._shown
+        known = None if self.pixels is not None else await self._documents.matte_id(look)
+        self.stilled = self.posed = known is None
+        if known is not None:
+            self._show(frame, known)
+            return self._shown != before
         await self._page.freeze()
-        self.posed = True
         if self.pixels is None:
             await self._try_matte(frame, look)
         else:
@@ -142,6 +159,10 @@ class Painter:
             await self._paint_pixels(frame, look)
             return
         self._flush()
+        self._documents.keep(matte_id)
+        self._show(frame, matte_id)
+
+    def _show(self, frame: int, matte_id: int) -> None:
         if matte_id != self._shown:
             self._writer.show(frame, matte_id)
             self._shown = matte_id

@@ -80,6 +80,11 @@ class Site:
         """The query of the layout's address: free parameters of the page."""
         return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is one of the layouts that come with the mixer and share a page."""
+        return self.folder is not None and page_of(self.folder) == SCENE_PAGE
+
     async def serve(self, context: BrowserContext, tell: Tell) -> None:
         """Answers all requests of the context's pages from now on."""
 

@@ -80,7 +80,7 @@ class Showing:
                 if (ended := self._owner.notebook.end()) is not None:
                     self._end(ended)
                     return
-                self._progress(frame + 1)
+                self._progress(frame + 1, more=True)
             else:
                 self._progress(known)
                 if over:
@@ -135,12 +135,13 @@ class Showing:
         rests = self._unrested and now.drawn(then, self._rates, lively=self._lively)
         return None if rests else then
 
-    def _progress(self, frames: int) -> None:
+    def _progress(self, frames: int, *, more: bool = False) -> None:
+        """Frames before that are final; `more` are known, so that this may be told later."""
         painted = self._painter.painted
         frames = frames if painted is None else min(frames, painted)
         if frames > self._writer.frames:
             self._writer.progress(frames)
-            self._owner.notebook.tell("progress", frames=frames)
+        self._owner.notebook.progress(more=more)
 
     def _time_ms(self, frame: int) -> float:
         """Page time: that of the output and of the recording's pauses: pages live through them."""
@@ -181,10 +182,9 @@ class Showing:
         if self._painter.pixels is not None or now.takes_still(self._rates, told=due):
             if fresh:
                 new = await self._painter.paint(frame, look, changed=changed, told=told)
-                self._lively, self._unrested = new and look.drawing, True
+                self._lively = new and look.drawing
                 self._eventful = new if events else self._eventful
-                if self._painter.posed or not self._lively:
-                    await self._rest()
+                await self._stilled()
             now = replace(now, dirty=False)
         self._waiting = now
 
@@ -192,12 +192,18 @@ class Showing:
         """Whether the step's frame is drawn: not where nobody looks, nor where a still will be
         taken anyway. What is supposed of that decides nothing but how much is done."""
         last = self._waiting
-        if frame == self._act.first or self._painter.pixels is not None:
+        if frame == self._act.first or self._painter.draws:
             return True
         if due:
             known = events and not self._timeline.resumes(frame) and frame >= self._writer.frames
             return not (known and self._eventful)
         return last.drawn(frame, self._rates, lively=self._lively)
+
+    async def _stilled(self) -> None:
+        """After a frame was painted."""
+        self._unrested |= self._painter.stilled
+        if self._painter.posed or not self._lively:
+            await self._rest()
 
     async def _rest(self) -> None:
         """After stills, before the browser is asked once more what has changed."""

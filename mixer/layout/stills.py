@@ -53,7 +53,7 @@ class Resting:
     unproven: tuple[int, ...] = ()
 
 
-def _hash(*parts: bytes) -> str:
+def hash_of(*parts: bytes) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         digest.update(part)
@@ -69,12 +69,12 @@ def _shown(look: Look) -> bytes:
 
 def shown_of(look: Look) -> str:
     """Equal where the numbers are the same videos'."""
-    return _hash(_shown(look))
+    return hash_of(_shown(look))
 
 
 def places_of(look: Look) -> str:
     """Equal where the page says that its videos lie in the same places."""
-    return _hash(json.dumps(sorted(look.places)).encode())
+    return hash_of(json.dumps(sorted(look.places)).encode())
 
 
 Area = tuple[slice, slice]  # rows, columns
@@ -130,7 +130,7 @@ async def resting(page: Page, look: Look) -> Resting:
     """New videos may not be painted yet."""
     unproven = await page.shows(cards.RAMP)
     png = await page.screenshot()
-    return Resting(png, _hash(png, _shown(look)), tuple(unproven))
+    return Resting(png, hash_of(png, _shown(look)), tuple(unproven))
 
 
 async def surely(page: Page, attempt: Callable[[], Awaitable[T]]) -> T:

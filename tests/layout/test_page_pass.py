@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 import os
@@ -10,21 +11,25 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from mixer.journal import Event, Journal, JournalWriter
 from mixer.layout.contents import TrackNote
 from mixer.layout.notebook import act_of
+from mixer.layout.page import Page
 from mixer.layout.page_pass import PagePass, PassSettings
+from mixer.layout.serving import Site
 from mixer.layout.track import MatteTrackReader, MatteTrackWriter
 from tests.instruments.make_journal import make_journal
 from tests.instruments.pattern import read_mark
-from tests.layout.support import LOOPBACK, PAGES, added, journal, page_of, speaking
+from tests.layout.support import LOOPBACK, PAGES, added, journal, page_of, participant, speaking
 
 pytestmark = pytest.mark.system
 SIZE = (480, 270)
@@ -151,7 +156,7 @@ async def test_killed_browsers_leave_no_trace(
 ) -> None:
     """kill -9 of Chromium in the middle, twice: the same track to the bit."""
     recording, layout, undisturbed = whole
-    kills = iter((7, 12))
+    kills = iter((2, 6))
     due, progress = [next(kills)], [0]
 
     def kill(event: str) -> None:
@@ -345,3 +350,54 @@ async def test_a_filtered_video_is_rendered_by_pixels_and_mattes_come_back(tmp_p
         for mark in marks:
             assert mark is not None and mark.number == frame
         assert {mark.place for mark in marks if mark} == {0, 1}
+
+
+async def test_a_state_of_a_built_in_layout_that_comes_back_needs_no_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its document tells what it looks like: the track is the same as with a still of each."""
+    turns = [speaking(0.5 + turn / 4, 0, turn % 2 == 0) for turn in range(12)]
+    recording = journal(tmp_path / "j", [added(0, 0), added(0, 1), *turns], 4.0)
+    stills: list[int] = []
+    take = Page.screenshot
+
+    async def counted(page: Page) -> bytes:
+        stills[-1] += 1
+        return await take(page)
+
+    monkeypatch.setattr(Page, "screenshot", counted)
+    for name, built_in in (("known", True), ("stills", False)):
+        stills.append(0)
+        monkeypatch.setattr(Site, "is_built_in", built_in)
+        await passed(recording, tmp_path / name, settings("default"))
+    assert everything(tmp_path / "known") == everything(tmp_path / "stills")
+    assert stills[1] - stills[0] == 11  # of 13 states two were new
+
+
+async def test_pictures_that_move_by_themselves_end_the_trust_in_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An avatar that blinks: what is to be seen is what stills show."""
+    on, off = (Image.new("RGB", (64, 64), colour) for colour in ("#ff0000", "#0000ff"))
+    data = BytesIO()
+    on.save(data, "gif", save_all=True, append_images=[off], duration=500, loop=0)
+    someone = participant(0) | {"streams": []}
+    someone["avatarUrl"] = f"data:image/gif;base64,{base64.b64encode(data.getvalue()).decode()}"
+    join = Event(0, "participant.added", {"participant": someone})
+    turns = [speaking(1.1 + turn / 2, 0, turn % 2 == 0) for turn in range(4)]
+    recording = journal(tmp_path / "j", [join, *turns], 4.0)
+    for name, built_in in (("known", True), ("stills", False)):
+        monkeypatch.setattr(Site, "is_built_in", built_in)
+        await passed(recording, tmp_path / name, settings("default"))
+    seen = [mattes(tmp_path / name) for name in ("known", "stills")]
+    assert len({matte for _, matte in seen[0]}) >= 4  # both colours, with the ring and without
+    assert seen[0] == seen[1]
+
+
+def mattes(track: Path) -> list[tuple[int, bytes]]:
+    """The frames at which the page changed, and what it looked like then."""
+    reader = MatteTrackReader.open(track)
+    return [
+        (frame, b"".join(plane.tobytes() for plane in reader.at(frame)[1].base))
+        for frame, _ in reader.changes(0, reader.frames)
+    ]

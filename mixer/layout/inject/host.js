@@ -104,6 +104,12 @@ const host = {
   picture(streamId, id, width, height, colorSpace, base64) {
     pictures.set(streamId, { id, width, height, colorSpace, bytes: bytesOf(base64) });
   },
+  /** The document as text, with what its pictures have come to; null while one is on its way. */
+  document() {
+    const pictures = [...document.images];
+    if (pictures.some(({ complete }) => !complete)) return null;
+    return `${pictures.map(({ naturalWidth }) => naturalWidth)} ${document.documentElement.outerHTML}`;
+  },
   suspects(number) {
     const element = elements.find((other) => other.here && other.number === number);
     return element?.video ? suspects(element) : [];
