@@ -312,6 +312,12 @@ class Page:
         await self.advance(to_ms)
         return await self.frame(drawn=drawn)
 
+    async def move(self, frames: Sequence[tuple[int, float]]) -> None:
+        """The page will move once at each of these page times, of these output frames, on its way
+        to the next step: nothing else is done for them."""
+        told = [(frame, round(at_ms) - round(self._clock_ms)) for frame, at_ms in frames]
+        await self.host("move", told)
+
     async def _ticks(self, limit_s: float = TICKS_WALL_S) -> AsyncIterator[int]:
         """Counts frames of an instant, as long as it is worth waiting for what they bring: videos
         come by threads of the browser's that may get the CPU late."""

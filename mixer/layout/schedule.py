@@ -79,8 +79,13 @@ class Waiting:
     def drawn(self, frame: int, rates: Rates, *, lively: bool) -> bool:
         """Whether a frame without events has to be drawn: not between two stills of a page that
         moves by scripts alone, nor for a still, if that will be another one anyway (`lively`)."""
-        alone = self.frame + 1 == frame and self.look.drawing and self.since is None
-        return not alone or (rates.on_grid(frame) and not lively)
+        next_one = self.look.drawing and self.since is None and self.frame + 1 == frame
+        return not (self.alone or next_one) or (rates.on_grid(frame) and not lively)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the page moves by its scripts, and by nothing else."""
+        return self.look.drawing and not self.look.animated and self.since is None
 
     def ended(self, look: Look) -> bool:
         """Whether that is over now: then it is to be seen, and counts as a change."""
@@ -94,7 +99,9 @@ class Waiting:
         """The next frame to step the page at, if no event comes before."""
         soon = [self.frame + max(1, round(rates.check_s * rates.fps))]
         smooth = self.since is not None and rates.smooth(self.frame, self.since)
-        if self.look.moving or self.calm < rates.calm_frames or smooth:
+        if self.alone:
+            soon.append(rates.next_on_grid(self.frame))
+        elif self.look.moving or self.calm < rates.calm_frames or smooth:
             soon.append(self.frame + 1)
         if (due := self.due(rates)) is not None:
             soon.append(due)

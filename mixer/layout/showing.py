@@ -156,13 +156,12 @@ class Showing:
         if self._act.freed_at is not None and frame >= self._act.freed_at:
             self._page.stalled = True
         await self._painter.before(frame, last.look, fresh=fresh)
-        if frame > last.frame + 1:
-            await self._page.advance(self._time_ms(frame - 1))
         heard = None
         if last.look.levels:
             heard = self._levels.new_at(frame, self._timeline.time_ns(frame))
         told = bool(events) or frame == self._act.first or self._timeline.resumes(frame)
         due = told or heard is not None
+        await self._between(frame, due=due)
         drawn = self._drawn(frame, events=bool(events), due=due)
         if drawn:
             await self._rest()
@@ -187,6 +186,17 @@ class Showing:
                 await self._stilled()
             now = replace(now, dirty=False)
         self._waiting = now
+
+    async def _between(self, frame: int, *, due: bool) -> None:
+        """The frames since the last step: in those of a page that moves by its scripts it moves."""
+        last = self._waiting
+        skipped = range(last.frame + 1, frame)
+        if not skipped:
+            return
+        if last.alone:
+            await self._page.move([(number, self._time_ms(number)) for number in skipped])
+        if due or not last.alone:
+            await self._page.advance(self._time_ms(frame - 1))
 
     def _drawn(self, frame: int, *, events: bool, due: bool) -> bool:
         """Whether the step's frame is drawn: not where nobody looks, nor where a still will be

@@ -107,8 +107,35 @@ async def test_a_page_drawn_by_its_script_takes_one_still_a_state_and_few_frames
     layout = drawn_page(tmp_path)
     whole = await run(source, tmp_path / "whole", layout)
     assert cards.count(BLACK) <= 7  # verification and four looks; 15 states and more
-    assert frames.count(False) >= 30
+    assert frames.count(False) >= 15 and len(frames) < 75 + 50  # frames of the track, and of stills
     reader = MatteTrackReader.open(tmp_path / "whole")
     assert len({reader.matte_id(frame) for frame in range(reader.frames)}) >= 15
     broken = await run(source, tmp_path / "broken", layout, 10, 25, 40)
     assert broken.read_bytes() == whole.read_bytes()
+
+
+async def test_a_page_moves_once_in_every_frame_also_in_those_that_no_still_is_taken_of(
+    tmp_path: Path,
+) -> None:
+    """A bar that its script makes a pixel longer each time, and another one of the frame's time."""
+    path = tmp_path / "bar.html"
+    path.write_text(
+        "<!doctype html><style>html, body { margin: 0; background: #000; height: 100% } "
+        "div { height: 40px; background: #fff; width: 0 }</style><div></div><div></div>"
+        "<script>{ const [count, time] = document.querySelectorAll('div'); let n = 0, first, last;"
+        " mixerLayout.ready(); const move = (now) => { n += 1; first ??= now;"
+        " count.style.width = `${n}px`; if (now - (last ?? 0) < 32 || now > performance.now())"
+        " mixerLayout.fail(`${now - last} ms`); last = now;"
+        " time.style.width = `${(now - first) * 30 / 1000 + 1}px`; requestAnimationFrame(move); };"
+        " requestAnimationFrame(move); }</script>"
+    )
+    source = journal(tmp_path / "journal", [speaking(0.5, 0), speaking(0.533, 0)], 2.0)
+    await run(source, tmp_path / "work", str(path))
+    reader = MatteTrackReader.open(tmp_path / "work")
+    seen = []
+    for frame, _ in reader.changes(0, reader.frames):
+        y = reader.at(frame)[1].base[0]
+        seen.append((frame, int((y[20] > 128).sum()), int((y[60] > 128).sum())))
+    before = seen[0][1] - seen[0][0]  # frames in which it was loaded
+    assert len(seen) >= 18 and [count for _, count, _ in seen] == [f + before for f, *_ in seen]
+    assert all(abs(time - count) <= 1 for _, count, time in seen)

@@ -54,10 +54,15 @@ def test_what_is_pending_wakes_the_page() -> None:
 
 
 def test_between_stills_a_page_moved_by_its_script_is_not_drawn() -> None:
-    """Nor for a still that is another one anyway; always after a gap, and where videos move."""
+    """Nor for a still that is another one anyway; always where videos move. It is not even stepped,
+    but where something else than its script moves it."""
     drawing = Waiting(10, replace(STILL, moving=True, drawing=True), 0, False)
+    assert drawing.next_step(RATES) == 12  # a frame for a still
+    assert replace(drawing, look=replace(drawing.look, animated=True)).next_step(RATES) == 11
+    assert replace(drawing, since=9).next_step(RATES) == 11
     assert not drawing.drawn(11, RATES, lively=False)
-    assert drawing.drawn(13, RATES, lively=True)
+    assert not drawing.drawn(15, RATES, lively=True)
+    assert Waiting(10, replace(STILL, moving=True), 0, False).drawn(13, RATES, lively=True)
     assert Waiting(11, drawing.look, 0, False).drawn(12, RATES, lively=False)
     assert not Waiting(11, drawing.look, 0, False).drawn(12, RATES, lively=True)
     assert Waiting(10, STILL, 0, False).drawn(11, RATES, lively=True)

@@ -73,6 +73,12 @@ const host = {
     if (!layout?.host.touched) voxeet?.act();
     wake();
   },
+  /** On its way to the next step the page moves at these times from now: [output frame, ms]. */
+  move(frames) {
+    thaw();
+    open = true;
+    for (const [frame, wait] of frames) native.setTimeout(() => moved(frame), wait);
+  },
   /** After it: what does the page wait for? */
   look() {
     const { notes: noted, due, ...rest } = stand();

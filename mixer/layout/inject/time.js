@@ -66,6 +66,15 @@ function wake() {
   native.requestAnimationFrame(pump);
 }
 
+/** An output frame that the browser does not see: the page moves in it by its scripts alone. */
+function moved(frame) {
+  stepped = frame;
+  pumped = false;
+  pump(native.now());
+  pumped = false;
+  wake();
+}
+
 window.requestAnimationFrame = function requestAnimationFrame(callback) {
   if (typeof callback !== 'function') throw new TypeError('parameter 1 is not a function');
   const id = nextId++;
