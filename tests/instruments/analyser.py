@@ -110,10 +110,12 @@ def analyse(
     boxes: Mapping[int, Box] | None = None,
     tones: Mapping[int, float] | None = None,
     aspect: float = 16 / 9,
+    least_width: float = 0.0,
 ) -> Analysis:
     """Reads a whole file. `boxes`: place → box of the whole picture, if they never change;
-    `tones`: place → Hz, by default those of clips.py; `aspect`: of the publishers' pictures."""
-    reader = _FixedBoxes(boxes) if boxes is not None else _Following(aspect)
+    `tones`: place → Hz, by default those of clips.py; `aspect`: of the publishers' pictures;
+    `least_width`: of the smallest of them in the file (looking for smaller ones takes long)."""
+    reader = _FixedBoxes(boxes) if boxes is not None else _Following(aspect, least_width)
     sights: dict[int, list[Sight]] = {}
     frames, fps = 0, 30.0
     with av.open(str(path)) as container:
@@ -147,8 +149,9 @@ class _FixedBoxes:
 class _Following:
     """Knows where the marks were, and looks for them anew when one is gone, and now and then."""
 
-    def __init__(self, aspect: float) -> None:
+    def __init__(self, aspect: float, least_width: float) -> None:
         self._aspect = aspect
+        self._least_width = least_width
         self._boxes: dict[int, Box] = {}
         self._next_search = 0
         self._wait = 1
@@ -164,7 +167,7 @@ class _Following:
     def _boxes_now(self, luma: Luma, lost: set[int]) -> dict[int, Box]:
         """Boxes that are not lost stay as they are. After a change searches are frequent."""
         kept = {place: box for place, box in self._boxes.items() if place not in lost}
-        found = find_marks(luma, self._aspect, kept)
+        found = find_marks(luma, self._aspect, kept, self._least_width)
         changed = found.keys() != self._boxes.keys() or bool(lost)
         self._wait = 1 if changed else min(self._wait * 2, SEARCH_EVERY)
         return found

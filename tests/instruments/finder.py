@@ -34,19 +34,24 @@ STEPS_IN_A_CELL = 8  # precision of a box
 
 
 def find_marks(
-    luma: Luma, aspect: float = 16 / 9, known: Mapping[int, Box] | None = None
+    luma: Luma,
+    aspect: float = 16 / 9,
+    known: Mapping[int, Box] | None = None,
+    least_width: float = 0.0,
 ) -> dict[int, Box]:
     """Place → box (of the whole picture, which may reach out of the array) of every mark.
 
-    `aspect` is that of the publishers' pictures. Of two marks of one place the larger is given.
-    Where marks are `known` to be nothing is looked for; they are part of the answer.
+    `aspect` is that of the publishers' pictures, `least_width` the width of the smallest picture
+    that is looked for. Of two marks of one place the larger is given. Where marks are `known` to be
+    nothing is looked for; they are part of the answer.
     """
     half = _half(luma)
     sums = np.pad(half.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     width = 2.0 * luma.shape[1]
     found = dict(known or {})
     areas = list(found.values())
-    while width * (RIGHT - LEFT) / COLUMNS >= SMALLEST_CELL:
+    least = max(least_width, SMALLEST_CELL * COLUMNS / (RIGHT - LEFT))
+    while width >= least:
         for box in _candidates(sums, width / 2, width / 2 / aspect):
             whole = (box[0] * 2, box[1] * 2, box[2] * 2, box[3] * 2)
             if any(_is_within(whole, area) for area in areas):
