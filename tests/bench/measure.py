@@ -42,7 +42,7 @@ def run(argv: Sequence[str], *, check: bool = True, timeout_s: float = 3600) -> 
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     with Memory(process.pid) as memory:
         output, _ = process.communicate(timeout=timeout_s)
-    _reap()
+    reap()
     cost = Cost(
         _children_cpu_s() - before,
         time.monotonic() - began,
@@ -118,8 +118,9 @@ def _children_cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _reap() -> None:
-    """Waits for orphans that have ended."""
+def reap() -> None:
+    """Waits for orphans that have ended: their CPU time is not to be taken for that of a command
+    which is run later."""
     deadline = time.monotonic() + 5
     while psutil.Process().children() and time.monotonic() < deadline:
         with contextlib.suppress(ChildProcessError):
