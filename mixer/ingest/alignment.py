@@ -13,6 +13,12 @@ JUMP_SPAN_NS, since they may also just be late; to earlier ones it is enough tha
 for that long, since nothing arrives before it is sent: be it that the RTP clock has jumped or that
 the path was congested when the track was first aligned, it has to be aligned anew.
 
+For the same reason a mapping that lies EARLY_NS later than the filter says is known to be wrong: a
+queue was full when the track was aligned, and has drained since. Leading it back would take up to a
+minute; the caller starts a new track instead, which begins where the filter has it, once offsets
+fall no further. The sender's other tracks went through that queue, too: a while WARY_EARLY_NS are
+enough for them (`wary`), so that sound and picture stay together. What lies too early is only led.
+
 Where the sender's own clock is known (sender_clock.py), media time is led to what that says.
 """
 
@@ -35,6 +41,10 @@ JUMP_NS = 300_000_000
 JUMP_SPAN_NS = 350_000_000  # packets that agree about a jump must span this much time
 JUMP_AGREE_NS = 15_000_000  # a sender or a path that is overloaded does not agree that well
 JUMP_PACKETS = 8
+EARLY_NS = 100_000_000  # packets so much earlier than the mapping has it: it is wrong
+WARY_EARLY_NS = 25_000_000  # the same, of a sender whose other tracks were
+QUICK_NS = 250_000_000  # a bucket while offsets fall, or the sender's other tracks were wrong
+FALL_NS = 10_000_000  # from one bucket to the next: the queue drains on
 AFTER_JUMP_NS = 250_000_000  # the new track's first decision
 EARLIEST_NS, LATEST_NS = -30_000_000, 300_000_000  # least delay against the sender's clock
 REPEAT_NS = 10 * SECOND  # an alignment is written at least this often
@@ -52,6 +62,7 @@ class Verdict(Enum):
     GOOD = "good"
     SUSPECT = "suspect"  # far off: either late or after a jump; hold its frame back
     JUMPED = "jumped"  # the RTP clock has jumped: start a new track with what was held back
+    ASTRAY = "astray"  # the mapping is known to be too late: start a new track, `begin_anew`
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +167,8 @@ class Aligner:
         self._latest_rtp: int | None = None
         self._far: list[tuple[int, int]] = []  # suspects: (arrival, arrival − RTP time)
         self._early_ns: int | None = None  # since when all packets have been far too early
+        self._falling = False  # the last bucket's packets were earlier than all before
+        self._astray = False
 
     @property
     def decided(self) -> bool:
@@ -181,22 +194,45 @@ class Aligner:
             self._least = (offset, sent_ns)
         if self._latest_rtp is None or rtp > self._latest_rtp:
             self._latest_rtp = rtp
-        return Verdict.GOOD
+        return Verdict.ASTRAY if self._astray else Verdict.GOOD
 
-    def decide(self, now_ns: int, sender: Offsets | None = None) -> Mapping | None:
-        """The alignment to be written now, if a new one is due. `sender`: by the sender's clock."""
-        if self._least is None or now_ns < self._bucket_end_ns or self._latest_rtp is None:
+    def begin_anew(self) -> None:
+        """Forgets the mapping, not what is known of the clock: the next `decide` begins with it."""
+        self._mapping = None
+        self._astray = False
+        self._bucket_end_ns = 0
+
+    def decide(
+        self, now_ns: int, sender: Offsets | None = None, *, wary: bool = False
+    ) -> Mapping | None:
+        """The alignment to be written now, if a new one is due. `sender`: by the sender's clock;
+        `wary`: other tracks of the sender have been begun anew."""
+        if self._least is None or self._latest_rtp is None or not self._due(now_ns, wary):
             return None
-        offset, sent_ns = self._least
-        self._least = None
+        (offset, sent_ns), self._least = self._least, None
         self._bucket_end_ns = now_ns + BUCKET_NS
-        if self._filter is None or self._mapping is None:
-            self._filter = OffsetFilter(sent_ns, float(offset))
-            self._mapping = self._begun(self._chosen(self._filter, sender, sent_ns))
+        own = self._measured(sent_ns, float(offset))
+        chosen = self._chosen(own, sender, sent_ns)
+        if self._mapping is None:
+            self._mapping = self._begun(chosen)
             return self._mapping
-        self._filter.update(sent_ns, float(offset))
-        chosen = self._chosen(self._filter, sender, sent_ns)
-        return self._led(chosen, self._mapping, self._latest_rtp)
+        mapping, rtp = self._mapping, self._latest_rtp
+        late_ns = -max(self._error_ns(one, mapping, rtp) for one in (own, chosen))
+        self._astray = not self._falling and late_ns > (WARY_EARLY_NS if wary else EARLY_NS)
+        return self._led(chosen, mapping, rtp)
+
+    def _due(self, now_ns: int, wary: bool) -> bool:
+        quick = self._mapping is not None and (wary or self._falling)
+        return now_ns >= self._bucket_end_ns - (BUCKET_NS - QUICK_NS if quick else 0)
+
+    def _measured(self, sent_ns: int, offset: float) -> OffsetFilter:
+        """The filter, with a bucket's least offset."""
+        if self._filter is None:
+            self._filter = OffsetFilter(sent_ns, offset)
+        else:
+            self._falling = offset < self._filter.predict(sent_ns) - FALL_NS
+            self._filter.update(sent_ns, offset)
+        return self._filter
 
     def _chosen(self, own: OffsetFilter, sender: Offsets | None, at_ns: int) -> Offsets:
         """The sender's clock, unless what it says cannot be: things do not arrive before they are
@@ -218,9 +254,7 @@ class Aligner:
         if rtp <= old.rtp:
             return None
         media_ns = self._media(old, rtp)
-        sent_ns = rtp * SECOND // self._rate
-        error_ns = sent_ns + offsets.predict(sent_ns) - media_ns
-        pull = error_ns / (PULL_S * SECOND) * 1e6
+        pull = self._error_ns(offsets, old, rtp) / (PULL_S * SECOND) * 1e6
         ppm = round(offsets.slope * 1e6 + max(-MAX_PULL_PPM, min(MAX_PULL_PPM, pull)), 2)
         stale = (rtp - old.rtp) * SECOND // self._rate >= REPEAT_NS
         same = offsets.method == old.method and abs(ppm - old.ppm) < 1.0
@@ -228,6 +262,11 @@ class Aligner:
             return None
         self._mapping = Mapping(rtp, media_ns, ppm, round(offsets.deviation_ns), offsets.method)
         return self._mapping
+
+    def _error_ns(self, offsets: Offsets, mapping: Mapping, rtp: int) -> float:
+        """By how much the mapping is too early at `rtp`."""
+        sent_ns = rtp * SECOND // self._rate
+        return sent_ns + offsets.predict(sent_ns) - self._media(mapping, rtp)
 
     def _media(self, mapping: Mapping, rtp: int) -> int:
         ticks = rtp - mapping.rtp

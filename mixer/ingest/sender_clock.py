@@ -21,6 +21,7 @@ from mixer.ingest.alignment import BUCKET_NS, SECOND, Method, OffsetFilter, Offs
 LEAST_STAMPS = 3  # before an RTP clock's relation to the sender's clock is believed
 STAMP_EVERY_NS = 200_000_000  # of the sender's clock: stamps in packets that are nearer are skipped
 STEP_NS = 100_000_000  # a stamp so far off: the sender's clock has been set anew
+WARY_NS = 5_000_000_000  # so long a track that was begun anew makes those beside it suspect
 SFU_CNAMES = {"janus"}
 
 
@@ -67,6 +68,7 @@ class SenderClock:
         self._zero_ns: int | None = None  # of the sender's clock: small numbers stay exact
         self._least: tuple[int, int] | None = None  # (arrival − sent, sent)
         self._bucket_end_ns = 0
+        self._begun_anew_ns = -WARY_NS
 
     def section(self, clock_rate: int) -> SectionClock:
         return SectionClock(self, clock_rate)
@@ -92,6 +94,14 @@ class SenderClock:
         else:
             self.common.update(sent_ns, float(offset))
 
+    def begun_anew(self, now_ns: int) -> None:
+        """One of the sender's tracks had to be aligned anew."""
+        self._begun_anew_ns = now_ns
+
+    def wary(self, now_ns: int) -> bool:
+        """Whether that was just now: the others' alignment is likely to be wrong as well."""
+        return now_ns - self._begun_anew_ns < WARY_NS
+
     def restart(self) -> None:
         """The sender's clock has been set anew."""
         self.common = self._least = None
@@ -101,7 +111,7 @@ class SectionClock:
     """One section's RTP clock against its sender's clock."""
 
     def __init__(self, sender: SenderClock, clock_rate: int) -> None:
-        self._sender = sender
+        self.sender = sender
         self._rate = clock_rate
         self._stamps: OffsetFilter | None = None
         self._count = 0
@@ -116,12 +126,12 @@ class SectionClock:
             self.restart()
             self._method = method
         at_ns = rtp * SECOND // self._rate
-        offset = float(self._sender.since_zero(ntp_ns) - at_ns)
+        offset = float(self.sender.since_zero(ntp_ns) - at_ns)
         if self._stamps is None:
             self._stamps, self._count = OffsetFilter(at_ns, offset, one_sided=False), 1
         elif abs(offset - self._stamps.predict(at_ns)) > STEP_NS:
             self.restart()
-            self._sender.restart()
+            self.sender.restart()
             self._stamps, self._count = OffsetFilter(at_ns, offset, one_sided=False), 1
         elif at_ns - self._last_ns < STAMP_EVERY_NS:
             return
@@ -133,13 +143,13 @@ class SectionClock:
     def packet(self, rtp: int, arrival_ns: int) -> None:
         if self._stamps is not None and self._count >= LEAST_STAMPS:
             at_ns = rtp * SECOND // self._rate
-            self._sender.packet(at_ns + round(self._stamps.predict(at_ns)), arrival_ns)
+            self.sender.packet(at_ns + round(self._stamps.predict(at_ns)), arrival_ns)
 
     def offsets(self) -> Offsets | None:
         """None as long as the sender's clock is not known."""
-        if self._stamps is None or self._sender.common is None or self._count < LEAST_STAMPS:
+        if self._stamps is None or self.sender.common is None or self._count < LEAST_STAMPS:
             return None
-        return Through(self._stamps, self._sender.common, self._method)
+        return Through(self._stamps, self.sender.common, self._method)
 
     def restart(self) -> None:
         """The RTP clock is another one now."""

@@ -1,7 +1,8 @@
 """One published media section in the journal: its track, its alignment, its frames and gaps.
 
 The receivers (video.py, audio.py) say what has arrived; this decides on which media time it lies
-and writes it. A jump of the RTP clock begins a new track of the same stream.
+and writes it. A jump of the RTP clock begins a new track of the same stream, and so does an
+alignment that turns out to be far too late.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from mixer.journal.model import Codec as CodecName
 log = structlog.get_logger()
 
 MIN_GAP_NS = 5_000_000
+CLOCK_JUMP, REALIGNED = "clock-jump", "realigned"  # why a track is followed by another one
 MAX_DOUBT_NS = 450_000_000  # then packets are late, not after a jump
 MAX_HELD = 512  # frames held back while it is not clear whether the RTP clock has jumped
 
@@ -146,14 +148,15 @@ class Timeline:
         self._closed = False
 
     def packet(self, rtp: int, arrival_ns: int) -> bool:
-        """A packet's RTP timestamp (unwrapped) and its arrival in journal time. True: the RTP clock
-        has jumped, and timestamps of before mean nothing any more."""
+        """A packet's RTP timestamp (unwrapped) and its arrival in journal time. True: a new track
+        begins, and timestamps of before mean nothing any more."""
         self._latest_rtp = rtp
         if self._clock is not None:
             self._clock.packet(rtp, arrival_ns)
         verdict = self._aligner.packet(rtp, arrival_ns)
-        if verdict is Verdict.JUMPED:
-            self._begin_anew(rtp, arrival_ns)
+        anew = verdict in (Verdict.JUMPED, Verdict.ASTRAY)
+        if anew:
+            self._begin_anew(rtp, arrival_ns, jumped=verdict is Verdict.JUMPED)
         if verdict is not Verdict.SUSPECT:
             self._doubted_ns = None
         elif self._doubted_ns is None:
@@ -164,7 +167,7 @@ class Timeline:
             held, self._held = self._held, []
             for unit in held:
                 self._write(unit)
-        return verdict is Verdict.JUMPED
+        return anew
 
     def stamp(self, timestamp: int, ntp_ns: int, method: Method) -> None:
         """The sender says when that RTP timestamp (32 bits) was, by its own clock."""
@@ -194,10 +197,11 @@ class Timeline:
 
     def tick(self, now_ns: int) -> None:
         """Writes the alignment that is due, and the gaps whose times are known by now."""
-        offsets = self._clock.offsets() if self._clock is not None else None
-        mapping = self._aligner.decide(now_ns, offsets)
         if self.track is None:
-            return
+            return  # an alignment could not be written
+        offsets = self._clock.offsets() if self._clock is not None else None
+        wary = self._clock is not None and self._clock.sender.wary(now_ns)
+        mapping = self._aligner.decide(now_ns, offsets, wary=wary)
         if mapping is not None:
             self._writer.align(
                 Alignment(
@@ -209,10 +213,7 @@ class Timeline:
                     mapping.quality_ns,
                 )
             )
-        if self._gaps and self._aligner.decided:
-            gaps, self._gaps = self._gaps, []
-            for gap in gaps:
-                self._write_gap(self.track.id, gap)
+        self._write_gaps()
 
     def end(self, reason: str) -> TrackEnd | None:
         """Where the media stopped, for the gap that begins here; None if there was none."""
@@ -228,11 +229,12 @@ class Timeline:
             self._closed = True
 
     def _note_received(self, t_ns: int) -> None:
+        if self.track is None:
+            return
         counted = self.counted()
         tally, self._noted = counted - self._noted, counted
-        if self.track is not None:
-            about = {"track": self.track.id, "stream": self.track.stream}
-            self._writer.note(Note(t_ns, RECEIVED, about | asdict(tally)))
+        about = {"track": self.track.id, "stream": self.track.stream}
+        self._writer.note(Note(t_ns, RECEIVED, about | asdict(tally)))
 
     def _write(self, unit: Unit) -> None:
         if self.track is None:
@@ -287,21 +289,42 @@ class Timeline:
             fmtp=identity.fmtp,
         )
 
-    def _begin_anew(self, rtp: int, arrival_ns: int) -> None:
-        """The RTP clock has jumped: what was held back belongs to a new track."""
-        log.info("track.clock_jumped", stream=self._identity.publication.stream)
+    def _begin_anew(self, rtp: int, arrival_ns: int, *, jumped: bool) -> None:
+        """What was held back belongs to a new track. `jumped`: of another RTP clock; else what is
+        known of that stays, and only its alignment was too late."""
+        reason = CLOCK_JUMP if jumped else REALIGNED
+        log.info("track.begun_anew", stream=self._identity.publication.stream, reason=reason)
         self._note_received(arrival_ns)
-        self._gaps.clear()
-        if not self._aligner.decided:
-            self.tick(arrival_ns + FIRST_DECISION_NS)  # what is known by now has to do
-        self._before = self.end("clock-jump")
+        if jumped:
+            self._gaps.clear()
+            if not self._aligner.decided:
+                self.tick(arrival_ns + FIRST_DECISION_NS)  # what is known by now has to do
+        else:
+            self._write_gaps()
+        self._before = self.end(reason)
         self._end_rtp = None
         self.track = None
         self.lacks_reference = self._is_video
         if self._clock is not None:
+            self._clock.sender.begun_anew(arrival_ns)
+        if jumped:
+            self._forget_clock(rtp, arrival_ns)
+        else:
+            self._aligner.begin_anew()
+
+    def _forget_clock(self, rtp: int, arrival_ns: int) -> None:
+        """What was known of the RTP clock; this packet is the first by another one."""
+        if self._clock is not None:
             self._clock.restart()
         self._aligner = Aligner(self._identity.clock_rate, AFTER_JUMP_NS)
         self._aligner.packet(rtp, arrival_ns)
+
+    def _write_gaps(self) -> None:
+        """Those whose times are known by now."""
+        if self.track is not None and self._aligner.decided:
+            gaps, self._gaps = self._gaps, []
+            for gap in gaps:
+                self._write_gap(self.track.id, gap)
 
     def _write_gap(self, track: int, gap: _Gap) -> None:
         from_ns = gap.from_ns

@@ -107,7 +107,7 @@ class StreamPictures:
                 first_ns = self._journal.media_ns(track.id, keys[0].rtp)
                 self._starts.setdefault(track.stream, []).append((first_ns, track))
         for starts in self._starts.values():
-            starts.sort(key=lambda start: (start[0], start[1].id), reverse=True)
+            starts.sort(key=lambda start: start[1].id, reverse=True)
 
     def at(self, streams: Collection[str], t_ns: int) -> dict[str, Shown | None]:
         """What each of these streams shows at `t_ns`; None: nothing yet."""

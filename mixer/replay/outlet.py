@@ -46,6 +46,7 @@ class Outlet:
         self._free_ns = up_ns + SETTLED_NS  # nothing leaves earlier
         self._kept: deque[Frame] = deque()
         self._begun = not self._video  # a key picture has been there
+        self._track = 0  # the newest that has begun: older ones may end a little later
         self._mark: _Mark | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -54,12 +55,16 @@ class Outlet:
         is a key picture. Returns when the next may follow, ns of the monotonic clock."""
         self.close()
         self._begun = not self._video
+        self._track = 0
         for picture in pictures if self._video else ():
             self._keep(picture)
         return max(self._free_ns, time.monotonic_ns(), self.drained_ns)
 
     def offer(self, frame: Frame, due_ns: int) -> None:
         """A frame whose moment, on the monotonic clock, has come."""
+        if frame.track < self._track:
+            return
+        self._track = frame.track
         if not self._kept and due_ns >= self._free_ns and (self._begun or frame.key):
             self._begun = True
             self._send(frame, due_ns)

@@ -78,12 +78,12 @@ class Reader:
         return found
 
     def _key_pictures(self, media_ns: int) -> dict[int, int]:
-        """Track → media time of its last key picture; of each stream the latest such track."""
-        latest: dict[str, tuple[int, int]] = {}
-        for track in self._script.tracks.values():
+        """Track → media time of its last key picture; of each stream the newest such track."""
+        newest: dict[str, tuple[int, int]] = {}
+        for id_, track in sorted(self._script.tracks.items()):
             if track.kind != "video":
                 continue
-            at_ns = self._journal.key_before(track.id, media_ns)
+            at_ns = self._journal.key_before(id_, media_ns)
             if at_ns is not None and media_ns - at_ns <= STALE_NS:
-                latest[track.stream] = max(latest.get(track.stream, (-1, 0)), (at_ns, track.id))
-        return {track: at_ns for at_ns, track in latest.values()}
+                newest[track.stream] = (id_, at_ns)
+        return dict(newest.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,24 @@ def test_a_track_that_jumps_before_it_is_aligned_has_a_time(tmp_path: Path) -> N
     assert not journal.gaps
 
 
+def test_a_track_whose_first_picture_takes_long_has_a_time(tmp_path: Path) -> None:
+    """Longer than a first alignment does: that is written with the track."""
+    with JournalWriter.create(tmp_path, conference="c") as writer:
+        timeline = Timeline(writer, Identity(VIDEO, "vp8", 90000, 1, ""), None)
+        for number in range(60):
+            unit = picture(number, number * SECOND // 30, number == 30)
+            timeline.packet(unit.rtp, unit.arrival_ns)
+            if number >= 30:
+                timeline.write(unit)
+            timeline.tick(unit.arrival_ns)
+        writer.watermark(3 * SECOND)
+        writer.close(final=True)
+    journal = Journal.open(tmp_path)
+    assert journal.alignments
+    found = [at for at, _ in journal.frames(journal.tracks, 0, 3 * SECOND)]
+    assert found == pytest.approx([number * SECOND // 30 for number in range(30, 60)], abs=MS)
+
+
 def test_a_gap_between_two_runs_of_a_stream(tmp_path: Path) -> None:
     """From where the earlier track ended to the first usable frame of the new one."""
     with JournalWriter.create(tmp_path, conference="c") as writer:
@@ -191,3 +210,22 @@ def test_a_gap_between_two_runs_of_a_stream(tmp_path: Path) -> None:
         writer.close(final=True)
     (gap,) = Journal.open(tmp_path).gaps
     assert (gap.from_ns, gap.to_ns, gap.reason) == (1 * SECOND, 3 * SECOND, "reconnect")
+
+
+def test_each_gap_is_its_tracks_where_that_is_aligned_anew(tmp_path: Path) -> None:
+    """Also one that was noted since the last tick: it is the old track's."""
+    with JournalWriter.create(tmp_path, conference="c") as writer:
+        timeline = Timeline(writer, Identity(AUDIO, "opus", 48000, 1, ""), None)
+        for number in range(150):
+            late_ns = 250 * MS if number < 50 else 0
+            unit = packet(number, number * 20 * MS + late_ns)
+            timeline.packet(unit.rtp, unit.arrival_ns)
+            timeline.write(unit)
+            timeline.tick(unit.arrival_ns)
+            timeline.gap(unit.rtp + 480, unit.rtp + 960, "loss")
+        timeline.tick(20 * SECOND)
+        writer.watermark(20 * SECOND)
+        writer.close(final=True)
+    journal = Journal.open(tmp_path)
+    assert len(journal.tracks) == 2
+    assert Counter(gap.track for gap in journal.gaps) == Counter(f.track for f in frames(journal))

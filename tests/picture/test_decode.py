@@ -129,6 +129,17 @@ def test_the_newest_track_of_a_stream_wins_once_it_has_a_picture(tmp_path: Path)
     assert shown(journal, 18, 1) == [200]
 
 
+@pytest.mark.parametrize("begins", [0.0, 0.15], ids=["in it", "before it"])
+def test_a_new_track_that_overlaps_the_old_one_wins(tmp_path: Path, begins: float) -> None:
+    """The old one was aligned too late: what of it is left when the new one begins is not shown,
+    be it all of it."""
+    old, new = pictures(10, start=begins), sent([flat(200), flat(210)], start=0.11)
+    journal = journals.write(tmp_path, [Video(old), Video(new)], 1)
+    before = [BLACK] * 3 if begins else LEVELS[:3]
+    assert shown(journal, 0, 6) == [*before, 200, 210, 210]
+    assert shown(journal, 20, 1) == [210]
+
+
 def test_a_new_track_that_cannot_be_decoded_leaves_the_old_picture(tmp_path: Path) -> None:
     """A newest track without one decodable picture shows nothing; the older one's picture stays."""
     new = sent([flat(200)], start=0.6)
