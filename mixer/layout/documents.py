@@ -17,7 +17,8 @@ TRUSTED = "documents"  # key in the track's memory: false once they are not
 
 
 class Documents:
-    """What mattes the documents of one page had; nothing, unless the page is `alone` told by it."""
+    """What mattes the documents of one page had; nothing, unless they tell `alone` what it looks
+    like."""
 
     def __init__(self, page: Page, writer: MatteTrackWriter, *, alone: bool) -> None:
         self._page = page
