@@ -38,11 +38,12 @@ def adopt_orphans() -> None:
 def run(argv: Sequence[str], *, check: bool = True, timeout_s: float = 3600) -> Cost:
     """Runs a command to its end and says what it cost."""
     adopt_orphans()
+    _reap()  # of what was measured before, which would be counted here
     before, began = _children_cpu_s(), time.monotonic()
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     with Memory(process.pid) as memory:
         output, _ = process.communicate(timeout=timeout_s)
-    reap()
+    _reap()
     cost = Cost(
         _children_cpu_s() - before,
         time.monotonic() - began,
@@ -118,9 +119,8 @@ def _children_cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def reap() -> None:
-    """Waits for orphans that have ended: their CPU time is not to be taken for that of a command
-    which is run later."""
+def _reap() -> None:
+    """Waits for orphans that have ended."""
     deadline = time.monotonic() + 5
     while psutil.Process().children() and time.monotonic() < deadline:
         with contextlib.suppress(ChildProcessError):

@@ -19,7 +19,7 @@ import psutil
 
 from mixer.journal import Event
 from mixer.layout.track import FILE
-from tests.bench.measure import adopt_orphans, mixer, reap, run
+from tests.bench.measure import mixer, run
 from tests.bench.record import make_record
 from tests.bench.rows import Row, at_most
 from tests.layout.support import added, speaking
@@ -131,10 +131,7 @@ def _lively(seconds: int) -> list[Event]:
 
 def measure(journal: Path, track: Path, layout: str, seconds: int) -> Passed:
     """Runs a page pass of its own process over a journal of events."""
-    adopt_orphans()
-    passed = asyncio.run(_measured(journal, track, layout, seconds))
-    reap()
-    return passed
+    return asyncio.run(_measured(journal, track, layout, seconds))
 
 
 async def _measured(journal: Path, track: Path, layout: str, seconds: int) -> Passed:
