@@ -9,9 +9,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.layout.differences import Differences
 from mixer.layout.matte import Plane
 
-BAND, BLOCK = 32, 64  # rows and columns in which changes are looked for
+BAND, BLOCK = 32, 32  # rows and columns in which changes are looked for
+MANY = 64  # rectangles, from which on all is converted
 AT_ONCE = 1 << 16  # pixels converted at once: what they need stays in the processor's cache
 Rgb = NDArray[np.uint8]  # (height, width, 3)
 
@@ -81,33 +83,19 @@ def _changed(rgb: Rgb, before: Rgb) -> list[tuple[slice, slice]]:
     """Rectangles (rows, columns) outside of which neither a pixel nor a chroma sample differs: of
     whole bands of rows, from even columns on."""
     height, width, _ = rgb.shape
-    different = (rgb != before).view(np.uint8).reshape(height, -1)
-    runs = [
-        _runs(np.bitwise_or.reduce(different[top : top + BAND], axis=0).reshape(width, 3))
-        for top in range(0, height, BAND)
-    ]
+    blocks = Differences(rgb, before).blocks(BAND, BLOCK)
     found: list[tuple[slice, slice]] = []
     first = 0
-    for band in range(1, len(runs) + 1):
-        if band == len(runs) or runs[band] != runs[first]:
+    for band in range(1, len(blocks) + 1):
+        if band == len(blocks) or (blocks[band] != blocks[first]).any():
             rows = slice(first * BAND, min(band * BAND, height))
-            found += [(rows, columns) for columns in runs[first]]
+            edges = np.flatnonzero(np.diff(blocks[first], prepend=False, append=False))
+            found += [
+                (rows, slice(int(start) * BLOCK, min(int(stop) * BLOCK, width)))
+                for start, stop in edges.reshape(-1, 2)
+            ]
             first = band
     return found
-
-
-def _runs(different: NDArray[np.uint8]) -> list[slice]:
-    """Runs of BLOCK columns, of which any is different or the right neighbour of one that is: it
-    has a share in that one's chroma."""
-    width = len(different)
-    columns = different[:, 0] | different[:, 1] | different[:, 2]
-    columns[1:] |= columns[:-1].copy()
-    blocks = np.bitwise_or.reduceat(columns, np.arange(0, width, BLOCK)) > 0
-    edges = np.flatnonzero(np.diff(blocks, prepend=False, append=False))
-    return [
-        slice(int(start) * BLOCK, min(int(stop) * BLOCK, width))
-        for start, stop in edges.reshape(-1, 2)
-    ]
 
 
 class Converter:
@@ -132,6 +120,8 @@ class Converter:
         changed = _changed(rgb, before)
         if not changed:
             return planes
+        if len(changed) > MANY:
+            return to_planes(rgb)
         y, cb, cr = (plane.copy() for plane in planes)
         for rows, columns in changed:
             more = min(columns.start, 2)  # the first chroma sample has a share of what lies before

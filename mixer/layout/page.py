@@ -25,6 +25,7 @@ from playwright.async_api import Page as BrowserPage
 
 from mixer.errors import LayoutError
 from mixer.layout.appetite import Allowance
+from mixer.layout.cards import RAMP
 from mixer.layout.look import Look
 from mixer.layout.patience import Patience
 from mixer.layout.proof import numbers_of, see
@@ -143,6 +144,7 @@ class Page:
         self._freezing = False
         self._last: Look | None = None  # what it told last
         self._ahead: int | None = None  # the output frame to which its step has begun already
+        self._shown: list[int] | None = None  # the answer to `shows`, if it is known ahead
         self._thrown: list[str] = []
         self._resigned = False  # a video of its does not show: it is not waited for any more
         cdp.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())
@@ -265,6 +267,7 @@ class Page:
         await self.guarded(self._expired.wait(), self.settings.stall_wall_s)
 
     async def _begin_frame(self, **more: Any) -> dict[str, Any]:
+        self._shown = None
         if self._freezing:
             self._freezing = False
             await self.host("freeze")
@@ -301,22 +304,29 @@ class Page:
         events: Sequence[Mapping[str, Any]] = (),
         levels: Mapping[str, int] | None = None,
         *,
+        moves: Sequence[tuple[int, float]] = (),
         drawn: bool = True,
     ) -> bool:
         """One output frame: events are told, and levels if there are any (levels.py), page time
         runs to `to_ms`, a frame is issued. True if the page's look changed: also in frames that
-        were not `drawn` before this one, of which nothing is known."""
+        were not `drawn` before this one, of which nothing is known.
+
+        `moves`: output frames on the way, and their page times, in which the page moves once by its
+        scripts; nothing else is done for them.
+        """
         ahead, self._ahead = self._ahead, None
         if ahead != frame:
-            await self.host("step", {"frame": frame, "events": list(events), "levels": levels})
+            told = {"frame": frame, "events": list(events), "levels": levels}
+            await self.host("step", {**told, "moves": self._waits(moves)})
         await self.advance(to_ms)
         return await self.frame(drawn=drawn)
 
     async def move(self, frames: Sequence[tuple[int, float]]) -> None:
-        """The page will move once at each of these page times, of these output frames, on its way
-        to the next step: nothing else is done for them."""
-        told = [(frame, round(at_ms) - round(self._clock_ms)) for frame, at_ms in frames]
-        await self.host("move", told)
+        """As the `moves` of a step, before what is done ahead of that one."""
+        await self.host("move", self._waits(frames))
+
+    def _waits(self, frames: Sequence[tuple[int, float]]) -> list[tuple[int, int]]:
+        return [(frame, round(at_ms) - round(self._clock_ms)) for frame, at_ms in frames]
 
     async def _ticks(self, limit_s: float = TICKS_WALL_S) -> AsyncIterator[int]:
         """Counts frames of an instant, as long as it is worth waiting for what they bring: videos
@@ -328,13 +338,16 @@ class Page:
             yield tick
             tick += 1
 
-    async def look(self, ahead: int | None = None) -> tuple[Look, bool]:
+    async def look(self, ahead: int | None = None, *, still: bool = False) -> tuple[Look, bool]:
         """What the page waits for, once its videos show the resting card; True if it changed.
 
         That a video had to be given its card is a change, whenever it is painted. `ahead`: where
         nothing but time has changed, the step to that output frame begins at once, without events.
+        `still`: one with the resting cards will be taken, most probably.
         """
-        look = self._parsed(await (self.host("look") if ahead is None else self._turn(ahead)))
+        told = await (self.host("look", still) if ahead is None else self._turn(ahead))
+        look = self._parsed(told)
+        self._shown = numbers_of(told.get("shown"))
         notes, changed = look.notes, not look.settled  # each look tells only what is new
         async for tick in self._ticks(0 if self._resigned else TICKS_WALL_S):
             if look.settled:
@@ -383,6 +396,10 @@ class Page:
 
     async def shows(self, otherwise: str, names: Mapping[int, str] | None = None) -> list[int]:
         """Waits until every video says that it shows its card; those that may not be painted."""
+        shown, self._shown = self._shown, None
+        if shown is not None and otherwise == RAMP and not names:
+            self._freezing = False
+            return shown
         told = {str(number): name for number, name in (names or {}).items()}
         async for _ in self._ticks():
             freezing, self._freezing = self._freezing, False

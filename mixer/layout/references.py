@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mixer.layout import stills
 from mixer.layout.colour import Rgb, decode_png
 from mixer.layout.contents import digest
+from mixer.layout.differences import CHANNELS, Area, Differences
 from mixer.layout.look import Look
 from mixer.layout.matte import Tile
 from mixer.layout.matting import same_videos
@@ -28,7 +29,6 @@ KEPT_REFERENCES = 6
 MOST_LOOKS = 128  # of boxes, that are learnt of one reference
 MOST_CHANGED = 1 << 16  # channels of pixels by which a box's look may differ from the reference's
 INDEX = np.dtype("<u4")
-EMPTY = np.empty(0, np.intp)
 
 Values = NDArray[np.uint8]
 
@@ -41,16 +41,13 @@ class Change:
     levels: Values
 
     @classmethod
-    def of(cls, box: Rgb, before: Rgb) -> Change | None:
-        """None if that is too much."""
-        height, width, channels = box.shape
-        different = (box != before).view(np.uint8).reshape(height, -1)
-        rows = np.flatnonzero(np.bitwise_or.reduce(different, axis=1)) if width else EMPTY
-        y, x = np.divmod(np.flatnonzero(different[rows]), max(1, width * channels))
-        if y.size > MOST_CHANGED:
+    def of(cls, box: Rgb, found: Differences, area: Area) -> Change | None:
+        """`found`: differences of the picture of which `box` is that area. None if too many."""
+        if (places := found.channels(area, MOST_CHANGED)) is None:
             return None
-        at = rows[y] * (width * channels) + x
-        return cls(at.astype(INDEX), box[rows[y], x // channels, x % channels])
+        y, channel = places
+        at = y * (box.shape[1] * CHANNELS) + channel
+        return cls(at.astype(INDEX), box[y, channel // CHANNELS, channel % CHANNELS])
 
     def applied(self, box: Rgb) -> Rgb:
         if not self.at.size:
@@ -97,30 +94,30 @@ class Reference:
         planes = np.frombuffer(zlib.decompress(self.packed), np.uint8)
         return planes.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
 
-    def new_looks(
-        self, ramp: Rgb, black: Rgb, areas: Sequence[stills.Area]
-    ) -> Mapping[str, Change]:
+    def new_looks(self, ramp: Rgb, black: Rgb, areas: Sequence[Area]) -> Mapping[str, Change]:
         """What is new about how boxes look with black videos when they look so with ramps."""
         found: dict[str, Change] = {}
         if self.ramp is None or self.black is None:
             return found
+        seen_in, made_in = Differences(ramp, self.ramp), Differences(black, self.black)
         for number, area in enumerate(areas):
-            seen = Change.of(ramp[area], self.ramp[area])
-            made = Change.of(black[area], self.black[area])
+            seen = Change.of(ramp[area], seen_in, area)
+            made = Change.of(black[area], made_in, area)
             if seen is None or made is None or not seen.at.size:
                 continue
             if (name := seen.name(number)) not in self.looks:
                 found[name] = made
         return found
 
-    def black_of(self, ramp: Rgb, areas: Sequence[stills.Area]) -> Rgb | None:
+    def black_of(self, ramp: Rgb, areas: Sequence[Area]) -> Rgb | None:
         """The page with black videos, whose ramps look like this; None where that is not known.
         It is made of `ramp`."""
         if self.ramp is None or self.black is None:
             return None
         boxes: list[Rgb] = []
+        seen_in = Differences(ramp, self.ramp)
         for number, area in enumerate(areas):
-            seen = Change.of(ramp[area], self.ramp[area])
+            seen = Change.of(ramp[area], seen_in, area)
             if seen is None:
                 return None
             box = self.black[area]
@@ -202,7 +199,7 @@ class References:
         black = last.black_of(decode_png(rest.png), areas)
         return None if black is None else (black, last.tiles)
 
-    def _areas(self, look: Look, reference: Reference) -> list[stills.Area] | None:
+    def _areas(self, look: Look, reference: Reference) -> list[Area] | None:
         """The boxes of the videos, where they are those of the last reference; None otherwise."""
         if reference is not self._known[-1] or reference.ramp is None:
             return None

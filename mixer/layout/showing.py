@@ -161,14 +161,17 @@ class Showing:
             heard = self._levels.new_at(frame, self._timeline.time_ns(frame))
         told = bool(events) or frame == self._act.first or self._timeline.resumes(frame)
         due = told or heard is not None
-        await self._between(frame, due=due)
+        moves = await self._between(frame, due=due)
         drawn = self._drawn(frame, events=bool(events), due=due)
         if drawn:
             await self._rest()
-        damage = await self._page.step(frame, self._time_ms(frame), events, heard, drawn=drawn)
+        damage = await self._page.step(
+            frame, self._time_ms(frame), events, heard, moves=moves, drawn=drawn
+        )
         supposed = not drawn and (due or self._rates.on_grid(frame))
         ahead = self._ahead(frame, events=bool(events), changed=damage or supposed, due=due)
-        look, settled = await self._page.look(ahead)
+        still = self._lively and fresh and self._rates.on_grid(frame) and not drawn
+        look, settled = await self._page.look(ahead, still=still)
         if last.ended(look) and not drawn:
             await self._page.frame()
         if fresh:
@@ -187,16 +190,17 @@ class Showing:
             now = replace(now, dirty=False)
         self._waiting = now
 
-    async def _between(self, frame: int, *, due: bool) -> None:
-        """The frames since the last step: in those of a page that moves by its scripts it moves."""
+    async def _between(self, frame: int, *, due: bool) -> list[tuple[int, float]]:
+        """What comes between the last step and this one; the frames, with their times, in which the
+        page still has to move by its scripts on its way."""
         last = self._waiting
-        skipped = range(last.frame + 1, frame)
-        if not skipped:
-            return
+        skipped = [(number, self._time_ms(number)) for number in range(last.frame + 1, frame)]
+        if not skipped or (last.alone and not due):
+            return skipped
         if last.alone:
-            await self._page.move([(number, self._time_ms(number)) for number in skipped])
-        if due or not last.alone:
-            await self._page.advance(self._time_ms(frame - 1))
+            await self._page.move(skipped)
+        await self._page.advance(self._time_ms(frame - 1))
+        return []
 
     def _drawn(self, frame: int, *, events: bool, due: bool) -> bool:
         """Whether the step's frame is drawn: not where nobody looks, nor where a still will be

@@ -24,6 +24,7 @@ import numpy as np
 
 from mixer.layout import cards, matting
 from mixer.layout.colour import Converter, Rgb, decode_png
+from mixer.layout.differences import Area
 from mixer.layout.look import Look
 from mixer.layout.matte import Matte, Plane, Tile
 from mixer.layout.matting import Found, NotMatte
@@ -75,9 +76,6 @@ def shown_of(look: Look) -> str:
 def places_of(look: Look) -> str:
     """Equal where the page says that its videos lie in the same places."""
     return hash_of(json.dumps(sorted(look.places)).encode())
-
-
-Area = tuple[slice, slice]  # rows, columns
 
 
 def boxes_around(look: Look, tiles: Sequence[Tile], size: tuple[int, int]) -> list[Area] | None:

@@ -56,10 +56,16 @@ function stand() {
 
 const host = {
   freeze,
-  /** Before an output frame: what happened in the conference, and the page may move once. */
-  step({ events, frame, levels }) {
+  /** The page moves at these times from now: [output frame, ms]. */
+  move(frames) {
     thaw();
     open = true;
+    for (const [frame, wait] of frames) native.setTimeout(() => moved(frame), wait);
+  },
+  /** Before an output frame: what happened in the conference, and the page may move once, and on its
+   * way there as `move` says. */
+  step({ events, frame, levels, moves }) {
+    host.move(moves);
     pumped = false;
     scrolling = Math.max(0, scrolling - 1);
     stepped = frame;
@@ -73,17 +79,13 @@ const host = {
     if (!layout?.host.touched) voxeet?.act();
     wake();
   },
-  /** On its way to the next step the page moves at these times from now: [output frame, ms]. */
-  move(frames) {
-    thaw();
-    open = true;
-    for (const [frame, wait] of frames) native.setTimeout(() => moved(frame), wait);
-  },
-  /** After it: what does the page wait for? */
-  look() {
+  /** After it: what does the page wait for? `still`: one is to be taken, if its videos show the
+   * resting card; the answer to `show` is told, too. */
+  look(still) {
     const { notes: noted, due, ...rest } = stand();
     told = native.stringify(rest);
-    return { ...rest, due, notes: noted };
+    const shown = still && rest.settled ? host.show(null, resting, true) : null;
+    return { ...rest, due, notes: noted, shown };
   },
   /** As `look`; where all but time is as last told, the page goes on to the next frame at once. */
   turn(frame) {
@@ -91,7 +93,7 @@ const host = {
     const before = told;
     told = native.stringify(rest);
     if (told !== before || noted.length > 0) return { ...rest, due, notes: noted };
-    host.step({ events: null, frame, levels: null });
+    host.step({ events: null, frame, levels: null, moves: [] });
     return { same: true, due };
   },
   /** null until every video has its card; then the numbers of those that may not be painted yet. */

@@ -66,11 +66,14 @@ function wake() {
   native.requestAnimationFrame(pump);
 }
 
-/** An output frame that the browser does not see: the page moves in it by its scripts alone. */
+/** An output frame before the step's that the browser does not see: the page moves in it by its
+ * scripts alone. */
 function moved(frame) {
+  const last = stepped;
   stepped = frame;
   pumped = false;
   pump(native.now());
+  stepped = last;
   pumped = false;
   wake();
 }
