@@ -9,13 +9,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.layout.differences import Differences
+from mixer.layout.differences import Differences, Rgb
 from mixer.layout.matte import Plane
 
 BAND, BLOCK = 32, 32  # rows and columns in which changes are looked for
 MANY = 64  # rectangles, from which on all is converted
 AT_ONCE = 1 << 16  # pixels converted at once: what they need stays in the processor's cache
-Rgb = NDArray[np.uint8]  # (height, width, 3)
 
 # ITU-R BT.709-6, section 3: luma and colour difference of R'G'B' (0..255) in 8-bit limited range.
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

@@ -8,22 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Rgb = NDArray[np.uint8]  # (height, width, 3)
 Area = tuple[slice, slice]  # rows, columns
 Indices = NDArray[np.intp]
 CHANNELS = 3
 NONE = np.empty(0, np.intp), np.empty(0, np.intp)
 
 
-def _words(picture: NDArray[np.uint8]) -> NDArray[Any]:
+def _words(picture: Rgb) -> NDArray[Any]:
     """Rows as the largest words that they are whole numbers of."""
     rows = np.ascontiguousarray(picture).reshape(len(picture), -1)
     return rows.view(f"u{math.gcd(rows.shape[1], 8)}")
 
 
 class Differences:
-    """Of two pictures of one shape: (height, width, 3)."""
+    """Of two pictures of one shape."""
 
-    def __init__(self, one: NDArray[np.uint8], other: NDArray[np.uint8]) -> None:
+    def __init__(self, one: Rgb, other: Rgb) -> None:
         self._one, self._other = _words(one), _words(other)
         self._different = self._one != self._other
 

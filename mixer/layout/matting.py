@@ -22,7 +22,7 @@ from mixer.layout.cards import (
     sampled,
     verification_card,
 )
-from mixer.layout.colour import Rgb
+from mixer.layout.differences import Rgb
 from mixer.layout.matte import Placement, Plane, Tile
 from mixer.layout.refine import refined
 

@@ -14,7 +14,8 @@ import structlog
 
 from mixer.layout import stills
 from mixer.layout.chunks import Base
-from mixer.layout.colour import Converter, Rgb, decode_png
+from mixer.layout.colour import Converter, decode_png
+from mixer.layout.differences import Rgb
 from mixer.layout.documents import Documents
 from mixer.layout.look import Look
 from mixer.layout.matte import Tile

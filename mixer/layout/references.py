@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.layout import stills
-from mixer.layout.colour import Rgb, decode_png
+from mixer.layout.colour import decode_png
 from mixer.layout.contents import digest
-from mixer.layout.differences import CHANNELS, Area, Differences
+from mixer.layout.differences import CHANNELS, Area, Differences, Rgb
 from mixer.layout.look import Look
 from mixer.layout.matte import Tile
 from mixer.layout.matting import same_videos

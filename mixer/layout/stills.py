@@ -23,8 +23,8 @@ from typing import TypeVar
 import numpy as np
 
 from mixer.layout import cards, matting
-from mixer.layout.colour import Converter, Rgb, decode_png
-from mixer.layout.differences import Area
+from mixer.layout.colour import Converter, decode_png
+from mixer.layout.differences import Area, Rgb
 from mixer.layout.look import Look
 from mixer.layout.matte import Matte, Plane, Tile
 from mixer.layout.matting import Found, NotMatte

@@ -16,7 +16,8 @@ import av
 from PIL import Image
 
 from mixer.layout import stills
-from mixer.layout.colour import Converter, Rgb, decode_png
+from mixer.layout.colour import Converter, decode_png
+from mixer.layout.differences import Rgb
 from mixer.layout.look import Look, VideoElement
 from mixer.layout.matte import Matte, Tile
 from mixer.layout.matting import NotMatte, same_videos

@@ -19,7 +19,8 @@ from playwright.async_api import Browser
 from mixer.edit import EditList, Span
 from mixer.journal import Alignment, Event, Frame, FrameFlag, Journal, JournalWriter
 from mixer.layout import page_pass
-from mixer.layout.colour import Rgb, decode_png, to_planes
+from mixer.layout.colour import decode_png, to_planes
+from mixer.layout.differences import Rgb
 from mixer.layout.opening import opened
 from mixer.layout.page import PageSettings
 from mixer.layout.page_pass import PagePass, PassSettings

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from playwright.async_api import Browser
 
 from mixer.layout import stills
-from mixer.layout.colour import Rgb, decode_png, to_planes
+from mixer.layout.colour import decode_png, to_planes
+from mixer.layout.differences import Rgb
 from mixer.layout.look import Look
 from mixer.layout.matte import Tile
 from mixer.layout.matting import NotMatte, composed

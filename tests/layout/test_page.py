@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.async_api import Browser
 
 from mixer.layout import cards
-from mixer.layout.page import PageFailure
+from mixer.layout.page import Page, PageFailure
 from mixer.layout.serving import find_site
 from tests.layout.support import PAGES, WALL, page_of, shown, state_of
 
@@ -63,6 +63,40 @@ async def test_the_page_stands_still_while_stills_are_taken(
             assert await page.call("n") == counts[-1]
         assert [after - counts[0] for after in counts] == [0, 1, 2, 3]
         assert await page.call("n - seen") <= 1
+
+
+async def test_a_still_that_was_announced_is_asked_for_once(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a look tells of the still that comes next holds until anything has happened."""
+    layout = page_of(
+        tmp_path,
+        "<video></video><script>document.querySelector('video').srcObject ="
+        " mixerLayout.mediaStream('p0.camera'); mixerLayout.ready();</script>",
+    )
+    asked: list[str] = []
+    host = Page.host
+
+    async def told(page: Page, method: str, *values: object) -> object:
+        asked.append(method)
+        return await host(page, method, *values)
+
+    async with shown(browser, layout, state_of(1)) as (page, _):
+        await page.step(0, page.clock_ms + FRAME_MS)
+        monkeypatch.setattr(Page, "host", told)
+        assert (await page.look(still=True))[0].settled
+        await page.freeze()
+        assert await page.shows(cards.RAMP) == [0]
+        assert asked == ["look"]
+        assert await page.shows(cards.RAMP) == [0]  # once
+        assert asked == ["look", "show"]
+        asked.clear()
+        await page.look(still=True)
+        await page.frame()
+        assert await page.shows(cards.RAMP) == [0]
+        await page.look(still=True)
+        assert await page.shows(cards.BLACK) == [0]  # another card than was announced
+        assert asked[:4] == ["look", "show", "look", "show"]
 
 
 async def test_chance_is_the_same_every_time(browser: Browser, tmp_path: Path) -> None:
