@@ -37,9 +37,10 @@ class Differences:
             return NONE
         size = self._one.itemsize
         words = slice(left // size, -(-right // size))
-        y, word = np.divmod(np.flatnonzero(self._different[rows, words]), words.stop - words.start)
-        if len(y) > most:
+        different = self._different[rows, words]
+        if np.count_nonzero(different) > most:
             return None
+        y, word = np.divmod(np.flatnonzero(different), different.shape[1])
         change = self._one[rows, words][y, word] ^ self._other[rows, words][y, word]
         which, byte = np.divmod(np.flatnonzero(change.view(np.uint8)), size)
         channel = (word[which] + words.start) * size + byte - left
@@ -51,10 +52,14 @@ class Differences:
         the left of any."""
         rows, words = self._different.shape
         size = self._one.itemsize
-        row, word = np.divmod(np.flatnonzero(self._different), words)
+        bands = [
+            np.logical_or.reduce(self._different[top : top + height])
+            for top in range(0, rows, height)
+        ]
+        band, word = np.nonzero(bands)
         last = words * size // CHANNELS - 1
-        found = np.zeros((-(-rows // height), last // width + 1), np.bool_)
+        found = np.zeros((len(bands), last // width + 1), np.bool_)
         for byte in (0, size - 1 + CHANNELS):
             column = np.minimum((word * size + byte) // CHANNELS, last)
-            found[row // height, column // width] = True
+            found[band, column // width] = True
         return found
